@@ -1,0 +1,33 @@
+//! ztctl: a shell in one container, for those who may, by a certificate that lives for minutes.
+//!
+//! The map of the house. Three thin binaries (`src/main.rs`, `src/bin/`) call into this library; each of them needs only its
+//! own feature. `client`, `broker` and `agent` never import each other: what they share is up here, and it is small.
+//!
+//! | module | what lives there |
+//! | --- | --- |
+//! | [`proto`] | what travels between the programs: bodies, error codes, ids, frames, secrets |
+//! | [`ssh`] | what a ztctl certificate is: how it is built, how it is checked, which algorithms |
+//! | [`transport`] | the way to the broker: TLS roots, WebSocket as a byte stream |
+//! | [`pipe`] | copying both ways, half-close kept |
+//! | [`clock`] | the time, and the seam where a test puts its own |
+//! | [`client`], [`cli`] | what the developer's program can do, and its verbs |
+//! | [`broker`] | identity, policy, certificate authority, registry, relay, audit |
+//! | [`agent`] | sessions beside or inside the containers |
+//! | [`demo`] | all three together, on one machine |
+
+pub mod clock;
+pub mod pipe;
+pub mod proto;
+pub mod ssh;
+pub mod transport;
+
+#[cfg(feature = "agent")]
+pub mod agent;
+#[cfg(feature = "broker")]
+pub mod broker;
+#[cfg(feature = "client")]
+pub mod cli;
+#[cfg(feature = "client")]
+pub mod client;
+#[cfg(feature = "demo")]
+pub mod demo;

@@ -1,0 +1,111 @@
+//! Actions: what one may do with a container, one word each, the same in policy, certificate and audit.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// One thing that one may do with a container.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Action {
+    /// See that it is there.
+    List,
+    /// Have an interactive shell.
+    Shell,
+    /// Run a command.
+    Exec,
+}
+
+impl Action {
+    /// Every action that this version knows.
+    pub const ALL: [Self; 3] = [Self::List, Self::Shell, Self::Exec];
+
+    /// The word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::List => "list",
+            Self::Shell => "shell",
+            Self::Exec => "exec",
+        }
+    }
+}
+
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// The word is none of the actions.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("unknown action: one of list, shell, exec is expected")]
+pub struct UnknownAction;
+
+impl FromStr for Action {
+    type Err = UnknownAction;
+
+    fn from_str(word: &str) -> Result<Self, UnknownAction> {
+        Self::ALL.into_iter().find(|action| action.as_str() == word).ok_or(UnknownAction)
+    }
+}
+
+/// A set of actions, written as words with commas between them, sorted.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Actions(BTreeSet<Action>);
+
+impl Actions {
+    /// Whether `action` is in the set.
+    pub fn allow(&self, action: Action) -> bool {
+        self.0.contains(&action)
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Each of them, sorted.
+    pub fn iter(&self) -> impl Iterator<Item = Action> + '_ {
+        self.0.iter().copied()
+    }
+}
+
+impl FromIterator<Action> for Actions {
+    fn from_iter<I: IntoIterator<Item = Action>>(actions: I) -> Self {
+        Self(actions.into_iter().collect())
+    }
+}
+
+impl fmt::Display for Actions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, action) in self.0.iter().enumerate() {
+            write!(f, "{}{action}", if index == 0 { "" } else { "," })?;
+        }
+        Ok(())
+    }
+}
+
+impl FromStr for Actions {
+    type Err = UnknownAction;
+
+    fn from_str(words: &str) -> Result<Self, UnknownAction> {
+        words.split(',').map(str::parse).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_set_reads_back() {
+        let set: Actions = [Action::Shell, Action::Exec].into_iter().collect();
+        assert_eq!(set.to_string(), "shell,exec");
+        assert_eq!(set.to_string().parse(), Ok(set));
+        assert!("shell,sudo".parse::<Actions>().is_err());
+        assert!("".parse::<Actions>().is_err());
+    }
+}

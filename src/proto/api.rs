@@ -1,0 +1,118 @@
+//! The client's protocol: the bodies of `/v1/…`, all JSON.
+//!
+//! | request | answer |
+//! | --- | --- |
+//! | `GET /v1/ca` | [`CaSet`](super::ca::CaSet); needs no token |
+//! | `GET /v1/whoami` | [`Whoami`] |
+//! | `GET /v1/containers` | [`ContainerList`] |
+//! | `GET /v1/connect` with [`CONNECT_HEADER`] and `Upgrade` | 101, one frame [`ConnectReply`], raw bytes to the agent |
+//!
+//! Every refusal is a 4xx or 5xx with an [`ErrorBody`](super::ErrorBody). Login is OAuth 2 (`/oauth/…`), by its RFCs.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::name::{Login, Target};
+use super::{Actions, ContainerId, SessionId};
+
+/// Who the token speaks for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Whoami {
+    /// `name@idp`, the whole name of the user: `ada@local`.
+    pub user: String,
+    /// The groups that policy sees.
+    pub groups: Vec<String>,
+    /// When the login ends, in seconds since 1970, if it does.
+    pub expires_at: Option<u64>,
+    /// What the token is limited to, in words, if it is narrower than the user.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limited_to: Option<String>,
+}
+
+/// The containers that the user may list, sorted by name.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ContainerList {
+    /// One row each.
+    pub containers: Vec<ContainerRow>,
+}
+
+/// One container, as its viewer sees it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ContainerRow {
+    /// The whole id.
+    pub id: ContainerId,
+    /// The shortest unique name for this viewer: `tomcat-7f9`.
+    pub name: String,
+    /// The name that stays unique: `tomcat-7f9c01ab34de`.
+    pub full_name: String,
+    /// What it is a replica of: `tomcat`.
+    pub app: String,
+    /// The image, as the runtime names it; empty where there is none.
+    pub image: String,
+    /// Where it runs: a host, or cluster and namespace, in words.
+    pub location: String,
+    /// What the runtime says: `running`, `paused` …
+    pub state: String,
+    /// When it started, in seconds since 1970.
+    pub started_at: u64,
+    /// The name of the agent that serves it.
+    pub agent: String,
+    /// The labels that the workload claims.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<String, String>,
+}
+
+/// The header that carries a [`ConnectRequest`]: base64url without padding of its JSON.
+pub const CONNECT_HEADER: &str = "ztctl-connect";
+
+/// The most bytes of a connect request's JSON. Proxies commonly allow 8 KiB for one header; base64 adds a third.
+pub const CONNECT_LIMIT: usize = 4096;
+
+/// What a client asks for when it connects.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConnectRequest {
+    /// What the person typed; the broker resolves it among what the user may see, and the host certificate names it.
+    pub as_typed: Target,
+    /// The id, where the client knows it (it was picked from a list): then `as_typed` must mean this one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub container: Option<ContainerId>,
+    /// The Unix user inside.
+    pub login: Login,
+    /// The key that was made for this session, as an OpenSSH line.
+    pub public_key: String,
+    /// What will be done; all must be allowed.
+    pub actions: Actions,
+    /// The one command that will run, as the SSH `exec` request has it; it becomes the certificate's `force-command`. Left
+    /// out when there is none or when it does not fit: then the channel's own audit event tells it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub command: Option<String>,
+    /// Why, in the user's words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// The link protocols that the client speaks, most liked first.
+    pub link: Vec<String>,
+}
+
+/// The link protocol of version 1: after the frame, the agent's SSH bytes and nothing else.
+pub const LINK_RAW: &str = "raw1";
+
+/// The most bytes of a [`ConnectReply`] frame.
+pub const REPLY_LIMIT: usize = 16 * 1024;
+
+/// The frame that opens a link.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConnectReply {
+    /// The session's id, which the certificate names too.
+    pub session: SessionId,
+    /// The user certificate, as an OpenSSH line.
+    pub certificate: String,
+    /// The container's id: the principal that the host certificate must carry beside the typed name.
+    pub host_principal: ContainerId,
+    /// The name of the container for this viewer, for messages.
+    pub name: String,
+    /// When the session ends at the latest, in seconds since 1970.
+    pub deadline: u64,
+    /// The link protocol that follows.
+    pub link: String,
+}
