@@ -7,6 +7,7 @@ pub mod action;
 pub mod agent;
 pub mod api;
 pub mod ca;
+pub mod command;
 pub mod error;
 pub mod frame;
 pub mod id;
