@@ -1,1 +1,17 @@
-//! (being written)
+//! What the client can do without a dialogue: the broker's API, the login, the tokens at rest, the session and the terminal.
+//!
+//! Nothing in here prints, reads the environment or looks for a home directory: [`cli`](crate::cli) passes all that in.
+
+pub mod api;
+pub mod ca_pin;
+pub mod config;
+pub mod credential;
+pub mod guardian;
+pub mod http;
+pub mod oauth;
+pub mod paths;
+pub mod private;
+pub mod resolve;
+pub mod session;
+pub mod terminal;
+pub mod tokens;

@@ -1,0 +1,145 @@
+//! Which broker and which login a verb uses, and the API behind it. Nothing is asked of the broker here, but for the one case
+//! of a token without a login.
+
+use super::Context;
+use super::failure::Failure;
+use crate::client::api::{Api, Upgrade};
+use crate::client::config::{BrokerEntry, Config, LoginEntry, trust};
+use crate::client::http::{BrokerUrl, Server, Trust};
+use crate::client::paths::Paths;
+use crate::client::tokens::Tokens;
+use crate::client::{ca_pin, config};
+use crate::proto::ca::CaSet;
+
+/// A login that can be used.
+#[derive(Debug)]
+pub struct Access {
+    /// The broker's API with this login.
+    pub api: Api,
+    /// The pinned certificate authorities: a container's host certificate must be from one of them.
+    pub ca: CaSet,
+    /// Who, by the configuration; `None` with a token from the environment.
+    pub user: Option<String>,
+    /// Where the tokens are, in words.
+    pub kept: String,
+}
+
+impl Access {
+    /// The login that the context means.
+    ///
+    /// # Errors
+    /// When there is none, or more than one, or what is kept of it cannot be read.
+    pub async fn open(context: &Context) -> Result<Self, Failure> {
+        match &context.environment.token {
+            Some(token) => Self::with_token(context, Tokens::fixed(token.clone())).await,
+            None => Self::with_login(context),
+        }
+    }
+
+    fn with_login(context: &Context) -> Result<Self, Failure> {
+        let paths = context.paths()?;
+        let config = Config::load(paths)?;
+        let (broker, login) = choose(&config, context)?;
+        let store = login.store.open(&broker.url, paths);
+        let kept = store.describe();
+        let tokens = Tokens::kept(store, paths.token_lock(&broker.url));
+        let server = Server {
+            url: broker.url.clone(),
+            trust: broker.trust().map_err(|error| Failure::root(&broker.url.to_string(), &error))?,
+            proxy: context.environment.proxy.clone(),
+        };
+        let api = Api::new(&server, tokens).map_err(|error| Failure::http(error, &broker.url, None))?;
+        let api = remember(api, broker.upgrade, Some(paths));
+        Ok(Self { api, ca: login.ca.clone(), user: Some(login.user.clone()), kept })
+    }
+
+    /// With a token from the environment: the pinned set of a login at the same broker counts; without one the broker is
+    /// asked for its set each time, over TLS that is believed. A machine that needs more than that names the root in
+    /// `ZTCTL_CA`.
+    async fn with_token(context: &Context, tokens: Tokens) -> Result<Self, Failure> {
+        let paths = context.environment.paths.as_ref();
+        let config = paths.map(Config::load).transpose()?.unwrap_or_default();
+        let url = match &context.broker {
+            Some(text) => text.parse().map_err(|error| Failure::url(&error))?,
+            None => only_broker(&config)?,
+        };
+        let entry = config.broker(&url);
+        let trust = match &context.environment.ca {
+            Some(ca) => trust(&root_text(ca)?).map_err(|error| Failure::root(ca, &error))?,
+            None => {
+                entry.map_or(Ok(Trust::System), BrokerEntry::trust).map_err(|error| Failure::root(&url.to_string(), &error))?
+            }
+        };
+        let server = Server { url: url.clone(), trust, proxy: context.environment.proxy.clone() };
+        let api = Api::new(&server, tokens).map_err(|error| Failure::http(error, &url, None))?;
+        let ca = match entry.and_then(|entry| entry.login.as_ref()) {
+            Some(login) => login.ca.clone(),
+            None => ca_pin::fetch(api.http()).await.map_err(|error| Failure::pin(error, api.http()))?,
+        };
+        let api = remember(api, entry.map_or(Upgrade::default(), |entry| entry.upgrade), paths.filter(|_| entry.is_some()));
+        Ok(Self { api, ca, user: None, kept: format!("the environment ({})", super::environment::TOKEN) })
+    }
+}
+
+impl Context {
+    /// The client's folders.
+    ///
+    /// # Errors
+    /// When there is no home to have them in.
+    pub fn paths(&self) -> Result<&Paths, Failure> {
+        self.environment.paths.as_ref().ok_or_else(Failure::no_home)
+    }
+}
+
+/// The login that `--broker` names, or the only one.
+pub(super) fn choose<'a>(config: &'a Config, context: &Context) -> Result<(&'a BrokerEntry, &'a LoginEntry), Failure> {
+    if let Some(text) = &context.broker {
+        let url: BrokerUrl = text.parse().map_err(|error| Failure::url(&error))?;
+        let mut logins = config.logins();
+        return logins.find(|(broker, _)| broker.url == url).ok_or_else(|| Failure::not_logged_in(Some(&url)));
+    }
+    let mut logins = config.logins();
+    match (logins.next(), logins.next()) {
+        (Some(login), None) => Ok(login),
+        (None, _) => Err(Failure::not_logged_in(config.last.as_ref())),
+        (Some(_), Some(_)) => Err(Failure::several_brokers(config.logins().map(|(broker, _)| &broker.url))),
+    }
+}
+
+fn only_broker(config: &Config) -> Result<BrokerUrl, Failure> {
+    match config.brokers.as_slice() {
+        [] => Err(Failure::no_broker()),
+        [only] => Ok(only.url.clone()),
+        several => Err(Failure::several_brokers(several.iter().map(|broker| &broker.url))),
+    }
+}
+
+/// The root that `--ca` or its variable stands for: a fingerprint as it is, a file's text.
+pub(super) fn root_text(root: &str) -> Result<String, Failure> {
+    use std::io::Read;
+    if root.starts_with("sha256:") {
+        return Ok(root.to_owned());
+    }
+    let mut text = String::new();
+    std::fs::File::open(root)
+        .and_then(|file| file.take(ROOT_LIMIT).read_to_string(&mut text))
+        .map_err(|error| Failure::root_file(root, &error))?;
+    config::trust(&text).map_err(|error| Failure::root(root, &error))?;
+    Ok(text)
+}
+
+/// Lets the upgrade that worked be written down. Where it cannot be, the next connect finds it out again.
+fn remember(api: Api, last: Upgrade, paths: Option<&Paths>) -> Api {
+    let (paths, url) = (paths.cloned(), api.http().url().clone());
+    api.remembering(last, move |upgrade| {
+        let (Some(paths), url) = (paths.clone(), url.clone()) else { return };
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn(async move {
+                let _ = Config::update(&paths, |config| config.broker_mut(&url).upgrade = upgrade).await;
+            });
+        }
+    })
+}
+
+/// The most bytes of a root's file: a chain of certificates.
+const ROOT_LIMIT: u64 = 256 * 1024;

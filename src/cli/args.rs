@@ -1,0 +1,282 @@
+//! The command line of `ztctl`: its verbs, their arguments and their help.
+//!
+//! Names are parsed here, so that an impossible one is a usage error before anything is asked of the broker.
+
+use std::ffi::OsString;
+
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+
+use super::environment::BROKER;
+use crate::client::credential::StoreKind;
+use crate::proto::name::{Login, Target};
+
+/// A shell in one container, by a certificate that lives for minutes
+#[derive(Debug, Parser)]
+#[command(name = "ztctl", version, max_term_width = 100, disable_help_subcommand = true, after_help = AFTER_HELP)]
+pub struct Arguments {
+    /// What all verbs understand.
+    #[command(flatten)]
+    pub global: Global,
+    /// What to do.
+    #[command(subcommand)]
+    pub verb: Verb,
+}
+
+/// What all verbs understand.
+#[derive(Debug, Args)]
+pub struct Global {
+    /// Talk to this broker, where there are logins at several
+    #[arg(long, global = true, value_name = "URL", env = BROKER, hide_env_values = true)]
+    pub broker: Option<String>,
+}
+
+/// The verbs.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Log in at a broker, in the browser or with a code
+    #[command(after_help = LOGIN_HELP)]
+    Login(LoginArgs),
+    /// End the login and remove what it left on this machine
+    #[command(after_help = LOGOUT_HELP)]
+    Logout,
+    /// Show the broker, the user, when the login ends and where the tokens are
+    #[command(after_help = STATUS_HELP)]
+    Status(StatusArgs),
+    /// List the containers that you may reach
+    #[command(after_help = LS_HELP)]
+    Ls(LsArgs),
+    /// Open a shell in a container
+    #[command(after_help = SHELL_HELP)]
+    Shell(ShellArgs),
+    /// Run one command in a container, without a terminal
+    #[command(after_help = EXEC_HELP)]
+    Exec(ExecArgs),
+    /// Show the version of this program and of its protocol
+    #[command(after_help = VERSION_HELP)]
+    Version,
+    /// Try it: a broker, two containers and a shell, on this machine alone
+    #[cfg(feature = "demo")]
+    #[command(after_help = DEMO_HELP)]
+    Demo(DemoArgs),
+}
+
+/// Arguments of `ztctl login`.
+#[derive(Debug, Args)]
+pub struct LoginArgs {
+    /// The broker, such as https://broker.example.com; without it, the last one
+    #[arg(value_name = "URL")]
+    pub url: Option<String>,
+    /// Trust this private TLS root: a PEM file, or sha256: and its fingerprint
+    #[arg(long, value_name = "FILE|sha256:HEX")]
+    pub ca: Option<String>,
+    /// Log in with a code that is entered in a browser elsewhere
+    #[arg(long)]
+    pub device: bool,
+    /// Keep the tokens here, instead of in the first of these that works
+    #[arg(long, value_enum)]
+    pub store: Option<StoreKind>,
+}
+
+/// Arguments of `ztctl status`.
+#[derive(Debug, Args)]
+pub struct StatusArgs {
+    /// How to print
+    #[arg(long, short, value_enum, default_value_t)]
+    pub output: StatusOutput,
+}
+
+/// How `ztctl status` prints.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum StatusOutput {
+    /// For people
+    #[default]
+    Text,
+    /// For programs; errors too
+    Json,
+}
+
+/// Arguments of `ztctl ls`.
+#[derive(Debug, Args)]
+pub struct LsArgs {
+    /// Only rows that contain all of these words
+    #[arg(value_name = "WORD")]
+    pub filter: Vec<String>,
+    /// How to print
+    #[arg(long, short, value_enum, default_value_t)]
+    pub output: LsOutput,
+}
+
+/// How `ztctl ls` prints.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum LsOutput {
+    /// Columns that fit the terminal
+    #[default]
+    Table,
+    /// For programs; errors too
+    Json,
+    /// One name a line
+    Name,
+}
+
+/// Arguments of `ztctl shell`.
+#[derive(Debug, Args)]
+pub struct ShellArgs {
+    /// The container: a name of `ztctl ls`, an id, or the beginning of one; without it, pick from a list
+    #[arg(value_name = "NAME")]
+    pub name: Option<Target>,
+    /// How to enter.
+    #[command(flatten)]
+    pub entry: EntryArgs,
+}
+
+/// Arguments of `ztctl exec`.
+#[derive(Debug, Args)]
+pub struct ExecArgs {
+    /// The container: a name of `ztctl ls`, an id, or the beginning of one
+    #[arg(value_name = "NAME")]
+    pub name: Target,
+    /// How to enter.
+    #[command(flatten)]
+    pub entry: EntryArgs,
+    /// The command and its arguments, exactly as they are to arrive
+    #[arg(value_name = "CMD", required = true, last = true)]
+    pub command: Vec<OsString>,
+}
+
+/// What `shell` and `exec` share.
+#[derive(Debug, Args)]
+pub struct EntryArgs {
+    /// Be this Unix user inside, instead of the container's own
+    #[arg(long, short, value_name = "NAME")]
+    pub user: Option<Login>,
+    /// Say why, where the policy asks for it or the audit should have it
+    #[arg(long, value_name = "TEXT")]
+    pub reason: Option<String>,
+}
+
+/// Arguments of `ztctl demo`.
+#[cfg(feature = "demo")]
+#[derive(Debug, Args)]
+pub struct DemoArgs {
+    /// Run this in the first container and leave with its status, instead of opening a shell
+    #[arg(value_name = "CMD", last = true)]
+    pub command: Vec<OsString>,
+}
+
+impl Arguments {
+    /// Whether errors are to be JSON: whoever asks for JSON reads both streams with a program.
+    pub(crate) fn wants_json(&self) -> bool {
+        match &self.verb {
+            Verb::Ls(args) => args.output == LsOutput::Json,
+            Verb::Status(args) => args.output == StatusOutput::Json,
+            _ => false,
+        }
+    }
+
+    /// Whether the verb opens a session, whose exit status is the remote one.
+    pub(crate) fn opens_session(&self) -> bool {
+        match self.verb {
+            Verb::Shell(_) | Verb::Exec(_) => true,
+            #[cfg(feature = "demo")]
+            Verb::Demo(_) => true,
+            _ => false,
+        }
+    }
+}
+
+/// The whole command line, for man pages and completions.
+pub fn command() -> clap::Command {
+    Arguments::command()
+}
+
+const AFTER_HELP: &str = "\
+EXAMPLES
+  ztctl login https://broker.example.com
+  ztctl ls
+  ztctl shell tomcat-7f9
+  ztctl exec tomcat-7f9 -- tail -n 100 /var/log/app.log
+
+EXIT STATUS
+  shell and exec: that of the remote command, 128+n when signal n ended it, 255 when ztctl or the link failed
+  else: 0 done, 1 failed, 2 wrong usage, 3 not logged in, 4 not allowed or not found, 130 interrupted";
+
+const LOGIN_HELP: &str = "\
+EXAMPLES
+  ztctl login https://broker.example.com
+  ztctl login                                          at the last broker again
+  ztctl login https://broker.internal --ca root.pem    its TLS certificate has a private root
+  ztctl login --device                                 without a browser on this machine";
+
+const LOGOUT_HELP: &str = "\
+EXAMPLES
+  ztctl logout
+  ztctl logout --broker https://broker.example.com";
+
+const STATUS_HELP: &str = "\
+EXAMPLES
+  ztctl status
+  ztctl status --output json";
+
+const LS_HELP: &str = "\
+EXAMPLES
+  ztctl ls
+  ztctl ls tomcat prod           rows that contain both words
+  ztctl ls --output name         names only, one a line
+  ztctl ls --output json";
+
+const SHELL_HELP: &str = "\
+EXAMPLES
+  ztctl shell                    pick from a list
+  ztctl shell tomcat-7f9
+  ztctl shell tomcat-7f9 --user app --reason 'ticket 4711'
+
+ESCAPES, after Enter
+  ~.   leave at once, also when nothing answers
+  ~^Z  suspend ztctl
+  ~?   show the escapes
+  ~~   send one ~";
+
+const EXEC_HELP: &str = "\
+EXAMPLES
+  ztctl exec tomcat-7f9 -- tail -n 100 /var/log/app.log
+  ztctl exec tomcat-7f9 -- sh -c 'cd /srv && tar c .' > srv.tar
+  ztctl exec tomcat-7f9 -- sh -c 'cat > /tmp/data' < data";
+
+const VERSION_HELP: &str = "\
+EXAMPLES
+  ztctl version";
+
+#[cfg(feature = "demo")]
+const DEMO_HELP: &str = "\
+EXAMPLES
+  ztctl demo
+  ztctl demo -- id";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(words: &[&str]) -> Result<Arguments, clap::Error> {
+        Arguments::try_parse_from([&["ztctl"], words].concat())
+    }
+
+    #[test]
+    fn the_definition_holds_together() {
+        command().debug_assert();
+    }
+
+    #[test]
+    fn what_follows_the_dashes_is_left_alone() {
+        let parsed = parse(&["exec", "web-7f9", "--", "ls", "--output", "json", "--", "-x"]).unwrap();
+        let Verb::Exec(args) = parsed.verb else { panic!("not exec") };
+        assert_eq!(args.command, ["ls", "--output", "json", "--", "-x"]);
+    }
+
+    #[test]
+    fn impossible_names_are_usage_errors() {
+        assert!(parse(&["shell", "--", "-x"]).is_err());
+        assert!(parse(&["shell", "../etc"]).is_err());
+        assert!(parse(&["shell", "web-7f9", "--user", "-o"]).is_err());
+        assert!(parse(&["exec", "web-7f9"]).is_err(), "a command is required");
+    }
+}

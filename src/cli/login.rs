@@ -1,0 +1,175 @@
+//! `ztctl login`: in the browser or by a code, the tokens kept, the certificate authorities pinned.
+
+use std::ffi::OsString;
+use std::process::{Command, ExitCode, Stdio};
+
+use super::Context;
+use super::access::root_text;
+use super::args::LoginArgs;
+use super::failure::Failure;
+use super::ui::Ui;
+use crate::client::api::Api;
+use crate::client::config::{Config, LoginEntry, trust};
+use crate::client::credential::{self, Credential, StoreKind};
+use crate::client::http::{BrokerUrl, Http, Server, Trust};
+use crate::client::oauth::device::DeviceCode;
+use crate::client::oauth::{Dialogue, browser, device, discovery, exchange};
+use crate::client::paths::Paths;
+use crate::client::tokens::Tokens;
+use crate::client::{ca_pin, private};
+use crate::clock::Clock;
+use crate::proto::api::Whoami;
+use crate::proto::ca::CaSet;
+
+/// Logs in; Ctrl-C leaves everything as it was.
+pub(super) async fn run(context: &mut Context, args: LoginArgs) -> Result<ExitCode, Failure> {
+    tokio::select! {
+        result = login(context, args) => result,
+        _ = tokio::signal::ctrl_c() => Err(Failure::interrupted()),
+    }
+}
+
+async fn login(context: &mut Context, args: LoginArgs) -> Result<ExitCode, Failure> {
+    let paths = context.paths()?.clone();
+    let config = Config::load(&paths)?;
+    let url = broker(context, &args, &config)?;
+    let root = match args.ca.as_ref().or(context.environment.ca.as_ref()) {
+        Some(ca) => Some(root_text(ca)?),
+        None => config.broker(&url).and_then(|broker| broker.tls_root.clone()),
+    };
+    let trust = root.as_deref().map_or(Ok(Trust::System), trust).map_err(|error| Failure::root(&url.to_string(), &error))?;
+    let server = Server { url: url.clone(), trust, proxy: context.environment.proxy.clone() };
+    let http = Http::new(&server, Clock::system()).map_err(|error| Failure::http(error, &url, None))?;
+
+    // What was pinned is compared before anybody types a password.
+    let ca = ca_pin::fetch(&http).await.map_err(|error| Failure::pin(error, &http))?;
+    let before = config.broker(&url).and_then(|broker| broker.login.clone());
+    if let Some(login) = &before {
+        ca_pin::compare(&login.ca, &ca).map_err(|error| Failure::pin(error, &http))?;
+    }
+
+    let credential = ask(context, &args, &http).await.map_err(|error| Failure::login(error, &http))?;
+    let api = Api::over(http.clone(), Tokens::fixed(credential.access_token.clone()));
+    let whoami = api.whoami().await.map_err(|error| Failure::of_api(error, &api))?;
+    let kept =
+        keep(&Login { paths: &paths, url: &url, root, ca, user: &whoami.user }, args.store, before, &credential, &http).await?;
+    report(&context.ui, &url, &whoami, &kept);
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The broker that is meant: the argument, `--broker`, or the last one.
+fn broker(context: &Context, args: &LoginArgs, config: &Config) -> Result<BrokerUrl, Failure> {
+    match args.url.as_ref().or(context.broker.as_ref()) {
+        Some(text) => text.parse().map_err(|error| Failure::url(&error)),
+        None => config.last.clone().ok_or_else(Failure::login_where),
+    }
+}
+
+async fn ask(context: &Context, args: &LoginArgs, http: &Http) -> Result<Credential, crate::client::oauth::OauthError> {
+    let metadata = discovery::discover(http).await?;
+    let terminal = Terminal { ui: context.ui.clone(), browsers: context.environment.browsers.clone() };
+    if args.device || context.environment.browsers.is_empty() {
+        device::login(http, &metadata, &terminal).await
+    } else {
+        browser::login(http, &metadata, &terminal).await
+    }
+}
+
+/// What a login leaves behind.
+struct Login<'a> {
+    paths: &'a Paths,
+    url: &'a BrokerUrl,
+    root: Option<String>,
+    ca: CaSet,
+    user: &'a str,
+}
+
+/// Keeps the tokens and the pin; gives back those of the login before. Returns where the tokens are, in words.
+async fn keep(
+    login: &Login<'_>,
+    wanted: Option<StoreKind>,
+    before: Option<LoginEntry>,
+    credential: &Credential,
+    http: &Http,
+) -> Result<String, Failure> {
+    let Login { paths, url, .. } = login;
+    let lock = private::lock(&paths.token_lock(url)).await?;
+    let old = before.as_ref().map(|login| (login.store, login.store.open(url, paths)));
+    let old_credential = old.as_ref().and_then(|(_, store)| store.load().ok().flatten());
+    let kept = credential::keep(wanted, credential, url, paths);
+    let (kind, store) = match kept {
+        Ok(kept) => kept,
+        Err(error) => {
+            // A login that nobody can use is given back.
+            let _ = exchange::revoke(http, credential).await;
+            return Err(Failure::store(error, url));
+        }
+    };
+    let entry = LoginEntry { user: login.user.to_owned(), store: kind, ca: login.ca.clone() };
+    let written = Config::update(paths, |config| {
+        config.last = Some((*url).clone());
+        let broker = config.broker_mut(url);
+        broker.tls_root.clone_from(&login.root);
+        broker.login = Some(entry);
+    });
+    if let Err(error) = written.await {
+        let _ = store.delete();
+        let _ = exchange::revoke(http, credential).await;
+        return Err(error.into());
+    }
+    drop(lock);
+    if let Some((_, old)) = old.filter(|(old, _)| *old != kind) {
+        let _ = old.delete();
+    }
+    if let Some(old) = old_credential {
+        // Best effort: it ends by itself too.
+        let _ = exchange::revoke(http, &old).await;
+    }
+    Ok(store.describe())
+}
+
+fn report(ui: &Ui, url: &BrokerUrl, whoami: &Whoami, kept: &str) {
+    let groups = if whoami.groups.is_empty() { String::new() } else { format!(" ({})", whoami.groups.join(", ")) };
+    ui.note(&format!("logged in at {url} as {}{groups}", whoami.user));
+    ui.note(&format!("the tokens are in {kept}"));
+}
+
+/// The person at this terminal.
+struct Terminal {
+    ui: Ui,
+    browsers: Vec<OsString>,
+}
+
+impl Dialogue for Terminal {
+    fn page(&self, url: &url::Url) {
+        let opened = self.browsers.iter().any(|browser| open(browser, url));
+        self.ui.note(if opened {
+            "log in on the page that opens in your browser, or open it yourself:"
+        } else {
+            "log in on this page:"
+        });
+        self.ui.note("");
+        self.ui.note(&format!("  {url}"));
+        self.ui.note("");
+        self.ui.note("no browser on this machine? Ctrl-C, then: ztctl login --device");
+    }
+
+    fn code(&self, code: &DeviceCode) {
+        self.ui.note("open this page on any device:");
+        self.ui.note("");
+        self.ui.note(&format!("  {}", code.verification_uri));
+        self.ui.note("");
+        self.ui.note(&format!("and enter the code  {}", code.user_code));
+        if let Some(url) = &code.verification_uri_complete {
+            self.ui.note(&format!("or open both at once: {url}"));
+        }
+        self.ui.note(&format!("waiting for you, for {} minutes; Ctrl-C gives up", code.expires_in.div_ceil(60)));
+    }
+}
+
+/// Starts `browser` with the page. The page's address holds no secret that is worth something without this process.
+fn open(browser: &OsString, url: &url::Url) -> bool {
+    let quiet = || Stdio::null();
+    // Openers return at once or stay as the browser; neither is waited for, and none may write into our terminal.
+    Command::new(browser).arg(url.as_str()).stdin(quiet()).stdout(quiet()).stderr(quiet()).spawn().is_ok()
+}

@@ -1,0 +1,118 @@
+//! `ztctl status`: which broker, who, until when, and where the tokens are.
+
+use std::process::ExitCode;
+
+use serde::Serialize;
+
+use super::Context;
+use super::access::Access;
+use super::args::{StatusArgs, StatusOutput};
+use super::failure::Failure;
+use crate::client::ca_pin;
+
+/// What is shown; with `--output json` these are the names.
+#[derive(Debug, Serialize)]
+struct Status {
+    broker: String,
+    user: String,
+    groups: Vec<String>,
+    /// In seconds since 1970.
+    expires_at: Option<u64>,
+    /// What the token is limited to, if it is narrower than the user.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    limited_to: Option<String>,
+    /// Where the tokens are, in words.
+    tokens: String,
+    /// The fingerprint of the certificate authorities.
+    ca: String,
+    version: &'static str,
+}
+
+/// Asks the broker and prints.
+pub(super) async fn run(context: &mut Context, args: StatusArgs) -> Result<ExitCode, Failure> {
+    let access = Access::open(context).await?;
+    let api = &access.api;
+    let whoami = api.whoami().await.map_err(|error| Failure::of_api(error, api))?;
+    let offered = ca_pin::fetch(api.http()).await.map_err(|error| Failure::pin(error, api.http()))?;
+    ca_pin::compare(&access.ca, &offered).map_err(|error| Failure::pin(error, api.http()))?;
+    let status = Status {
+        broker: api.http().url().to_string(),
+        user: whoami.user,
+        groups: whoami.groups,
+        expires_at: whoami.expires_at,
+        limited_to: whoami.limited_to,
+        tokens: access.kept,
+        ca: access.ca.fingerprint(),
+        version: crate::proto::version::PROGRAM,
+    };
+    match args.output {
+        StatusOutput::Json => context.ui.json(&status)?,
+        StatusOutput::Text => context.ui.lines(&lines(&status, api.http().clock().now()))?,
+    }
+    if let Some(ahead) = api.http().broker_ahead().filter(|ahead| ahead.unsigned_abs() > CLOCK_WARNING) {
+        context.ui.note(&format!("warning: {}", Failure::clock(ahead).message()));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn lines(status: &Status, now: u64) -> Vec<String> {
+    let groups = if status.groups.is_empty() { "none".to_owned() } else { status.groups.join(", ") };
+    let expires = match status.expires_at {
+        None => "never".to_owned(),
+        Some(at) if at <= now => "now".to_owned(),
+        Some(at) => format!("in {}", duration(at - now)),
+    };
+    let mut lines = vec![
+        format!("broker   {}", status.broker),
+        format!("user     {}", status.user),
+        format!("groups   {groups}"),
+        format!("expires  {expires}"),
+        format!("tokens   {}", status.tokens),
+        format!("ca       {}", status.ca),
+    ];
+    lines.extend(status.limited_to.iter().map(|limit| format!("limited  {limit}")));
+    lines
+}
+
+/// Two units: precise enough to plan a day.
+fn duration(seconds: u64) -> String {
+    let (days, hours, minutes) = (seconds / 86_400, seconds / 3600 % 24, seconds / 60 % 60);
+    match (days, hours, minutes) {
+        (0, 0, 0) => format!("{seconds} s"),
+        (0, 0, minutes) => format!("{minutes} min"),
+        (0, hours, minutes) => format!("{hours} h {minutes} min"),
+        (days, hours, _) => format!("{days} d {hours} h"),
+    }
+}
+
+/// Seconds from which the clocks' difference is worth a warning: half of what a certificate's window forgives.
+const CLOCK_WARNING: u64 = 15;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_question_has_its_line() {
+        let status = Status {
+            broker: "https://broker.example.com".into(),
+            user: "ada@local".into(),
+            groups: vec!["dev".into(), "ops".into()],
+            expires_at: Some(1_000 + 3 * 3600 + 61),
+            limited_to: None,
+            tokens: "a file that can be copied: /x".into(),
+            ca: "SHA256:00".into(),
+            version: "0.1.0",
+        };
+        assert_eq!(
+            lines(&status, 1_000).join("\n"),
+            "broker   https://broker.example.com\nuser     ada@local\ngroups   dev, ops\nexpires  in 3 h 1 min\n\
+             tokens   a file that can be copied: /x\nca       SHA256:00"
+        );
+    }
+
+    #[test]
+    fn durations_have_two_units() {
+        assert_eq!([5, 300, 7_260, 180_000].map(duration), ["5 s", "5 min", "2 h 1 min", "2 d 2 h"]);
+    }
+}

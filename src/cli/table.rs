@@ -1,0 +1,174 @@
+//! Tables for people: columns as wide as they need, narrowed to the terminal, with nothing in them that a terminal acts on.
+
+use dialoguer::console::{measure_text_width, truncate_str};
+
+use super::ui::harmless;
+
+/// A table with a row of titles.
+#[derive(Debug, Clone)]
+pub struct Table {
+    columns: Vec<Column>,
+    rows: Vec<Vec<String>>,
+}
+
+/// One column.
+#[derive(Debug, Clone, Copy)]
+pub struct Column {
+    title: &'static str,
+    fit: Fit,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fit {
+    Whole,
+    Narrow(usize),
+    Leave(usize),
+}
+
+impl Column {
+    /// A column that is always shown whole: what one copies.
+    pub fn whole(title: &'static str) -> Self {
+        Self { title, fit: Fit::Whole }
+    }
+
+    /// A column whose cells may be cut to `least` cells of the terminal.
+    pub fn narrow(title: &'static str, least: usize) -> Self {
+        Self { title, fit: Fit::Narrow(least) }
+    }
+
+    /// As [`Column::narrow`], and left out where there is no room even for that; the last of such first.
+    pub fn leave(title: &'static str, least: usize) -> Self {
+        Self { title, fit: Fit::Leave(least) }
+    }
+
+    fn least(self, natural: usize) -> usize {
+        match self.fit {
+            Fit::Whole => natural,
+            Fit::Narrow(least) | Fit::Leave(least) => natural.min(least),
+        }
+    }
+}
+
+impl Table {
+    /// An empty table.
+    pub fn new(columns: impl IntoIterator<Item = Column>) -> Self {
+        Self { columns: columns.into_iter().collect(), rows: Vec::new() }
+    }
+
+    /// Adds a row: one text a column; missing ones are empty.
+    pub fn row(&mut self, cells: impl IntoIterator<Item = String>) {
+        let mut cells: Vec<String> = cells.into_iter().map(|cell| harmless(&cell).into_owned()).collect();
+        cells.resize(self.columns.len(), String::new());
+        self.rows.push(cells);
+    }
+
+    /// The table as lines of at most `width` cells, or as wide as it needs where nobody's terminal is the limit.
+    pub fn render(&self, width: Option<usize>) -> String {
+        let widths = self.widths(width);
+        let titles: Vec<String> = self.columns.iter().map(|column| column.title.to_owned()).collect();
+        let mut text = String::new();
+        for row in std::iter::once(&titles).chain(&self.rows) {
+            let mut line = String::new();
+            for (cell, width) in row.iter().zip(&widths) {
+                let Some(width) = *width else { continue };
+                let cell = truncate_str(cell, width, "…");
+                line += &cell;
+                line.extend(std::iter::repeat_n(' ', (width + GAP).saturating_sub(measure_text_width(&cell))));
+            }
+            text += line.trim_end();
+            text.push('\n');
+        }
+        text
+    }
+
+    /// The width of each column, `None` for those that are left out.
+    fn widths(&self, limit: Option<usize>) -> Vec<Option<usize>> {
+        let natural = |index: usize| {
+            let cells = self.rows.iter().filter_map(|row| row.get(index)).map(|cell| measure_text_width(cell));
+            cells.chain(self.columns.get(index).map(|column| column.title.len())).max().unwrap_or(0)
+        };
+        let naturals: Vec<usize> = (0..self.columns.len()).map(natural).collect();
+        let mut widths: Vec<Option<usize>> = naturals.iter().copied().map(Some).collect();
+        let Some(limit) = limit else { return widths };
+        let least: Vec<usize> = self.columns.iter().zip(&naturals).map(|(column, natural)| column.least(*natural)).collect();
+        let total = |widths: &[Option<usize>]| {
+            let shown = widths.iter().flatten();
+            shown.clone().sum::<usize>() + GAP * shown.count().saturating_sub(1)
+        };
+        let smallest = |widths: &[Option<usize>]| -> Vec<Option<usize>> {
+            widths.iter().zip(&least).map(|(width, least)| width.map(|_| *least)).collect()
+        };
+        while total(&smallest(&widths)) > limit {
+            let last = self
+                .columns
+                .iter()
+                .zip(&widths)
+                .rposition(|(column, width)| matches!(column.fit, Fit::Leave(_)) && width.is_some());
+            match last {
+                Some(index) => widths[index] = None,
+                // Narrower than the least: the terminal wraps, which loses nothing.
+                None => return smallest(&widths),
+            }
+        }
+        // One cell at a time from the widest that may still give one: the long ones come down to the others, not below.
+        while total(&widths) > limit {
+            let widest = (0..widths.len()).filter(|index| widths[*index].is_some_and(|width| width > least[*index]));
+            match widest.max_by_key(|index| widths[*index]) {
+                Some(index) => widths[index] = widths[index].map(|width| width - 1),
+                None => break,
+            }
+        }
+        widths
+    }
+}
+
+/// Between two columns.
+const GAP: usize = 2;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn table() -> Table {
+        let mut table = Table::new([
+            Column::whole("NAME"),
+            Column::leave("APP", 6),
+            Column::narrow("IMAGE", 8),
+            Column::leave("WHERE", 6),
+            Column::whole("AGE"),
+        ]);
+        table.row(["tomcat-7f9", "tomcat", "registry.example.com/team/tomcat:10.1", "node-1", "3d"].map(str::to_owned));
+        table.row(["日本-0a1", "web", "nginx", "evil\x1b[31m", "12s"].map(str::to_owned));
+        table
+    }
+
+    #[test]
+    fn wide_enough_shows_all() {
+        assert_eq!(
+            table().render(None),
+            "NAME        APP     IMAGE                                  WHERE      AGE\n\
+             tomcat-7f9  tomcat  registry.example.com/team/tomcat:10.1  node-1     3d\n\
+             日本-0a1    web     nginx                                  evil�[31m  12s\n"
+        );
+    }
+
+    #[test]
+    fn a_narrow_terminal_narrows_the_long_ones_first() {
+        let text = table().render(Some(50));
+        assert_eq!(
+            text,
+            "NAME        APP     IMAGE          WHERE      AGE\n\
+             tomcat-7f9  tomcat  registry.exa…  node-1     3d\n\
+             日本-0a1    web     nginx          evil�[31m  12s\n"
+        );
+    }
+
+    #[test]
+    fn a_very_narrow_one_leaves_columns_out_and_never_the_name() {
+        assert_eq!(
+            table().render(Some(30)),
+            "NAME        IMAGE     AGE\ntomcat-7f9  registr…  3d\n日本-0a1    nginx     12s\n"
+        );
+        assert!(table().render(Some(5)).contains("tomcat-7f9"));
+    }
+}

@@ -1,0 +1,118 @@
+//! The only printer: standard output for results, standard error for the rest.
+//!
+//! All text that came from elsewhere is made harmless on its way out, colour is for terminals whose owner did not refuse it,
+//! and a reader that went away ends the program silently.
+
+use std::io::{self, IsTerminal, Write};
+
+use serde::Serialize;
+
+use super::failure::Failure;
+use super::table::Table;
+
+mod harmless;
+
+pub use harmless::harmless;
+
+/// Where and how to print. Cheap to clone: it holds no buffer.
+#[derive(Debug, Clone)]
+pub struct Ui {
+    /// The width of the terminal that standard output is, if it is one.
+    width: Option<usize>,
+    /// Whether standard error takes colour.
+    colour: bool,
+    /// Whether errors are JSON.
+    json: bool,
+    /// Whether a person can be asked: standard input and standard error are terminals.
+    interactive: bool,
+}
+
+impl Ui {
+    /// The process's own streams. With `json`, errors are JSON.
+    pub fn system(json: bool) -> Self {
+        let width = io::stdout().is_terminal().then(|| crossterm::terminal::size().map_or(80, |(columns, _)| columns.into()));
+        let refused = std::env::var_os(super::environment::NO_COLOR).is_some_and(|value| !value.is_empty());
+        let error_is_terminal = io::stderr().is_terminal();
+        Self { width, colour: error_is_terminal && !refused, json, interactive: error_is_terminal && io::stdin().is_terminal() }
+    }
+
+    /// Whether a person can be asked something.
+    pub fn is_interactive(&self) -> bool {
+        self.interactive
+    }
+
+    /// A line of the result.
+    ///
+    /// # Errors
+    /// When standard output cannot be written; [`Failure::is_silent`] when its reader went away.
+    pub fn line(&self, text: &str) -> Result<(), Failure> {
+        self.out(&format!("{}\n", harmless(text)))
+    }
+
+    /// Lines of the result, in one write.
+    ///
+    /// # Errors
+    /// As [`Ui::line`].
+    pub fn lines<T: AsRef<str>>(&self, lines: &[T]) -> Result<(), Failure> {
+        let mut text = String::new();
+        for line in lines {
+            text += &harmless(line.as_ref());
+            text.push('\n');
+        }
+        self.out(&text)
+    }
+
+    /// The result as a table, as wide as the terminal at most.
+    ///
+    /// # Errors
+    /// As [`Ui::line`].
+    pub fn table(&self, table: &Table) -> Result<(), Failure> {
+        self.out(&table.render(self.width))
+    }
+
+    /// The result as JSON.
+    ///
+    /// # Errors
+    /// As [`Ui::line`].
+    pub fn json(&self, value: &impl Serialize) -> Result<(), Failure> {
+        let text = serde_json::to_string_pretty(value).map_err(|error| Failure::output(error.into()))?;
+        self.out(&format!("{text}\n"))
+    }
+
+    /// A line beside the result, for the person who watches. A standard error that nobody reads is no reason to stop.
+    pub fn note(&self, text: &str) {
+        self.err(&format!("{}\n", harmless(text)));
+    }
+
+    /// What failed and what to do next.
+    pub fn failure(&self, failure: &Failure) {
+        if failure.is_silent() {
+            return;
+        }
+        if self.json {
+            let hint = failure.hints().join("\n");
+            let hint = (!hint.is_empty()).then_some(hint);
+            let body = serde_json::json!({"error": {"code": failure.code(), "message": failure.message(), "hint": hint}});
+            self.err(&format!("{body}\n"));
+            return;
+        }
+        let (red, dim, plain) = if self.colour { ("\x1b[31m", "\x1b[2m", "\x1b[0m") } else { ("", "", "") };
+        let mut text = format!("{red}ztctl:{plain} {}\n", harmless(failure.message()));
+        for detail in failure.details() {
+            text += &format!("  {}\n", harmless(detail));
+        }
+        for hint in failure.hints() {
+            text += &format!("{dim}hint:{plain} {}\n", harmless(hint));
+        }
+        self.err(&text);
+    }
+
+    fn out(&self, text: &str) -> Result<(), Failure> {
+        let mut out = io::stdout().lock();
+        out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(Failure::output)
+    }
+
+    fn err(&self, text: &str) {
+        let _ = io::stderr().lock().write_all(text.as_bytes());
+    }
+}

@@ -1,0 +1,190 @@
+//! The broker's API as the client uses it: `/v1/whoami`, `/v1/containers`, `/v1/connect`.
+//!
+//! Each call is one round trip. A token that the broker does not take although it should hold is renewed once.
+
+use std::sync::Arc;
+
+use reqwest::header::AUTHORIZATION;
+use reqwest::{Method, RequestBuilder, Response};
+use tokio::io::{AsyncRead, AsyncWrite};
+
+mod upgrade;
+
+pub use upgrade::Upgrade;
+
+use super::http::{Http, HttpError, SMALL_BODY, Server};
+use super::tokens::{TokenError, Tokens};
+use crate::clock::Clock;
+use crate::proto::api::{ConnectReply, ConnectRequest, ContainerList, Whoami};
+use crate::proto::frame::FrameError;
+use crate::proto::{ErrorBody, ErrorCode, Secret};
+
+/// One broker's API, with one login. Cheap to clone.
+#[derive(Clone)]
+pub struct Api {
+    http: Http,
+    tokens: Tokens,
+    upgrade: Arc<upgrade::Preference>,
+}
+
+/// The bytes to and from the agent.
+pub type Link = Box<dyn LinkStream>;
+
+/// What a [`Link`] can do.
+pub trait LinkStream: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<S: AsyncRead + AsyncWrite + Send + Unpin> LinkStream for S {}
+
+/// Why a call has no result.
+#[derive(Debug, thiserror::Error)]
+pub enum ApiError {
+    /// The broker cannot be asked, or something else answers.
+    #[error(transparent)]
+    Http(#[from] HttpError),
+    /// There is no token to ask with.
+    #[error(transparent)]
+    Token(#[from] TokenError),
+    /// The broker says no.
+    #[error("{0}")]
+    Refused(Box<ErrorBody>),
+    /// The request does not fit into a header.
+    #[error("the request has {length} bytes, over the limit of {limit}: shorten the reason")]
+    TooLong {
+        /// Its length.
+        length: usize,
+        /// The limit.
+        limit: usize,
+    },
+    /// The connection was upgraded, but what it begins with cannot be used.
+    #[error("the broker's reply cannot be used: {0}")]
+    Reply(#[from] FrameError),
+    /// The broker chose a link protocol that was not offered.
+    #[error("the broker chose the unknown link protocol `{0}`")]
+    Link(String),
+}
+
+impl Api {
+    /// The API of `server`. Nothing is sent yet.
+    ///
+    /// # Errors
+    /// [`HttpError::Setup`].
+    pub fn new(server: &Server, tokens: Tokens) -> Result<Self, HttpError> {
+        Ok(Self::over(Http::new(server, Clock::system())?, tokens))
+    }
+
+    /// The API over an HTTP client that exists, and with its clock.
+    pub fn over(http: Http, tokens: Tokens) -> Self {
+        Self { http, tokens, upgrade: Arc::default() }
+    }
+
+    /// The same, with the upgrade that worked last time, and with what to do when another one works.
+    #[must_use]
+    pub fn remembering(mut self, last: Upgrade, remember: impl Fn(Upgrade) + Send + Sync + 'static) -> Self {
+        self.upgrade = Arc::new(upgrade::Preference::new(last, Box::new(remember)));
+        self
+    }
+
+    /// The HTTP client below.
+    pub fn http(&self) -> &Http {
+        &self.http
+    }
+
+    /// Whether the token was given and cannot be renewed.
+    pub fn has_fixed_token(&self) -> bool {
+        self.tokens.is_fixed()
+    }
+
+    /// Who the token speaks for.
+    ///
+    /// # Errors
+    /// [`ApiError`].
+    pub async fn whoami(&self) -> Result<Whoami, ApiError> {
+        self.json("/v1/whoami", SMALL_BODY).await
+    }
+
+    /// The containers that the user may list.
+    ///
+    /// # Errors
+    /// [`ApiError`].
+    pub async fn containers(&self) -> Result<ContainerList, ApiError> {
+        self.json("/v1/containers", LIST_BODY).await
+    }
+
+    /// Asks for a session and returns the broker's reply and the bytes to and from the agent.
+    ///
+    /// # Errors
+    /// [`ApiError`].
+    pub async fn connect(&self, request: &ConnectRequest) -> Result<(ConnectReply, Link), ApiError> {
+        upgrade::connect(self, request).await
+    }
+
+    async fn json<T: serde::de::DeserializeOwned>(&self, path: &str, limit: usize) -> Result<T, ApiError> {
+        let send = async |token: &Secret<String>| {
+            let request = self.authorize(self.http.request(Method::GET, path), token);
+            self.http.send(request, super::http::ANSWER_TIMEOUT).await
+        };
+        let response = self.authorized(send).await?;
+        if response.status().is_success() {
+            Ok(self.http.read(response, limit).await?.json()?)
+        } else {
+            Err(self.refusal(response).await)
+        }
+    }
+
+    /// Sends with a token; when the broker does not take it, once more with a new one.
+    async fn authorized(
+        &self,
+        send: impl AsyncFn(&Secret<String>) -> Result<Response, HttpError>,
+    ) -> Result<Response, ApiError> {
+        let token = self.tokens.access(&self.http).await?;
+        let response = send(&token).await?;
+        if response.status().as_u16() != 401 || self.tokens.is_fixed() {
+            return Ok(response);
+        }
+        let token = self.tokens.renew(&self.http, &token).await?;
+        Ok(send(&token).await?)
+    }
+
+    /// The one place where a token is put on a request; where a proof of possession goes beside it.
+    fn authorize(&self, request: RequestBuilder, token: &Secret<String>) -> RequestBuilder {
+        let mut bearer = zeroize::Zeroizing::new(String::with_capacity(token.expose().len() + 7));
+        bearer.push_str("Bearer ");
+        bearer.push_str(token.expose());
+        match reqwest::header::HeaderValue::from_str(&bearer) {
+            Ok(mut value) => {
+                value.set_sensitive(true);
+                request.header(AUTHORIZATION, value)
+            }
+            // No token of a broker has such characters: sent without, it is answered with "not logged in".
+            Err(_) => request,
+        }
+    }
+
+    /// What a refused request's answer says.
+    async fn refusal(&self, response: Response) -> ApiError {
+        let answer = match self.http.read(response, REFUSAL_BODY).await {
+            Ok(answer) => answer,
+            Err(error) => return error.into(),
+        };
+        match answer.json::<ErrorBody>() {
+            Ok(body) if body.code == ErrorCode::NotLoggedIn => TokenError::Expired.into(),
+            Ok(body) => ApiError::Refused(Box::new(body)),
+            Err(error) => error.into(),
+        }
+    }
+}
+
+impl std::fmt::Debug for Api {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Api").field("broker", self.http.url()).field("tokens", &self.tokens).finish_non_exhaustive()
+    }
+}
+
+/// The most bytes of a list: 100 000 containers of some 600 bytes.
+const LIST_BODY: usize = 64 * 1024 * 1024;
+
+/// The most bytes of a refusal: fifty candidates with their labels.
+const REFUSAL_BODY: usize = 1024 * 1024;
+
+#[cfg(test)]
+mod tests;

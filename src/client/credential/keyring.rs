@@ -1,0 +1,73 @@
+//! Tokens in the desktop's keyring.
+//!
+//! Its calls block, may start a runtime of their own (which panics within ours) and may wait for a person at a dialogue: each
+//! runs on a thread of its own, which is left behind when it takes too long.
+
+use std::sync::mpsc;
+use std::time::Duration;
+
+use super::{Credential, CredentialStore, SERVICE, StoreError, decode, encode};
+use crate::client::http::BrokerUrl;
+use crate::proto::Secret;
+
+/// Secret Service, Keychain or Credential Manager.
+#[derive(Debug, Clone)]
+pub struct KeyringStore {
+    account: String,
+}
+
+impl KeyringStore {
+    /// The entry for `broker`.
+    pub fn new(broker: &BrokerUrl) -> Self {
+        Self { account: broker.to_string() }
+    }
+
+    fn call<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(keyring::Entry) -> keyring::Result<T> + Send + 'static,
+    ) -> Result<Option<T>, StoreError> {
+        let account = self.account.clone();
+        let (done, result) = mpsc::sync_channel(1);
+        let call = move || {
+            // Nobody listens any more when it took too long.
+            let _ = done.send(keyring::Entry::new(SERVICE, &account).and_then(work));
+        };
+        let unavailable = |why: String| StoreError::Unavailable(format!("the keyring cannot be used: {why}"));
+        std::thread::Builder::new().name("keyring".to_owned()).spawn(call).map_err(|error| unavailable(error.to_string()))?;
+        match result.recv_timeout(LIMIT) {
+            Ok(Ok(value)) => Ok(Some(value)),
+            Ok(Err(keyring::Error::NoEntry)) => Ok(None),
+            Ok(Err(error)) => Err(unavailable(error.to_string())),
+            Err(_) => Err(unavailable(format!("no answer within {} seconds", LIMIT.as_secs()))),
+        }
+    }
+}
+
+impl CredentialStore for KeyringStore {
+    fn load(&self) -> Result<Option<Credential>, StoreError> {
+        let secret = self.call(|entry| entry.get_secret().map(Secret::new))?;
+        secret.map(|secret| decode(secret.expose(), "the keyring")).transpose()
+    }
+
+    fn store(&self, credential: &Credential) -> Result<(), StoreError> {
+        let secret = encode(credential)?;
+        self.call(move |entry| entry.set_secret(secret.expose())).map(|_| ())
+    }
+
+    fn delete(&self) -> Result<(), StoreError> {
+        self.call(|entry| entry.delete_credential()).map(|_| ())
+    }
+
+    fn describe(&self) -> String {
+        if cfg!(target_os = "macos") {
+            "the Keychain".to_owned()
+        } else if cfg!(windows) {
+            "the Credential Manager".to_owned()
+        } else {
+            "the keyring (Secret Service)".to_owned()
+        }
+    }
+}
+
+/// How long a call may take: a bus answers in milliseconds, a dialogue that nobody sees never.
+const LIMIT: Duration = Duration::from_secs(3);

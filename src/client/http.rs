@@ -1,0 +1,204 @@
+//! HTTP towards one broker: where it is, whom to believe, through which proxy; every wait and every body bounded.
+//!
+//! Redirects are never followed: no broker of ours sends one, and a token must not travel to where somebody points.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use reqwest::header::{DATE, HeaderMap};
+use reqwest::{Client, Method, NoProxy, Proxy, RequestBuilder, Response, redirect};
+use serde::de::DeserializeOwned;
+
+mod date;
+mod error;
+mod url;
+
+pub use error::{HttpError, TlsProblem, Unreachable};
+pub use url::{BrokerUrl, InvalidUrl};
+
+use crate::clock::Clock;
+use crate::transport::tls::{Roots, provider};
+
+/// Where a broker is and how to get there.
+#[derive(Debug, Clone)]
+pub struct Server {
+    /// Its address.
+    pub url: BrokerUrl,
+    /// Who vouches for its TLS certificate.
+    pub trust: Trust,
+    /// The way out.
+    pub proxy: ProxySettings,
+}
+
+/// Who vouches for the broker's TLS certificate.
+#[derive(Debug, Clone)]
+pub enum Trust {
+    /// What the machine trusts.
+    System,
+    /// A private root.
+    Roots(Roots),
+}
+
+/// The proxy, as the environment names it.
+#[derive(Debug, Clone, Default)]
+pub struct ProxySettings {
+    /// For https.
+    pub https: Option<String>,
+    /// Hosts that are reached without it, in the usual comma-separated form.
+    pub except: Option<String>,
+}
+
+/// A client of one broker. Cheap to clone: clones share connections.
+#[derive(Debug, Clone)]
+pub struct Http {
+    client: Client,
+    url: BrokerUrl,
+    clock: Clock,
+    /// The broker's clock minus ours, in seconds, by the last answer; [`UNKNOWN`] before one.
+    ahead: Arc<AtomicI64>,
+}
+
+impl Http {
+    /// A client for `server`. Nothing is sent yet.
+    ///
+    /// # Errors
+    /// [`HttpError::Setup`] when the roots or the proxy cannot be used.
+    pub fn new(server: &Server, clock: Clock) -> Result<Self, HttpError> {
+        let setup = |error: &dyn std::fmt::Display| HttpError::Setup(error.to_string());
+        let tls = match &server.trust {
+            // Without TLS nobody vouches; reading the machine's roots would only take time.
+            _ if !server.url.is_https() => nobody()?,
+            Trust::System => system_roots()?.client_config().map_err(|error| setup(&error))?,
+            Trust::Roots(roots) => roots.client_config().map_err(|error| setup(&error))?,
+        };
+        let mut builder = Client::builder()
+            .tls_backend_preconfigured(tls)
+            .http1_only()
+            .no_proxy()
+            .redirect(redirect::Policy::none())
+            .retry(reqwest::retry::never())
+            .referer(false)
+            .tcp_nodelay(true)
+            .connect_timeout(CONNECT_TIMEOUT)
+            .user_agent(concat!("ztctl/", env!("CARGO_PKG_VERSION")));
+        if let Some(proxy) = server.proxy.https.as_deref().filter(|proxy| !proxy.is_empty() && server.url.is_https()) {
+            let proxy =
+                Proxy::https(proxy).map_err(|_| HttpError::Setup("HTTPS_PROXY is not the URL of a proxy".to_owned()))?;
+            builder = builder.proxy(proxy.no_proxy(server.proxy.except.as_deref().and_then(NoProxy::from_string)));
+        }
+        let client = builder.build().map_err(|error| setup(&error))?;
+        Ok(Self { client, url: server.url.clone(), clock, ahead: Arc::new(AtomicI64::new(UNKNOWN)) })
+    }
+
+    /// The broker's address.
+    pub fn url(&self) -> &BrokerUrl {
+        &self.url
+    }
+
+    /// The clock that requests are judged by.
+    pub fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// How many seconds the broker's clock is ahead of ours (negative: behind), if it has answered.
+    pub fn broker_ahead(&self) -> Option<i64> {
+        Some(self.ahead.load(Ordering::Relaxed)).filter(|seconds| *seconds != UNKNOWN)
+    }
+
+    /// A request to `path`, which begins with a slash.
+    pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        self.client.request(method, self.url.at(path))
+    }
+
+    /// Sends and waits for the head of the answer.
+    pub(crate) async fn send(&self, request: RequestBuilder, limit: Duration) -> Result<Response, HttpError> {
+        let answer = tokio::time::timeout(limit, request.send()).await;
+        let response = match answer {
+            Ok(response) => response.map_err(|error| HttpError::classify(&error))?,
+            Err(_) => return Err(HttpError::Unreachable(Unreachable::Timeout)),
+        };
+        self.note_time(response.headers());
+        Ok(response)
+    }
+
+    /// Sends and reads the whole answer, at most `limit` bytes of it.
+    pub(crate) async fn fetch(&self, request: RequestBuilder, limit: usize) -> Result<Answer, HttpError> {
+        let response = self.send(request, ANSWER_TIMEOUT).await?;
+        self.read(response, limit).await
+    }
+
+    /// Reads the body of `response`, at most `limit` bytes.
+    pub(crate) async fn read(&self, mut response: Response, limit: usize) -> Result<Answer, HttpError> {
+        let status = response.status().as_u16();
+        let mut body = Vec::new();
+        let reading = async {
+            while let Some(chunk) = response.chunk().await.map_err(|error| HttpError::classify(&error))? {
+                if body.len() + chunk.len() > limit {
+                    return Err(HttpError::TooLong { limit });
+                }
+                body.extend_from_slice(&chunk);
+            }
+            Ok(())
+        };
+        tokio::time::timeout(BODY_TIMEOUT, reading).await.map_err(|_| HttpError::Unreachable(Unreachable::Timeout))??;
+        Ok(Answer { status, body })
+    }
+
+    fn note_time(&self, headers: &HeaderMap) {
+        let date = headers.get(DATE).and_then(|value| value.to_str().ok()).and_then(date::parse);
+        if let Some(theirs) = date.and_then(|date| i64::try_from(date).ok()) {
+            let ours = i64::try_from(self.clock.now()).unwrap_or(i64::MAX);
+            self.ahead.store(theirs.saturating_sub(ours), Ordering::Relaxed);
+        }
+    }
+}
+
+/// An answer, read to its end.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Answer {
+    /// The body as JSON.
+    pub(crate) fn json<T: DeserializeOwned>(&self) -> Result<T, HttpError> {
+        serde_json::from_slice(&self.body).map_err(|_| HttpError::Unexpected { status: self.status })
+    }
+
+    /// Whether the status is 2xx.
+    pub(crate) fn is_success(&self) -> bool {
+        (200..300).contains(&self.status)
+    }
+}
+
+/// The roots that the machine trusts.
+fn system_roots() -> Result<Roots, HttpError> {
+    let verifier = rustls_platform_verifier::Verifier::new(provider())
+        .map_err(|error| HttpError::Setup(format!("the machine's TLS roots cannot be read: {error}")))?;
+    Ok(Roots::Verifier(Arc::new(verifier)))
+}
+
+/// A TLS client that believes nobody, for brokers that are reached without TLS.
+fn nobody() -> Result<rustls::ClientConfig, HttpError> {
+    let builder = rustls::ClientConfig::builder_with_provider(provider())
+        .with_safe_default_protocol_versions()
+        .map_err(|error| HttpError::Setup(error.to_string()))?;
+    Ok(builder.with_root_certificates(rustls::RootCertStore::empty()).with_no_client_auth())
+}
+
+/// No answer has told the time yet.
+const UNKNOWN: i64 = i64::MIN;
+
+/// For TCP and TLS: four round trips around the earth, with a lost packet.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// For the head of an answer, the connection included.
+pub(crate) const ANSWER_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// For a whole body: the longest list (64 MiB) over a slow line.
+const BODY_TIMEOUT: Duration = Duration::from_secs(120);
+
+/// The most bytes of an answer that is no list.
+pub(crate) const SMALL_BODY: usize = 64 * 1024;

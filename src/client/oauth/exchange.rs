@@ -1,0 +1,129 @@
+//! The token endpoint: tokens for a code, a device code or a refresh token; and the revocation endpoint.
+
+use reqwest::Method;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use url::Url;
+
+use super::discovery::Metadata;
+use super::{CLIENT_ID, OauthError};
+use crate::client::credential::Credential;
+use crate::client::http::{Answer, Http, HttpError, SMALL_BODY};
+use crate::proto::Secret;
+
+/// Tokens for the code that the browser brought.
+pub(super) async fn code(
+    http: &Http,
+    metadata: &Metadata,
+    code: &Secret<String>,
+    redirect: &Url,
+    verifier: &Secret<String>,
+) -> Result<Credential, OauthError> {
+    let form = [
+        ("grant_type", "authorization_code"),
+        ("code", code.expose()),
+        ("redirect_uri", redirect.as_str()),
+        ("code_verifier", verifier.expose()),
+    ];
+    first(http, metadata, &form).await
+}
+
+/// Tokens for a device code, once somebody has entered its user code.
+pub(super) async fn device_code(http: &Http, metadata: &Metadata, code: &Secret<String>) -> Result<Credential, OauthError> {
+    let form = [("grant_type", "urn:ietf:params:oauth:grant-type:device_code"), ("device_code", code.expose())];
+    first(http, metadata, &form).await
+}
+
+/// The next tokens for the refresh token in `credential`.
+///
+/// # Errors
+/// [`OauthError::Refused`] with `invalid_grant` when the login has ended.
+pub async fn refresh(http: &Http, credential: &Credential) -> Result<Credential, OauthError> {
+    let form = [("grant_type", "refresh_token"), ("refresh_token", credential.refresh_token.expose())];
+    let tokens = tokens(http, &credential.token_path, &form).await?;
+    Ok(Credential {
+        access_expires_at: tokens.expires_at(http),
+        access_token: tokens.access_token,
+        // RFC 6749 §6: without a new one the old one stays good.
+        refresh_token: tokens.refresh_token.unwrap_or_else(|| credential.refresh_token.clone()),
+        token_path: credential.token_path.clone(),
+        revoke_path: credential.revoke_path.clone(),
+    })
+}
+
+/// Gives the refresh token back, and with it the login.
+///
+/// # Errors
+/// [`OauthError`]; a token that the broker does not know any more is none (RFC 7009 §2.2).
+pub async fn revoke(http: &Http, credential: &Credential) -> Result<(), OauthError> {
+    let form =
+        [("token", credential.refresh_token.expose().as_str()), ("token_type_hint", "refresh_token"), ("client_id", CLIENT_ID)];
+    let request = http.request(Method::POST, &credential.revoke_path).form(&form);
+    let reply = http.fetch(request, SMALL_BODY).await?;
+    if reply.is_success() { Ok(()) } else { Err(refusal(&reply)) }
+}
+
+/// The JSON of a successful answer, or the error that it is.
+pub(super) fn answer<T: DeserializeOwned>(answer: &Answer) -> Result<T, OauthError> {
+    if answer.is_success() { Ok(answer.json()?) } else { Err(refusal(answer)) }
+}
+
+async fn first(http: &Http, metadata: &Metadata, form: &[(&str, &str)]) -> Result<Credential, OauthError> {
+    let mut tokens = tokens(http, &metadata.token_path, form).await?;
+    let refresh_token = tokens.refresh_token.take();
+    Ok(Credential {
+        access_expires_at: tokens.expires_at(http),
+        access_token: tokens.access_token,
+        refresh_token: refresh_token.ok_or_else(|| OauthError::Protocol("the broker gave no refresh token".to_owned()))?,
+        token_path: metadata.token_path.clone(),
+        revoke_path: metadata.revoke_path.clone(),
+    })
+}
+
+async fn tokens(http: &Http, path: &str, form: &[(&str, &str)]) -> Result<Tokens, OauthError> {
+    let form: Vec<_> = form.iter().copied().chain([("client_id", CLIENT_ID)]).collect();
+    let tokens: Tokens = answer(&http.fetch(http.request(Method::POST, path).form(&form), SMALL_BODY).await?)?;
+    if tokens.token_type.eq_ignore_ascii_case("bearer") {
+        Ok(tokens)
+    } else {
+        Err(OauthError::Protocol(format!("the broker gave a token of the unknown type `{}`", tokens.token_type)))
+    }
+}
+
+fn refusal(answer: &Answer) -> OauthError {
+    match answer.json::<Refusal>() {
+        Ok(refusal) => OauthError::Refused {
+            description: refusal.error_description.unwrap_or_else(|| refusal.error.clone()),
+            code: refusal.error,
+        },
+        Err(_) => OauthError::Http(HttpError::Unexpected { status: answer.status }),
+    }
+}
+
+/// RFC 6749 §5.1.
+#[derive(Debug, Deserialize)]
+struct Tokens {
+    access_token: Secret<String>,
+    token_type: String,
+    #[serde(default)]
+    expires_in: Option<u64>,
+    #[serde(default)]
+    refresh_token: Option<Secret<String>>,
+}
+
+impl Tokens {
+    fn expires_at(&self, http: &Http) -> u64 {
+        http.clock().now().saturating_add(self.expires_in.unwrap_or(UNSTATED))
+    }
+}
+
+/// RFC 6749 §5.2.
+#[derive(Debug, Deserialize)]
+struct Refusal {
+    error: String,
+    #[serde(default)]
+    error_description: Option<String>,
+}
+
+/// What we take an access token to last for when the broker does not say.
+const UNSTATED: u64 = 300;

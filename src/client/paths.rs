@@ -1,0 +1,67 @@
+//! Where the client keeps what it keeps, below two folders that the caller names.
+
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest, Sha256};
+
+use super::http::BrokerUrl;
+
+/// The client's two folders.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Paths {
+    config: PathBuf,
+    state: PathBuf,
+}
+
+impl Paths {
+    /// The configuration below `config`, all else below `state`.
+    pub fn new(config: impl Into<PathBuf>, state: impl Into<PathBuf>) -> Self {
+        Self { config: config.into(), state: state.into() }
+    }
+
+    /// The one file of the configuration.
+    pub fn config_file(&self) -> PathBuf {
+        self.config.join("config.toml")
+    }
+
+    /// The lock that whoever changes the configuration holds.
+    pub fn config_lock(&self) -> PathBuf {
+        self.state.join("config.lock")
+    }
+
+    /// The lock that whoever exchanges this broker's refresh token holds.
+    pub fn token_lock(&self, broker: &BrokerUrl) -> PathBuf {
+        self.state.join(format!("{}.lock", file_stem(broker)))
+    }
+
+    /// The file that holds this broker's tokens where no keyring does.
+    pub fn credential_file(&self, broker: &BrokerUrl) -> PathBuf {
+        self.state.join("credentials").join(format!("{}.json", file_stem(broker)))
+    }
+
+    /// The folder of locks and other state.
+    pub fn state_folder(&self) -> &Path {
+        &self.state
+    }
+}
+
+/// A file name for a broker: its host, so that a person knows it, and a hash, because hosts differ in what file names do not.
+fn file_stem(broker: &BrokerUrl) -> String {
+    let hash = Sha256::digest(broker.to_string());
+    let host: String = broker.host().chars().filter(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-')).take(64).collect();
+    let hash: String = hash.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
+    format!("{}-{hash}", host.trim_start_matches('.'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn brokers_on_one_host_have_files_of_their_own() {
+        let paths = Paths::new("/c", "/s");
+        let file = |url: &str| paths.credential_file(&url.parse().unwrap());
+        assert_ne!(file("https://broker.example.com"), file("https://broker.example.com:8443"));
+        assert!(file("https://[::1]:9/").starts_with("/s/credentials"));
+    }
+}

@@ -1,0 +1,258 @@
+//! Files and folders that are their owner's alone: 0600 in 0700, replaced as a whole or not at all, never through a link.
+//!
+//! What is found is checked before it is believed: a secret that others may read, or a setting that others may change, is refused.
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use rustix::fs::OFlags;
+
+/// Why a private file cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum FileError {
+    /// The system said no.
+    #[error("cannot {action} {}: {source}", path.display())]
+    Io {
+        /// What was tried.
+        action: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// It belongs to another user.
+    #[error("{} belongs to another user", path.display())]
+    ForeignOwner {
+        /// The file or folder.
+        path: PathBuf,
+    },
+    /// Others may read or write it.
+    #[error("{} is open to other users (mode {mode:04o})", path.display())]
+    Loose {
+        /// The file or folder.
+        path: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+    },
+    /// It is a link, a device or the like, where a plain file belongs.
+    #[error("{} is not a plain file", path.display())]
+    NotPlain {
+        /// What stands there.
+        path: PathBuf,
+    },
+    /// More than such a file ever holds.
+    #[error("{} is too long", path.display())]
+    TooLong {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Another process held the lock all the time.
+    #[error("another ztctl holds {} for more than {} seconds", path.display(), LOCK_WAIT.as_secs())]
+    Locked {
+        /// The lock.
+        path: PathBuf,
+    },
+}
+
+/// What a file is to us, and so what others may not do with it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Guard {
+    /// Others may not read it.
+    Secret,
+    /// Others may read it, but not change it: it says whom we trust.
+    Trusted,
+}
+
+impl Guard {
+    /// The permission bits that must not be set.
+    fn forbidden(self) -> u32 {
+        match self {
+            Self::Secret => 0o077,
+            Self::Trusted => 0o022,
+        }
+    }
+}
+
+impl FileError {
+    /// Whether there is no room left to write.
+    pub fn is_full(&self) -> bool {
+        use io::ErrorKind::{QuotaExceeded, StorageFull};
+        matches!(self, Self::Io { source, .. } if matches!(source.kind(), StorageFull | QuotaExceeded))
+    }
+}
+
+/// What `path` holds, at most `limit` bytes; `None` when there is no such file. Refused when it is a link, or not ours.
+///
+/// # Errors
+/// [`FileError`].
+pub fn read(path: &Path, guard: Guard, limit: u64) -> Result<Option<Vec<u8>>, FileError> {
+    let io = |source| FileError::Io { action: "read", path: path.to_owned(), source };
+    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
+    let file = match OpenOptions::new().read(true).custom_flags(flags.bits().cast_signed()).open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        // What `O_NOFOLLOW` says to a link.
+        Err(error) if error.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error()) => {
+            return Err(FileError::NotPlain { path: path.to_owned() });
+        }
+        Err(error) => return Err(io(error)),
+    };
+    let metadata = file.metadata().map_err(io)?;
+    if !metadata.is_file() {
+        return Err(FileError::NotPlain { path: path.to_owned() });
+    }
+    check_owner(path, guard, &metadata)?;
+    let mut content = Vec::new();
+    file.take(limit + 1).read_to_end(&mut content).map_err(io)?;
+    if content.len() as u64 > limit { Err(FileError::TooLong { path: path.to_owned() }) } else { Ok(Some(content)) }
+}
+
+/// Makes `content` what `path` holds: written beside it, flushed to the disk, then renamed over it, so that a full disk or a
+/// power cut leaves what was there. A link at `path` is replaced, not followed.
+///
+/// # Errors
+/// [`FileError`].
+pub fn write(path: &Path, guard: Guard, content: &[u8]) -> Result<(), FileError> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    make_folder(folder, guard)?;
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(format!(".{:016x}", rand::random::<u64>()));
+    let temporary = folder.join(name);
+    let io = |source| FileError::Io { action: "write", path: path.to_owned(), source };
+    let written = (|| {
+        // `create_new` never opens what stands there already, link or file.
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary)?;
+        file.write_all(content)?;
+        file.sync_all()?;
+        fs::rename(&temporary, path)
+    })();
+    if let Err(error) = written {
+        let _ = fs::remove_file(&temporary);
+        return Err(io(error));
+    }
+    // Without this a power cut could undo the rename; the content is whole either way.
+    let _ = File::open(folder).and_then(|folder| folder.sync_all());
+    Ok(())
+}
+
+/// Removes the file, if there is one.
+///
+/// # Errors
+/// [`FileError::Io`].
+pub fn remove(path: &Path) -> Result<(), FileError> {
+    match fs::remove_file(path) {
+        Err(source) if source.kind() != io::ErrorKind::NotFound => {
+            Err(FileError::Io { action: "remove", path: path.to_owned(), source })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Makes the folder, 0700, and those above it; refused when it is another's or others may do there what `guard` forbids.
+///
+/// # Errors
+/// [`FileError`].
+pub fn make_folder(path: &Path, guard: Guard) -> Result<(), FileError> {
+    let io = |source| FileError::Io { action: "create", path: path.to_owned(), source };
+    DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(io)?;
+    check_owner(path, guard, &fs::metadata(path).map_err(io)?)
+}
+
+/// Waits for the lock at `path` and holds it until the file is dropped or the process ends, however it ends.
+///
+/// # Errors
+/// [`FileError::Locked`] after [`LOCK_WAIT`], and what making the file can fail with.
+pub async fn lock(path: &Path) -> Result<File, FileError> {
+    make_folder(path.parent().unwrap_or(Path::new(".")), Guard::Trusted)?;
+    let io = |source| FileError::Io { action: "lock", path: path.to_owned(), source };
+    let flags = OFlags::NOFOLLOW.bits().cast_signed();
+    let file =
+        OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).custom_flags(flags).open(path).map_err(io)?;
+    let started = Instant::now();
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(fs::TryLockError::WouldBlock) if started.elapsed() > LOCK_WAIT => {
+                return Err(FileError::Locked { path: path.to_owned() });
+            }
+            Err(fs::TryLockError::WouldBlock) => tokio::time::sleep(LOCK_POLL).await,
+            Err(fs::TryLockError::Error(error)) => return Err(io(error)),
+        }
+    }
+}
+
+fn check_owner(path: &Path, guard: Guard, metadata: &fs::Metadata) -> Result<(), FileError> {
+    if metadata.uid() != rustix::process::geteuid().as_raw() {
+        return Err(FileError::ForeignOwner { path: path.to_owned() });
+    }
+    let mode = metadata.permissions().mode() & 0o7777;
+    if mode & guard.forbidden() != 0 { Err(FileError::Loose { path: path.to_owned(), mode }) } else { Ok(()) }
+}
+
+/// How long to wait for another process's lock: it does at most one exchange with the broker, tried twice, under it.
+pub const LOCK_WAIT: Duration = Duration::from_secs(45);
+
+/// How often to look; an exchange with a near broker takes some milliseconds.
+const LOCK_POLL: Duration = Duration::from_millis(10);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mode(path: &Path) -> u32 {
+        fs::metadata(path).unwrap().permissions().mode() & 0o7777
+    }
+
+    #[test]
+    fn what_is_written_is_private_and_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ours/secret.json");
+        write(&path, Guard::Secret, b"one").unwrap();
+        write(&path, Guard::Secret, b"two").unwrap();
+        assert_eq!(read(&path, Guard::Secret, 10).unwrap().unwrap(), b"two");
+        assert_eq!((mode(&path), mode(path.parent().unwrap())), (0o600, 0o700));
+        assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1, "no temporary file is left");
+        assert!(matches!(read(&path, Guard::Secret, 2), Err(FileError::TooLong { .. })));
+        remove(&path).unwrap();
+        remove(&path).unwrap();
+        assert!(read(&path, Guard::Secret, 10).unwrap().is_none());
+    }
+
+    #[test]
+    fn a_link_is_neither_read_nor_written_through() {
+        let folder = tempfile::tempdir().unwrap();
+        let (target, path) = (folder.path().join("target"), folder.path().join("link"));
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o700)).unwrap();
+        fs::write(&target, "theirs").unwrap();
+        std::os::unix::fs::symlink(&target, &path).unwrap();
+        assert!(matches!(read(&path, Guard::Secret, 10), Err(FileError::NotPlain { .. })));
+        write(&path, Guard::Secret, b"ours").unwrap();
+        assert_eq!(fs::read(&target).unwrap(), b"theirs");
+        assert_eq!(read(&path, Guard::Secret, 10).unwrap().unwrap(), b"ours");
+    }
+
+    #[test]
+    fn what_others_may_read_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ours/secret.json");
+        write(&path, Guard::Secret, b"one").unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
+        assert!(matches!(read(&path, Guard::Secret, 10), Err(FileError::Loose { mode: 0o640, .. })));
+        assert!(read(&path, Guard::Trusted, 10).is_ok(), "reading it is harmless");
+        fs::set_permissions(path.parent().unwrap(), fs::Permissions::from_mode(0o755)).unwrap();
+        assert!(matches!(write(&path, Guard::Secret, b"two"), Err(FileError::Loose { mode: 0o755, .. })));
+    }
+
+    #[tokio::test]
+    async fn a_lock_is_held_by_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ours/lock");
+        let held = lock(&path).await.unwrap();
+        assert!(tokio::time::timeout(LOCK_POLL * 3, lock(&path)).await.is_err());
+        drop(held);
+        lock(&path).await.unwrap();
+    }
+}
