@@ -8,6 +8,7 @@ mod access;
 mod broker;
 mod files;
 mod login;
+mod session;
 
 pub use broker::no_containers;
 

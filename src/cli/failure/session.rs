@@ -1,0 +1,48 @@
+//! Sessions: the other end not proven, refused, lost, ended, or this side's own streams failing.
+
+use super::{Failure, Kind};
+use crate::client::api::Api;
+use crate::client::session::{HostCause, SessionError};
+use crate::ssh::cert::Refusal;
+
+impl Failure {
+    /// There is no session, or none any more.
+    pub fn session(error: SessionError, api: &Api) -> Self {
+        let broker = api.http().url();
+        let words = error.to_string();
+        match error {
+            SessionError::Api(error) => Self::of_api(error, api),
+            SessionError::Key => Self::new(Kind::Failed, "key", words),
+            SessionError::Reply(_) => Self::new(Kind::Failed, "bad_reply", format!("{broker}: {words}")).hint("ztctl version"),
+            SessionError::OtherContainer { .. } => Self::new(Kind::Failed, "other_container", words)
+                .hint("ztctl ls: the list may have changed; if not, tell your platform team"),
+            SessionError::HostNotProven { ref cause, .. } => not_proven(cause, &words, broker),
+            SessionError::Clock { seconds } => Self::clock(-seconds),
+            SessionError::AgentRefused { .. } => Self::new(Kind::NotAllowed, "agent_refused", words)
+                .hint("its clock may be off, or it was set up for another broker: tell whoever runs it"),
+            SessionError::RequestRefused { .. } => Self::new(Kind::NotAllowed, "request_refused", words)
+                .hint("the policy or the container does not provide for it: ztctl status shows who you are"),
+            SessionError::Timeout { .. } => {
+                Self::new(Kind::Failed, "timeout", words).hint("try again; ztctl ls shows what can be reached")
+            }
+            SessionError::Lost { .. } => Self::new(Kind::Failed, "lost", words),
+            SessionError::Ended { .. } => Self::new(Kind::Failed, "ended", words),
+            SessionError::Ssh { .. } => Self::new(Kind::Failed, "ssh", words).hint("ztctl version"),
+            SessionError::Local { .. } => Self::new(Kind::Failed, "local", words),
+        }
+    }
+}
+
+/// Loud, and without any way on: whoever is at the other end is not the container.
+fn not_proven(cause: &HostCause, words: &str, broker: &crate::client::http::BrokerUrl) -> Failure {
+    let failure = Failure::new(Kind::Failed, "host_not_proven", words);
+    match cause {
+        HostCause::Refused(Refusal::Authority) => failure
+            .detail([
+                "somebody may be in between, or the broker's authorities are not those of your login".to_owned(),
+                "nothing was sent to it".to_owned(),
+            ])
+            .hint(format!("ztctl login {broker} compares the authorities; tell your platform team if that finds nothing")),
+        _ => failure.detail(["nothing was sent to it".to_owned()]).hint("tell your platform team: this is never right"),
+    }
+}

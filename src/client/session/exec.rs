@@ -1,0 +1,173 @@
+//! One command without a terminal: this process's streams are the command's, byte for byte, each end passed on by itself.
+
+use std::io;
+use std::pin::pin;
+use std::time::Duration;
+
+use russh::{ChannelWriteHalf, Sig, client};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::time::{interval, sleep, timeout};
+
+use super::ending::{Ending, Exit, Said};
+use super::input::Input;
+use super::output::Output;
+use super::{Session, SessionError};
+
+impl Session {
+    /// Runs `command` (as it goes over the wire) with `environment` until it ends.
+    ///
+    /// SIGINT and SIGTERM are passed on, and ztctl leaves with 128 and their number once the command has ended; the second
+    /// one, or [`SIGNAL_PATIENCE`], ends it at once. A reader of standard output that went away ends it as SIGPIPE would.
+    ///
+    /// # Errors
+    /// When the session ends without a status, or the local streams fail.
+    pub async fn exec(self, command: Vec<u8>, environment: &[(String, String)]) -> Result<Exit, SessionError> {
+        let mut signals = Signals::listen().map_err(|source| SessionError::Local { what: "signals", source })?;
+        let mut input = Input::of_process().map_err(|source| SessionError::Local { what: "input", source })?;
+        let mut stdout = output(Output::to(io::stdout(), self.throttle.clone()))?;
+        let mut stderr = output(Output::to(io::stderr(), self.throttle.clone()))?;
+        let (mut reader, writer) = self.channel().await?.split();
+        // One flight: nothing here waits for an answer.
+        for (name, value) in environment {
+            writer.set_env(false, name, value).await.map_err(|_| self.lost())?;
+        }
+        writer.exec(true, command).await.map_err(|_| self.lost())?;
+        let mut ending = Ending::new(["the command"]);
+
+        let mut feeding = pin!(feed(&mut input, &writer));
+        let mut patience = pin!(sleep(Duration::ZERO));
+        let mut check = interval(CHECK);
+        let (mut fed, mut over, mut errors_read) = (false, false, true);
+        let mut leaving: Option<u8> = None;
+        loop {
+            tokio::select! {
+                message = reader.wait(), if !over => match ending.hear(message) {
+                    Said::Output(bytes) => if let Err(error) = stdout.write(bytes) {
+                        return self.unwritten(error).await;
+                    },
+                    Said::Errors(bytes) => if errors_read && stderr.write(bytes).is_err() {
+                        // Nobody reads the errors: no reason to stop the command.
+                        errors_read = false;
+                    },
+                    Said::Nothing => {}
+                    Said::Refused(what) => {
+                        let error = self.refused(what);
+                        self.close().await;
+                        return Err(error);
+                    }
+                    Said::Over => over = true,
+                },
+                read = &mut feeding, if !fed => {
+                    fed = true;
+                    read.map_err(|source| SessionError::Local { what: "input", source })?;
+                }
+                error = stdout.failed() => return self.unwritten(error).await,
+                () = written(&stdout, &stderr), if over => break,
+                (number, name) = signals.next() => {
+                    if leaving.is_some() {
+                        return Ok(Exit::Local(number));
+                    }
+                    leaving = Some(number);
+                    patience.as_mut().reset(tokio::time::Instant::now() + SIGNAL_PATIENCE);
+                    // A queue that is full because the link is stuck must not hold up the leaving.
+                    let _ = timeout(SIGNAL_SENT, writer.signal(name)).await;
+                }
+                () = &mut patience, if leaving.is_some() => break,
+                _ = check.tick() => if self.is_silent() {
+                    return Err(self.lost());
+                },
+            }
+        }
+        match leaving {
+            Some(number) => {
+                self.close().await;
+                Ok(Exit::Local(number))
+            }
+            None => self.conclude(ending.into_exit()).await,
+        }
+    }
+
+    /// Standard output cannot be written: the command has nobody to talk to.
+    async fn unwritten(self, source: io::Error) -> Result<Exit, SessionError> {
+        self.close().await;
+        match source.kind() {
+            io::ErrorKind::BrokenPipe => Ok(Exit::Local(SIGPIPE)),
+            _ => Err(SessionError::Local { what: "output", source }),
+        }
+    }
+
+    /// The channel is over: its exit, or why there is none.
+    pub(super) async fn conclude(mut self, exit: Option<Exit>) -> Result<Exit, SessionError> {
+        if let Some(exit @ Exit::Status(_)) = exit {
+            self.close().await;
+            return Ok(exit);
+        }
+        // A session that is ended on purpose loses its process first; the reason comes right behind.
+        let _ = timeout(LAST_WORDS, &mut self.handle).await;
+        let said = self.farewell.take().map(|reason| reason.into_error(&self.name));
+        match (exit, said) {
+            (_, Some(ended @ SessionError::Ended { .. })) => Err(ended),
+            (Some(exit), _) => {
+                if !self.handle.is_closed() {
+                    self.close().await;
+                }
+                Ok(exit)
+            }
+            (None, _) => Err(self.lost()),
+        }
+    }
+}
+
+/// Standard input to the command, and its end. A command that takes no more input is no error.
+async fn feed(input: &mut Input, writer: &ChannelWriteHalf<client::Msg>) -> io::Result<()> {
+    while let Some(bytes) = input.read().await? {
+        if writer.data_bytes(bytes).await.is_err() {
+            return Ok(());
+        }
+    }
+    let _ = writer.eof().await;
+    Ok(())
+}
+
+async fn written(stdout: &Output, stderr: &Output) {
+    // Errors of the first come through `failed`; those of the second are nobody's business.
+    let _ = stdout.finish().await;
+    let _ = stderr.finish().await;
+}
+
+fn output(opened: io::Result<Output>) -> Result<Output, SessionError> {
+    opened.map_err(|source| SessionError::Local { what: "output", source })
+}
+
+/// The signals that are passed on. SIGHUP is not among them: it ends ztctl as it ends any program, or not at all under nohup.
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    fn listen() -> io::Result<Self> {
+        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+    }
+
+    async fn next(&mut self) -> (u8, Sig) {
+        tokio::select! {
+            _ = self.interrupt.recv() => (2, Sig::INT),
+            _ = self.terminate.recv() => (15, Sig::TERM),
+        }
+    }
+}
+
+/// How long the command may take to end after a signal.
+const SIGNAL_PATIENCE: Duration = Duration::from_secs(5);
+
+/// How long the signal itself may take to be queued.
+const SIGNAL_SENT: Duration = Duration::from_millis(200);
+
+/// How long a reason may come after the end.
+const LAST_WORDS: Duration = Duration::from_millis(100);
+
+/// How often the link's silence is looked at.
+pub(super) const CHECK: Duration = Duration::from_secs(5);
+
+const SIGPIPE: u8 = 13;

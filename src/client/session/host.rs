@@ -1,0 +1,172 @@
+//! The other end of a session: what it must prove, and what it says when it leaves.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use russh::client::{DisconnectReason, Handler};
+use russh::keys::PublicKeyOrCertificate;
+
+use super::{HostCause, SessionError};
+use crate::clock::Clock;
+use crate::ssh::Authorities;
+use crate::ssh::cert::Refusal;
+use crate::ssh::cert::host::HostCertificate;
+
+/// Judges the other end.
+pub(crate) struct Host {
+    expected: HostCertificate,
+    authorities: Authorities,
+    clock: Clock,
+    name: String,
+    farewell: Farewell,
+}
+
+impl Host {
+    pub(crate) fn new(
+        expected: HostCertificate,
+        authorities: Authorities,
+        clock: Clock,
+        name: String,
+        farewell: Farewell,
+    ) -> Self {
+        Self { expected, authorities, clock, name, farewell }
+    }
+
+    fn judge(&self, proof: &PublicKeyOrCertificate) -> Result<(), SessionError> {
+        let PublicKeyOrCertificate::Certificate(certificate) = proof else { return Err(self.not_proven(HostCause::BareKey)) };
+        match self.expected.check(certificate, &self.authorities, self.clock.now()) {
+            Ok(()) => Ok(()),
+            Err(Refusal::Window { now, after, before }) if before > after => {
+                Err(SessionError::Clock { seconds: beside(now, after, before) })
+            }
+            Err(refusal) => Err(self.not_proven(HostCause::Refused(refusal))),
+        }
+    }
+
+    fn not_proven(&self, cause: HostCause) -> SessionError {
+        SessionError::HostNotProven { name: self.name.clone(), cause }
+    }
+}
+
+/// How far `now` is from the window, in seconds: negative before it, positive after it. The certificate was made just now, so
+/// this is how far the clock is off, less what the window allows.
+fn beside(now: u64, after: u64, before: u64) -> i64 {
+    let seconds = |from: u64, to: u64| i64::try_from(to.saturating_sub(from)).unwrap_or(i64::MAX);
+    if now < after { -seconds(now, after) } else { seconds(before, now) }
+}
+
+impl Handler for Host {
+    type Error = SessionError;
+
+    async fn check_server_key(&mut self, proof: &PublicKeyOrCertificate) -> Result<bool, SessionError> {
+        self.judge(proof).map(|()| true)
+    }
+
+    async fn disconnected(&mut self, reason: DisconnectReason<SessionError>) -> Result<(), SessionError> {
+        match reason {
+            DisconnectReason::ReceivedDisconnect(said) => {
+                self.farewell.put(Reason(said.message));
+                Ok(())
+            }
+            DisconnectReason::Error(error) => Err(error),
+        }
+    }
+}
+
+/// What the other side said when it left, if it did.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Farewell(Arc<Mutex<Option<Reason>>>);
+
+/// Its words.
+#[derive(Debug)]
+pub(crate) struct Reason(String);
+
+impl Farewell {
+    pub(crate) fn take(&self) -> Option<Reason> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    fn put(&self, reason: Reason) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(reason);
+    }
+}
+
+impl Reason {
+    /// An agent that leaves without a word has only lost us.
+    pub(crate) fn into_error(self, name: &str) -> SessionError {
+        let name = name.to_owned();
+        match self.0.trim() {
+            "" => SessionError::Lost { name },
+            words => SessionError::Ended { name, reason: words.chars().take(WORDS).collect() },
+        }
+    }
+}
+
+/// The most characters of a reason that are passed on: a sentence.
+const WORDS: usize = 300;
+
+#[cfg(test)]
+mod tests {
+    use russh::keys::ssh_key::PrivateKey;
+
+    use super::*;
+    use crate::proto::ContainerId;
+    use crate::proto::ca::CaSet;
+    use crate::ssh::cert::LIFETIME;
+    use crate::ssh::{new_key, public_line};
+
+    const NOW: u64 = 1_800_000_000;
+
+    struct Scene {
+        authority: PrivateKey,
+        expected: HostCertificate,
+        at: u64,
+    }
+
+    impl Scene {
+        fn new() -> Self {
+            let expected = HostCertificate { container: ContainerId::derived(&[b"web"]), as_typed: "web-7f9".parse().unwrap() };
+            Self { authority: new_key().unwrap(), expected, at: NOW }
+        }
+
+        fn host(&self) -> Host {
+            let line = public_line(self.authority.public_key()).unwrap();
+            let authorities = Authorities::of_hosts(&CaSet { user: vec![line.clone()], host: vec![line] }).unwrap();
+            let at = self.at;
+            Host::new(self.expected.clone(), authorities, Clock::from_fn(move || at), "web-7f9".into(), Farewell::default())
+        }
+
+        fn proof(&self, what: &HostCertificate, authority: &PrivateKey) -> PublicKeyOrCertificate {
+            let key = new_key().unwrap();
+            let certificate = what.to_builder(key.public_key(), NOW, LIFETIME).unwrap().sign(authority).unwrap();
+            PublicKeyOrCertificate::Certificate(certificate)
+        }
+    }
+
+    #[test]
+    fn only_a_certificate_for_the_container_by_the_pinned_authority_will_do() {
+        let scene = Scene::new();
+        assert!(scene.host().judge(&scene.proof(&scene.expected, &scene.authority)).is_ok());
+
+        let cause = |proof: &PublicKeyOrCertificate| match scene.host().judge(proof) {
+            Err(SessionError::HostNotProven { cause, .. }) => cause,
+            other => panic!("{other:?}"),
+        };
+        let stranger = new_key().unwrap();
+        assert_eq!(cause(&scene.proof(&scene.expected, &stranger)), HostCause::Refused(Refusal::Authority));
+        let other = HostCertificate { container: ContainerId::derived(&[b"db"]), ..scene.expected.clone() };
+        assert_eq!(cause(&scene.proof(&other, &scene.authority)), HostCause::Refused(Refusal::Principal));
+        let bare = PublicKeyOrCertificate::PublicKey { key: scene.authority.public_key().clone(), hash_alg: None };
+        assert_eq!(cause(&bare), HostCause::BareKey);
+    }
+
+    #[test]
+    fn a_wrong_clock_is_told_apart_from_a_wrong_host() {
+        for (at, expected) in [(NOW - 330, -300), (NOW + LIFETIME + 300, 300)] {
+            let scene = Scene { at, ..Scene::new() };
+            match scene.host().judge(&scene.proof(&scene.expected, &scene.authority)) {
+                Err(SessionError::Clock { seconds }) => assert_eq!(seconds, expected),
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+}

@@ -1,0 +1,282 @@
+//! An interactive session at this terminal: keys go as they come, output is drawn as it comes, the size follows the window.
+//!
+//! Nothing here waits for the other side while a person may want to leave: keys are read (and `~.` is seen) while earlier
+//! ones wait for room.
+
+use std::io::{self, IsTerminal};
+use std::path::Path;
+use std::pin::pin;
+use std::time::Duration;
+
+use bytes::Bytes;
+use russh::{ChannelWriteHalf, client};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::mpsc;
+use tokio::time::{interval, timeout};
+
+use super::ending::{Ending, Exit, Said};
+use super::exec::CHECK;
+use super::input::Input;
+use super::output::Output;
+use super::{Session, SessionError};
+use crate::client::terminal::escape::{Escape, Escapes, HELP};
+use crate::client::terminal::modes::Tracker;
+use crate::client::terminal::raw::{Raw, Use};
+use crate::client::terminal::tty::{self, Size, Tty};
+
+/// What a shell needs to know about this side.
+#[derive(Debug, Clone, Copy)]
+pub struct Surroundings<'a> {
+    /// The kind of terminal: `TERM`.
+    pub term: &'a str,
+    /// What else of the environment goes along.
+    pub environment: &'a [(String, String)],
+    /// This program, to be started again as the guardian.
+    pub program: Option<&'a Path>,
+}
+
+impl Session {
+    /// Opens the login's shell at this terminal and stays until it ends. The terminal is as before when this returns.
+    ///
+    /// # Errors
+    /// When the session ends without a status, or the terminal fails.
+    pub async fn shell(self, surroundings: Surroundings<'_>) -> Result<Exit, SessionError> {
+        let tty = Tty::of_process().map_err(terminal)?;
+        let (mut reader, writer) = self.channel().await?.split();
+        let (size, modes) = (tty::size(&tty.screen), tty::ssh_modes(&tty.keys));
+        let Size { columns, rows, width, height } = size;
+        // One flight: nothing here waits for an answer.
+        let (columns, rows, width, height) = (columns.into(), rows.into(), width.into(), height.into());
+        let pty = writer.request_pty(true, surroundings.term, columns, rows, width, height, &modes).await;
+        pty.map_err(|_| self.lost())?;
+        for (name, value) in surroundings.environment {
+            writer.set_env(false, name, value).await.map_err(|_| self.lost())?;
+        }
+        writer.request_shell(true).await.map_err(|_| self.lost())?;
+        let ending = Ending::new(["a terminal", "the shell"]);
+
+        let mut screen = Screen::open(&self, surroundings.program)?;
+        let ended = self.converse(&mut reader, &writer, &tty, size, ending, &mut screen).await;
+        screen.leave(ended.is_err()).await;
+        match ended? {
+            Ended::ByChannel(ending) => self.conclude(ending.into_exit()).await,
+            Ended::Here(exit) => {
+                self.close().await;
+                Ok(exit)
+            }
+        }
+    }
+
+    async fn converse(
+        &self,
+        reader: &mut russh::ChannelReadHalf,
+        writer: &ChannelWriteHalf<client::Msg>,
+        tty: &Tty,
+        first_size: Size,
+        mut ending: Ending,
+        screen: &mut Screen,
+    ) -> Result<Ended, SessionError> {
+        let mut signals = Signals::listen().map_err(terminal)?;
+        let mut winch = signal(SignalKind::window_change()).map_err(terminal)?;
+        let mut resumed = signal(SignalKind::from_raw(CONTINUE)).map_err(terminal)?;
+        let mut input = Input::of_process().map_err(terminal)?;
+        let mut escapes = Escapes::new();
+        let (keys, queued) = mpsc::channel(KEYS);
+        let mut sending = pin!(send(queued, writer));
+        let (sizes, changed) = tokio::sync::watch::channel(first_size);
+        let mut resizing = pin!(resize(changed, writer));
+        let mut check = interval(CHECK);
+        let mut at_end = false;
+        let (mut sent, mut resized) = (false, false);
+        // The window may have changed between the request and the first signal that would have told.
+        let _ = sizes.send_if_modified(|size| std::mem::replace(size, tty::size(&tty.screen)) != *size);
+        loop {
+            tokio::select! {
+                message = reader.wait() => match ending.hear(message) {
+                    Said::Output(bytes) | Said::Errors(bytes) => if let Some(exit) = screen.draw(bytes)? {
+                        return Ok(Ended::Here(exit));
+                    },
+                    Said::Nothing => {}
+                    Said::Refused(what) => return Err(self.refused(what)),
+                    Said::Over => return Ok(Ended::ByChannel(ending)),
+                },
+                read = next_keys(&keys, &mut input), if !at_end => {
+                    let Some((room, read)) = read.map_err(terminal)? else {
+                        at_end = true;
+                        continue;
+                    };
+                    let (mut rest, mut out) = (&read[..], Vec::with_capacity(read.len() + 1));
+                    while !rest.is_empty() {
+                        let (taken, escape) = escapes.take(rest, &mut out);
+                        rest = &rest[taken..];
+                        match escape {
+                            Some(Escape::Disconnect) => return Ok(Ended::Here(Exit::Left)),
+                            Some(Escape::Help) => screen.help()?,
+                            Some(Escape::Suspend) => {
+                                screen.suspend().await?;
+                                let _ = sizes.send(tty::size(&tty.screen));
+                            }
+                            None => {}
+                        }
+                    }
+                    if !out.is_empty() {
+                        room.send(Bytes::from(out));
+                    }
+                }
+                () = &mut sending, if !sent => sent = true,
+                () = &mut resizing, if !resized => resized = true,
+                _ = winch.recv() => { let _ = sizes.send(tty::size(&tty.screen)); }
+                _ = resumed.recv() => {
+                    screen.raw.retake().map_err(terminal)?;
+                    let _ = sizes.send(tty::size(&tty.screen));
+                }
+                number = signals.next() => return Ok(Ended::Here(Exit::Local(number))),
+                error = screen.output.failed() => return screen.unwritten(error).map(Ended::Here),
+                _ = check.tick() => if self.is_silent() {
+                    return Err(self.lost());
+                },
+            }
+        }
+    }
+}
+
+/// Which side ended it.
+enum Ended {
+    ByChannel(Ending),
+    Here(Exit),
+}
+
+/// The terminal in the session's hands.
+struct Screen {
+    raw: Raw,
+    output: Output,
+    /// Reads the output along, where it goes to a terminal.
+    tracker: Option<Tracker>,
+    /// Whether the cursor is at the beginning of a line, as far as the last byte tells.
+    line_start: bool,
+}
+
+impl Screen {
+    fn open(session: &Session, program: Option<&Path>) -> Result<Self, SessionError> {
+        let output = Output::to(io::stdout(), session.throttle.clone()).map_err(terminal)?;
+        let raw = Raw::enter(program, Use::Session).map_err(terminal)?;
+        Ok(Self { raw, output, tracker: io::stdout().is_terminal().then(Tracker::default), line_start: true })
+    }
+
+    /// Draws `bytes`. An exit when there is nobody to draw for.
+    fn draw(&mut self, bytes: Bytes) -> Result<Option<Exit>, SessionError> {
+        if let Some(tracker) = &mut self.tracker
+            && tracker.read(&bytes)
+        {
+            self.raw.note(tracker.modes());
+        }
+        if let Some(last) = bytes.last() {
+            self.line_start = *last == b'\n';
+        }
+        match self.output.write(bytes) {
+            Ok(()) => Ok(None),
+            Err(error) => self.unwritten(error).map(Some),
+        }
+    }
+
+    fn help(&mut self) -> Result<(), SessionError> {
+        let text: String = HELP.iter().map(|line| format!("\r\n{line}")).collect();
+        self.output.write(Bytes::from(text + "\r\n")).map_err(terminal)
+    }
+
+    async fn suspend(&mut self) -> Result<(), SessionError> {
+        let _ = timeout(LAST_OUTPUT, self.output.finish()).await;
+        self.raw.suspend().map_err(terminal)
+    }
+
+    /// A terminal that is gone ends the session as its hang-up would; a reader of a pipe, as SIGPIPE.
+    fn unwritten(&self, source: io::Error) -> Result<Exit, SessionError> {
+        match source.kind() {
+            io::ErrorKind::BrokenPipe => Ok(Exit::Local(SIGPIPE)),
+            _ if source.raw_os_error() == Some(rustix::io::Errno::IO.raw_os_error()) => Ok(Exit::Local(SIGHUP)),
+            _ => Err(terminal(source)),
+        }
+    }
+
+    /// Draws what is left and gives the terminal back; with `message` at the beginning of a line, for what will be said.
+    async fn leave(mut self, message: bool) {
+        if message && !self.line_start {
+            let _ = self.output.write(Bytes::from_static(b"\r\n"));
+        }
+        // A terminal that takes nothing must not keep ztctl.
+        let _ = timeout(LAST_OUTPUT, self.output.finish()).await;
+    }
+}
+
+/// The next keys, once there is a place for them in the queue. Cancelling loses none.
+async fn next_keys<'a>(
+    keys: &'a mpsc::Sender<Bytes>,
+    input: &mut Input,
+) -> io::Result<Option<(mpsc::Permit<'a, Bytes>, Bytes)>> {
+    let Ok(room) = keys.reserve().await else { return Ok(None) };
+    Ok(input.read().await?.map(|read| (room, read)))
+}
+
+/// Sends the keys; ends when the channel takes no more.
+async fn send(mut queued: mpsc::Receiver<Bytes>, writer: &ChannelWriteHalf<client::Msg>) {
+    while let Some(keys) = queued.recv().await {
+        if writer.data_bytes(keys).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// Tells every size, but of several that wait only the last.
+async fn resize(mut sizes: tokio::sync::watch::Receiver<Size>, writer: &ChannelWriteHalf<client::Msg>) {
+    while sizes.changed().await.is_ok() {
+        let Size { columns, rows, width, height } = *sizes.borrow_and_update();
+        if writer.window_change(columns.into(), rows.into(), width.into(), height.into()).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// The signals that end ztctl, so that the terminal is given back first.
+struct Signals {
+    hangup: Signal,
+    interrupt: Signal,
+    quit: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    fn listen() -> io::Result<Self> {
+        Ok(Self {
+            hangup: signal(SignalKind::hangup())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            quit: signal(SignalKind::quit())?,
+            terminate: signal(SignalKind::terminate())?,
+        })
+    }
+
+    async fn next(&mut self) -> u8 {
+        tokio::select! {
+            _ = self.hangup.recv() => SIGHUP,
+            _ = self.interrupt.recv() => 2,
+            _ = self.quit.recv() => 3,
+            _ = self.terminate.recv() => 15,
+        }
+    }
+}
+
+fn terminal(source: io::Error) -> SessionError {
+    SessionError::Local { what: "terminal", source }
+}
+
+/// How many reads of keys wait for room at the other side: 4095 bytes each at most, so a paste of a megabyte. When it is
+/// full, the terminal keeps the rest.
+const KEYS: usize = 256;
+
+/// How long the last output may take.
+const LAST_OUTPUT: Duration = Duration::from_secs(2);
+
+const SIGHUP: u8 = 1;
+const SIGPIPE: u8 = 13;
+
+/// SIGCONT.
+const CONTINUE: i32 = rustix::process::Signal::CONT.as_raw();
