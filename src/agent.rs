@@ -1,1 +1,100 @@
-//! (being written)
+//! The agent: sessions beside or inside the containers, over connections that it opens itself.
+//!
+//! | module | what it owns |
+//! | --- | --- |
+//! | [`args`], `run`, `init` | the program: words, wiring, a container's first process |
+//! | `dial`, `greeting`, `uplink` | the connections to the broker |
+//! | `book`, `server`, `channel` | who may come in, and what happens on a session's channels |
+//! | [`connector`] | how containers are reached |
+//! | `passwd`, `environment`, `program`, `spawn`, [`trampoline`] | from a login and a command to a process |
+//! | `reaper`, `sweep` | the ends of processes |
+
+pub mod args;
+pub mod connector;
+pub mod trampoline;
+
+mod book;
+mod channel;
+mod dial;
+mod environment;
+mod greeting;
+mod host;
+mod identity;
+mod init;
+mod passwd;
+mod program;
+mod reaper;
+mod run;
+mod server;
+mod spawn;
+mod sweep;
+mod uplink;
+
+pub use connector::Connector;
+pub use connector::process::{Description, ProcessConnector};
+pub use dial::ProxySettings;
+pub use greeting::Pin;
+pub use url::Url;
+
+use std::path::PathBuf;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::clock::Clock;
+use crate::proto::Secret;
+use crate::ssh::PrivateKey;
+use crate::transport::tls::Roots;
+
+/// What an agent needs to know.
+#[derive(Debug)]
+pub struct AgentConfig {
+    /// The broker: `https://…`, or `http://` to this machine itself.
+    pub broker: Url,
+    /// Which TLS roots vouch for it.
+    pub roots: Roots,
+    /// Which certificate authorities vouch for users.
+    pub ca: Pin,
+    /// The join token's secret, unless the key is enrolled already.
+    pub join: Option<Secret<String>>,
+    /// The identity.
+    pub key: PrivateKey,
+    /// What the agent calls itself.
+    pub name: String,
+    /// The executable that is run again for each session: its `main` must call [`trampoline::main`] when its first argument is
+    /// [`trampoline::ENTRY`].
+    pub trampoline: PathBuf,
+    /// The way out.
+    pub proxy: ProxySettings,
+    /// The time.
+    pub clock: Clock,
+}
+
+/// An agent that serves what a connector reaches.
+#[derive(Debug)]
+pub struct Agent {
+    config: AgentConfig,
+    connector: Connector,
+}
+
+impl Agent {
+    /// An agent that does nothing yet.
+    pub fn new(config: AgentConfig, connector: Connector) -> Self {
+        Self { config, connector }
+    }
+
+    /// Serves until `shutdown`; then hangs up the sessions, takes leave of the broker and returns, all within about a second. A broker
+    /// that is away or refuses is tried again for as long as it takes.
+    pub async fn run(self, shutdown: CancellationToken) {
+        let AgentConfig { broker, roots, ca, join, key, name, trampoline, proxy, clock } = self.config;
+        let dialer = match dial::Dialer::new(broker, &roots, proxy) {
+            Ok(dialer) => dialer,
+            Err(error) => {
+                tracing::error!("the agent serves nothing: {error}");
+                return shutdown.cancelled().await;
+            }
+        };
+        let greeter = greeting::Greeter::new(name, ca, join);
+        let (host, outbox) = host::Host::new(key, self.connector, trampoline, clock, shutdown);
+        uplink::Uplink::new(host, dialer, greeter).run(outbox).await;
+    }
+}

@@ -1,0 +1,366 @@
+//! One channel: leave to run, a process, its streams, its end.
+//!
+//! The order at the end is the protocol's and what clients rely on: all output, the exit status, the end of the output, the close.
+
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use russh::server::{Handle, Msg};
+use russh::{Channel, ChannelMsg, ChannelReadHalf, ChannelWriteHalf, Sig};
+use rustix::process::Signal;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::sync::watch;
+
+use crate::agent::connector::Request;
+use crate::agent::environment::Variables;
+use crate::agent::program::Asked;
+use crate::agent::reaper::Exit;
+use crate::agent::server::Session;
+use crate::agent::spawn::{Control, Process, Size, Stream};
+use crate::proto::agent::ChannelReport;
+
+/// What a client wants on a channel.
+#[derive(Debug)]
+pub(super) struct Wanted {
+    /// A shell or a command.
+    pub(super) asked: Asked,
+    /// What it added to the environment.
+    pub(super) variables: Variables,
+    /// Whether on a terminal, whose size is in [`Running`].
+    pub(super) terminal: bool,
+}
+
+/// What reaches a channel's process beside its streams, as soon as there is a process.
+#[derive(Debug)]
+pub(super) struct Running {
+    /// Set once it runs.
+    pub(super) control: OnceLock<Control>,
+    /// The terminal's last known size.
+    pub(super) size: Mutex<Option<Size>>,
+}
+
+impl Running {
+    /// A new size, for the process or for when there will be one.
+    pub(super) fn resize(&self, size: Size) {
+        *self.size.lock().unwrap_or_else(PoisonError::into_inner) = Some(size);
+        if let Some(control) = self.control.get() {
+            control.resize(size);
+        }
+    }
+
+    fn size(&self) -> Option<Size> {
+        *self.size.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Runs the channel to its end.
+pub(super) async fn run(
+    session: Arc<Session>,
+    channel: Channel<Msg>,
+    connection: Handle,
+    mut wanted: Wanted,
+    running: Arc<Running>,
+) {
+    let id = channel.id();
+    let requested = report(&wanted.asked);
+    if let Some(forced) = &session.grant.force_command {
+        let forced = Asked::Command(forced.clone().into_bytes());
+        if let Asked::Command(original) = std::mem::replace(&mut wanted.asked, forced.clone())
+            && Asked::Command(original.clone()) != forced
+        {
+            use std::os::unix::ffi::OsStringExt;
+            let original = original.into_iter().filter(|byte| *byte != 0).collect();
+            wanted.variables.insert("SSH_ORIGINAL_COMMAND".into(), std::ffi::OsString::from_vec(original));
+        }
+    }
+    let (reader, writer) = channel.split();
+    let voice = Voice { writer: &writer, terminal: wanted.terminal };
+    let effective = report(&wanted.asked);
+    if !session.take_declared(&[&requested, &effective])
+        && let Err(why) = session.host.ask(session.grant.session, effective).await
+    {
+        voice.say(&why).await;
+        let _ = connection.channel_failure(id).await;
+        let _ = writer.close().await;
+        return;
+    }
+    let request = Request {
+        session: session.grant.session,
+        user: &session.grant.user,
+        login: &session.grant.login,
+        asked: &wanted.asked,
+        variables: std::mem::take(&mut wanted.variables),
+        terminal: running.size().filter(|_| wanted.terminal),
+        trampoline: &session.host.trampoline,
+    };
+    let started = session.host.connector.start(&session.runtime_id, &request);
+    let _ = connection.channel_success(id).await;
+    let process = match started {
+        Ok(process) => process,
+        Err(error) => {
+            voice.say(&error.to_string()).await;
+            return finish(&connection, &writer, Exit::Status(error.status())).await;
+        }
+    };
+    session.started(process.control.leader);
+    // The size may have changed while the broker was asked.
+    if let (Ok(()), Some(size)) = (running.control.set(process.control.clone()), running.size()) {
+        process.control.resize(size);
+    }
+    let control = process.control.clone();
+    let mut ending = session.ending.subscribe();
+    let Process { stdin, stdout, stderr, exit, .. } = process;
+    let (exited, seen) = watch::channel(false);
+    let ended = async { ending.wait_for(Option::is_some).await.ok().and_then(|reason| reason.clone()) };
+    let work = async {
+        let both = async {
+            let errors = async {
+                if let Some(stderr) = stderr {
+                    drain(stderr, &writer, Some(STDERR), seen.clone()).await;
+                }
+            };
+            tokio::join!(drain(stdout, &writer, None, seen.clone()), errors)
+        };
+        let end = async {
+            // Without a reaper the status is unknown, which is never 0.
+            let exit = exit.await.unwrap_or(Exit::Status(u8::MAX));
+            exited.send_replace(true);
+            exit
+        };
+        tokio::join!(both, end).1
+    };
+    tokio::select! {
+        exit = work => {
+            session.exited(exit);
+            finish(&connection, &writer, exit).await;
+        }
+        reason = ended => {
+            if let Some(reason) = reason.filter(|reason| !reason.is_empty()) {
+                let _ = tokio::time::timeout(SAY, voice.say(&reason)).await;
+            }
+            let _ = writer.eof().await;
+            let _ = writer.close().await;
+        }
+        // The client has closed the channel: nobody listens any more.
+        () = feed(reader, stdin, control.has_terminal()) => control.signal(Signal::HUP),
+    }
+}
+
+/// The channel's words to its user, in between what the process says.
+struct Voice<'a> {
+    writer: &'a ChannelWriteHalf<Msg>,
+    terminal: bool,
+}
+
+impl Voice<'_> {
+    async fn say(&self, sentence: &str) {
+        // A terminal may be in raw mode: both characters of a line's end, before and after.
+        let _ = if self.terminal {
+            self.writer.data_bytes(format!("\r\nztctl: {sentence}\r\n").into_bytes()).await
+        } else {
+            self.writer.extended_data_bytes(STDERR, format!("ztctl: {sentence}\n").into_bytes()).await
+        };
+    }
+}
+
+async fn finish(connection: &Handle, writer: &ChannelWriteHalf<Msg>, exit: Exit) {
+    let _ = match exit {
+        Exit::Status(status) => writer.exit_status(status.into()).await.is_ok(),
+        Exit::Signal(signal) => {
+            let name = sig_of(signal);
+            connection.exit_signal_request(writer.id(), name, false, String::new(), String::new()).await.is_ok()
+        }
+    };
+    let _ = writer.eof().await;
+    let _ = writer.close().await;
+}
+
+/// Hands the client's input to the process. Returns when the client closes the channel or leaves.
+///
+/// What a process does not read any more is dropped, as a closed pipe would; what it does not read yet waits, and so does the client.
+async fn feed(mut reader: ChannelReadHalf, stdin: Stream, terminal: bool) {
+    let mut stdin = Some(stdin);
+    while let Some(message) = reader.wait().await {
+        match message {
+            ChannelMsg::Data { data } => {
+                if let Some(open) = &mut stdin
+                    && open.write_all(&data).await.is_err()
+                {
+                    stdin = None;
+                }
+            }
+            ChannelMsg::Eof => {
+                // A terminal has no half-close; end-of-file is a character that its line discipline knows.
+                if let Some(mut open) = stdin.take_if(|_| terminal) {
+                    let _ = open.write_all(&[END_OF_FILE]).await;
+                }
+                stdin = None;
+            }
+            ChannelMsg::Close => return,
+            _ => {}
+        }
+    }
+}
+
+/// Copies one output to the client, at the pace at which the client takes it.
+///
+/// It ends with the stream; or, as a process in the background may keep that open for ever, once the channel's own process has ended
+/// and nothing more comes for [`QUIET`] or more has come than a pipe can have held.
+async fn drain(mut stream: Stream, writer: &ChannelWriteHalf<Msg>, kind: Option<u32>, mut exited: watch::Receiver<bool>) {
+    let mut buffer = BytesMut::new();
+    let mut after_exit = 0;
+    while after_exit <= PIPE_LIMIT {
+        buffer.reserve(CHUNK);
+        let ended = *exited.borrow_and_update();
+        let read = if ended {
+            match tokio::time::timeout(QUIET, stream.read_buf(&mut buffer)).await {
+                Ok(read) => read,
+                Err(_) => return,
+            }
+        } else {
+            tokio::select! {
+                read = stream.read_buf(&mut buffer) => read,
+                _ = exited.changed() => continue,
+            }
+        };
+        let Ok(1..) = read else { return };
+        let output: Bytes = buffer.split().freeze();
+        if ended {
+            after_exit += output.len();
+        }
+        let sent = match kind {
+            None => writer.data_bytes(output).await,
+            Some(kind) => writer.extended_data_bytes(kind, output).await,
+        };
+        if sent.is_err() {
+            return;
+        }
+    }
+}
+
+fn report(asked: &Asked) -> ChannelReport {
+    match asked {
+        Asked::Shell => ChannelReport::Shell,
+        Asked::Command(command) => ChannelReport::Exec { command: reported(command) },
+    }
+}
+
+/// A command as reports have it: lossy UTF-8, cut at 4 KiB and at a letter's border.
+fn reported(command: &[u8]) -> String {
+    let mut text = String::from_utf8_lossy(command).into_owned();
+    text.truncate(text.floor_char_boundary(REPORTED));
+    text
+}
+
+/// The signal that SSH means, if it is one that a client may send.
+pub(super) fn signal_of(signal: &Sig) -> Option<Signal> {
+    Some(match signal {
+        Sig::ABRT => Signal::ABORT,
+        Sig::ALRM => Signal::ALARM,
+        Sig::FPE => Signal::FPE,
+        Sig::HUP => Signal::HUP,
+        Sig::ILL => Signal::ILL,
+        Sig::INT => Signal::INT,
+        Sig::KILL => Signal::KILL,
+        Sig::PIPE => Signal::PIPE,
+        Sig::QUIT => Signal::QUIT,
+        Sig::SEGV => Signal::SEGV,
+        Sig::TERM => Signal::TERM,
+        Sig::USR1 => Signal::USR1,
+        Sig::Custom(name) => match name.as_str() {
+            "USR2" => Signal::USR2,
+            "CONT" => Signal::CONT,
+            "STOP" => Signal::STOP,
+            "TSTP" => Signal::TSTP,
+            "WINCH" => Signal::WINCH,
+            _ => return None,
+        },
+    })
+}
+
+fn sig_of(signal: i32) -> Sig {
+    match signal_name(signal).as_str() {
+        "ABRT" => Sig::ABRT,
+        "ALRM" => Sig::ALRM,
+        "FPE" => Sig::FPE,
+        "HUP" => Sig::HUP,
+        "ILL" => Sig::ILL,
+        "INT" => Sig::INT,
+        "KILL" => Sig::KILL,
+        "PIPE" => Sig::PIPE,
+        "QUIT" => Sig::QUIT,
+        "SEGV" => Sig::SEGV,
+        "TERM" => Sig::TERM,
+        "USR1" => Sig::USR1,
+        other => Sig::Custom(other.to_owned()),
+    }
+}
+
+/// A signal's name without `SIG`, as RFC 4254 §6.10 and people write it; its number where it has none.
+pub(super) fn signal_name(signal: i32) -> String {
+    let names = [
+        (libc::SIGABRT, "ABRT"),
+        (libc::SIGALRM, "ALRM"),
+        (libc::SIGBUS, "BUS"),
+        (libc::SIGFPE, "FPE"),
+        (libc::SIGHUP, "HUP"),
+        (libc::SIGILL, "ILL"),
+        (libc::SIGINT, "INT"),
+        (libc::SIGKILL, "KILL"),
+        (libc::SIGPIPE, "PIPE"),
+        (libc::SIGQUIT, "QUIT"),
+        (libc::SIGSEGV, "SEGV"),
+        (libc::SIGSYS, "SYS"),
+        (libc::SIGTERM, "TERM"),
+        (libc::SIGTRAP, "TRAP"),
+        (libc::SIGUSR1, "USR1"),
+        (libc::SIGUSR2, "USR2"),
+        (libc::SIGVTALRM, "VTALRM"),
+        (libc::SIGXCPU, "XCPU"),
+        (libc::SIGXFSZ, "XFSZ"),
+    ];
+    names.iter().find(|(number, _)| *number == signal).map_or_else(|| signal.to_string(), |(_, name)| (*name).to_owned())
+}
+
+/// SSH's number for stderr (RFC 4254 §5.2).
+const STDERR: u32 = 1;
+
+/// Ctrl-D.
+const END_OF_FILE: u8 = 4;
+
+/// One SSH packet.
+const CHUNK: usize = 32 * 1024;
+
+/// What is in a terminal's or a pipe's buffer is readable in far less; a tail later than this is somebody else's.
+const QUIET: Duration = Duration::from_millis(200);
+
+/// The most that a pipe can hold (`/proc/sys/fs/pipe-max-size`): more than that after the end is not the process's own output.
+const PIPE_LIMIT: usize = 1024 * 1024;
+
+/// How long a full client may keep the session's last words.
+const SAY: Duration = Duration::from_millis(500);
+
+/// The most bytes of a command in a report.
+const REPORTED: usize = 4096;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reports_are_cut_at_a_letter() {
+        assert_eq!(reported(b"ls \xff"), "ls \u{fffd}");
+        let long = reported("ü".repeat(4000).as_bytes());
+        assert!(long.len() <= REPORTED && long.chars().all(|letter| letter == 'ü'));
+        assert_eq!(reported(format!("x{}", "ü".repeat(4000)).as_bytes()).len(), REPORTED - 1);
+    }
+
+    #[test]
+    fn signals_have_the_names_that_ssh_gives_them() {
+        assert_eq!((signal_name(15), signal_name(9), signal_name(64)), ("TERM".into(), "KILL".into(), "64".into()));
+        assert!(matches!(sig_of(15), Sig::TERM));
+        assert_eq!(signal_of(&Sig::Custom("USR2".into())), Some(Signal::USR2));
+        assert_eq!(signal_of(&Sig::Custom("SEGV;id".into())), None);
+    }
+}

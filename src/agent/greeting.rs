@@ -1,0 +1,130 @@
+//! The opening of every connection: the broker's nonce, the agent's proof, the broker's answer, the pinned authorities.
+
+use std::sync::{Mutex, PoisonError};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadHalf, WriteHalf};
+
+use crate::agent::host::{Host, Standing};
+use crate::proto::agent::{Answer, Challenge, FRAME_LIMIT, HELLO_LIMIT, HELLO_TIMEOUT, Hello, Kind};
+use crate::proto::ca::CaSet;
+use crate::proto::frame::{self, FrameError, FrameReader};
+use crate::proto::version::{self, Mismatch, PROGRAM, PROTOCOL};
+use crate::proto::{ErrorBody, Secret};
+use crate::ssh::proof::{self, NotProved};
+use crate::ssh::{Authorities, KeyError, public_line};
+
+/// Which authorities are trusted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Pin {
+    /// Those of which a join token carries the fingerprint; the first set that has it is pinned.
+    Fingerprint(String),
+    /// Exactly these.
+    Set(CaSet),
+}
+
+/// Why a connection does not open.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum GreetingError {
+    /// The stream or a frame on it.
+    #[error("the broker's greeting is not understood: {0}")]
+    Frame(#[from] FrameError),
+    /// No version in common.
+    #[error(transparent)]
+    Version(#[from] Mismatch),
+    /// The broker says no.
+    #[error("the broker refuses: {0}")]
+    Refused(ErrorBody),
+    /// The broker's authorities are not the pinned ones.
+    #[error(
+        "the broker's certificate authorities are NOT the pinned ones (theirs {theirs}): somebody else answers at its address, or its CA was replaced; nothing is served. If it was replaced on purpose, join this agent anew with a token of today"
+    )]
+    Pin {
+        /// The fingerprint of the set that was offered.
+        theirs: String,
+    },
+    /// A key that cannot be used.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// Our own key does not sign.
+    #[error(transparent)]
+    Proof(#[from] NotProved),
+}
+
+/// Who this agent is and whom it trusts, as it opens connections.
+#[derive(Debug)]
+pub(super) struct Greeter {
+    name: String,
+    pin: Mutex<Pin>,
+    /// The join token's secret, until it has been worth an enrolment.
+    join: Mutex<Option<Secret<String>>>,
+}
+
+/// An opened connection.
+#[derive(Debug)]
+pub(super) struct Opened<S> {
+    /// What the broker says.
+    pub(super) reader: FrameReader<ReadHalf<S>>,
+    /// What we say.
+    pub(super) writer: WriteHalf<S>,
+    /// What users see us called.
+    pub(super) name: String,
+}
+
+impl Greeter {
+    pub(super) fn new(name: String, pin: Pin, join: Option<Secret<String>>) -> Self {
+        Self { name, pin: Mutex::new(pin), join: Mutex::new(join) }
+    }
+
+    /// Opens a connection of `kind` on `stream`.
+    pub(super) async fn greet<S: AsyncRead + AsyncWrite>(
+        &self,
+        host: &Host,
+        stream: S,
+        kind: Kind,
+    ) -> Result<Opened<S>, GreetingError> {
+        let (reader, mut writer) = tokio::io::split(stream);
+        // Nothing after the nonce is longer than an answer with its authorities.
+        let mut reader = FrameReader::new(reader, HELLO_LIMIT);
+        let challenge: Challenge = reader.next_within(HELLO_TIMEOUT).await?;
+        version::negotiate(challenge.protocol)?;
+        let hello = Hello {
+            protocol: PROTOCOL,
+            version: PROGRAM.to_owned(),
+            public_key: public_line(host.key.public_key())?,
+            signature: proof::sign(&host.key, kind, &challenge.nonce)?,
+            name: self.name.clone(),
+            time: host.clock.now(),
+            join: self.join.lock().unwrap_or_else(PoisonError::into_inner).clone().filter(|_| kind == Kind::Control),
+        };
+        let sent = frame::write(&mut writer, &hello, HELLO_LIMIT);
+        tokio::time::timeout(HELLO_TIMEOUT, sent).await.map_err(|_| FrameError::Timeout(HELLO_TIMEOUT))??;
+        let (agent, name, ca) = match reader.next_within(HELLO_TIMEOUT).await? {
+            Answer::Welcome { agent, name, ca, protocol } => {
+                version::negotiate(protocol)?;
+                (agent, name, ca)
+            }
+            Answer::Refused(body) => return Err(GreetingError::Refused(body)),
+        };
+        let users = std::sync::Arc::new(Authorities::of_users(&ca)?);
+        self.check_pin(ca)?;
+        if kind == Kind::Control {
+            host.set_standing(Standing { agent, users });
+            *self.join.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        }
+        Ok(Opened { reader: FrameReader::new(reader.into_inner(), FRAME_LIMIT), writer, name })
+    }
+
+    fn check_pin(&self, offered: CaSet) -> Result<(), GreetingError> {
+        let mut pin = self.pin.lock().unwrap_or_else(PoisonError::into_inner);
+        let theirs = offered.fingerprint();
+        let agrees = match &*pin {
+            Pin::Fingerprint(fingerprint) => *fingerprint == theirs,
+            Pin::Set(set) => *set == offered,
+        };
+        if !agrees {
+            return Err(GreetingError::Pin { theirs });
+        }
+        *pin = Pin::Set(offered);
+        Ok(())
+    }
+}

@@ -1,0 +1,182 @@
+//! The agent's key and what it once learnt from a join token, kept in a folder where the operator gives one.
+//!
+//! Without a folder the key lives and dies with the process, and each start needs the token: right for a container, whose identity is
+//! its own and short.
+
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use russh::keys::ssh_key::LineEnding;
+use serde::{Deserialize, Serialize};
+
+use crate::proto::Secret;
+use crate::ssh::{KeyError, PrivateKey, new_key};
+
+/// The folder of an agent's state.
+#[derive(Debug)]
+pub(super) struct StateFolder(PathBuf);
+
+/// What a join token tells beside its secret.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct KnownBroker {
+    /// Its URL.
+    pub(super) url: String,
+    /// The fingerprint of the pinned authorities.
+    pub(super) ca: String,
+    /// Its private TLS root, if it has one.
+    pub(super) tls_root: Option<String>,
+}
+
+/// What is wrong with a state folder.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum StateError {
+    /// Others can read or write it.
+    #[error("{0} is open to others: `chmod go= {0}`, and let it belong to the agent's user")]
+    Loose(String),
+    /// It cannot be read or written.
+    #[error("{path}: {source}")]
+    Io {
+        /// Which file.
+        path: String,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// A file in it is damaged.
+    #[error("{0} cannot be read as what it should be: remove it and join again")]
+    Damaged(String),
+    /// The machine gives no key.
+    #[error("no key can be made: {0}")]
+    Key(#[from] KeyError),
+}
+
+impl StateFolder {
+    /// Opens the folder, or makes it with 0700.
+    ///
+    /// # Errors
+    /// [`StateError::Loose`] when others may enter it.
+    pub(super) fn open(path: &Path) -> Result<Self, StateError> {
+        let failed = |source| StateError::Io { path: path.display().to_string(), source };
+        DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(failed)?;
+        check(path, &path.metadata().map_err(failed)?)?;
+        Ok(Self(path.to_owned()))
+    }
+
+    /// The key, made at the first start.
+    ///
+    /// # Errors
+    /// [`StateError`].
+    pub(super) fn key(&self) -> Result<PrivateKey, StateError> {
+        if let Some(text) = self.read(KEY)? {
+            let damaged = || StateError::Damaged(self.0.join(KEY).display().to_string());
+            return PrivateKey::from_openssh(text.expose().as_bytes()).map_err(|_| damaged());
+        }
+        let key = new_key()?;
+        let text = key.to_openssh(LineEnding::LF).map_err(|_| KeyError)?;
+        self.write(KEY, text.as_bytes())?;
+        Ok(key)
+    }
+
+    /// The broker that an earlier token named.
+    ///
+    /// # Errors
+    /// [`StateError`].
+    pub(super) fn broker(&self) -> Result<Option<KnownBroker>, StateError> {
+        let Some(text) = self.read(BROKER)? else { return Ok(None) };
+        let damaged = |_| StateError::Damaged(self.0.join(BROKER).display().to_string());
+        serde_json::from_str(text.expose()).map(Some).map_err(damaged)
+    }
+
+    /// Remembers the broker for starts without a token.
+    ///
+    /// # Errors
+    /// [`StateError`].
+    pub(super) fn remember(&self, broker: &KnownBroker) -> Result<(), StateError> {
+        // Three strings always serialise.
+        self.write(BROKER, serde_json::to_string(broker).unwrap_or_default().as_bytes())
+    }
+
+    fn read(&self, name: &str) -> Result<Option<Secret<String>>, StateError> {
+        let path = self.0.join(name);
+        let failed = |source| StateError::Io { path: path.display().to_string(), source };
+        let file = match File::open(&path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(failed(error)),
+        };
+        check(&path, &file.metadata().map_err(failed)?)?;
+        let mut text = String::new();
+        file.take(LIMIT).read_to_string(&mut text).map_err(failed)?;
+        Ok(Some(Secret::new(text)))
+    }
+
+    /// Whole or not at all: a new file, synchronised, takes the old one's name.
+    fn write(&self, name: &str, bytes: &[u8]) -> Result<(), StateError> {
+        let (path, new) = (self.0.join(name), self.0.join(format!("{name}.new")));
+        let written = || -> io::Result<()> {
+            let _ = std::fs::remove_file(&new);
+            let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&new)?;
+            file.write_all(bytes)?;
+            file.sync_all()?;
+            std::fs::rename(&new, &path)?;
+            File::open(&self.0)?.sync_all()
+        };
+        written().map_err(|source| StateError::Io { path: path.display().to_string(), source })
+    }
+}
+
+fn check(path: &Path, metadata: &std::fs::Metadata) -> Result<(), StateError> {
+    if metadata.mode() & 0o077 != 0 || metadata.uid() != rustix::process::geteuid().as_raw() {
+        return Err(StateError::Loose(path.display().to_string()));
+    }
+    Ok(())
+}
+
+const KEY: &str = "agent_key";
+const BROKER: &str = "broker.json";
+
+/// The most bytes of a file here: a key has four hundred.
+const LIMIT: u64 = 16 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn the_key_stays_the_same_in_a_file_of_its_owners() {
+        let parent = tempfile::tempdir().unwrap();
+        let path = parent.path().join("state");
+        let first = StateFolder::open(&path).unwrap().key().unwrap();
+        let again = StateFolder::open(&path).unwrap().key().unwrap();
+        assert_eq!(first.public_key(), again.public_key());
+        assert_eq!(path.join(KEY).metadata().unwrap().mode() & 0o777, 0o600);
+        assert_eq!(path.metadata().unwrap().mode() & 0o777, 0o700);
+    }
+
+    #[test]
+    fn what_others_can_read_is_refused() {
+        let parent = tempfile::tempdir().unwrap();
+        let path = parent.path().join("state");
+        let folder = StateFolder::open(&path).unwrap();
+        folder.key().unwrap();
+        std::fs::set_permissions(path.join(KEY), std::fs::Permissions::from_mode(0o640)).unwrap();
+        assert!(matches!(folder.key(), Err(StateError::Loose(_))));
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+        assert!(matches!(StateFolder::open(&path), Err(StateError::Loose(_))));
+    }
+
+    #[test]
+    fn a_damaged_file_is_said_and_never_replaced() {
+        let parent = tempfile::tempdir().unwrap();
+        let folder = StateFolder::open(&parent.path().join("state")).unwrap();
+        folder.write(KEY, b"hello").unwrap();
+        assert!(matches!(folder.key(), Err(StateError::Damaged(_))));
+        assert_eq!(folder.broker().unwrap(), None);
+        let broker = KnownBroker { url: "https://b".into(), ca: "SHA256:0".into(), tls_root: None };
+        folder.remember(&broker).unwrap();
+        assert_eq!(folder.broker().unwrap(), Some(broker));
+    }
+}

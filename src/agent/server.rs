@@ -1,0 +1,224 @@
+//! The SSH server at the end of a link: who may come in, and when the session is over.
+//!
+//! One link is one session. The door opens for a certificate that passes every check of [`crate::ssh::cert`], that the broker has
+//! announced on our own control connection, and that was never used; nothing else is asked for and nothing else is accepted.
+
+mod door;
+mod severable;
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use russh::server::Config;
+use russh::{Disconnect, MethodKind, MethodSet};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::{oneshot, watch};
+use tokio::time::{Instant, timeout, timeout_at};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use self::door::Door;
+use self::severable::Severable;
+use crate::agent::host::Host;
+use crate::agent::reaper::Exit;
+use crate::agent::sweep::{self, Leader};
+use crate::proto::agent::{Announcement, ChannelReport, FromAgent, LinkHeader, Outcome};
+use crate::ssh::cert::user::UserCertificate;
+use crate::ssh::{Certificate, algorithms};
+
+/// A session whose door has opened.
+#[derive(Debug)]
+pub(super) struct Session {
+    /// The agent.
+    pub(super) host: Arc<Host>,
+    /// What the certificate grants.
+    pub(super) grant: UserCertificate,
+    /// Whether a terminal is granted.
+    pub(super) permits_pty: bool,
+    /// The container, as the runtime calls it.
+    pub(super) runtime_id: String,
+    /// Set when the session ends, to what its channels tell the user.
+    pub(super) ending: watch::Sender<Option<String>>,
+    /// The channels' tasks.
+    pub(super) channels: TaskTracker,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    declared: Vec<ChannelReport>,
+    leaders: Vec<Leader>,
+    last_exit: Option<Exit>,
+}
+
+impl Session {
+    fn new(host: Arc<Host>, grant: UserCertificate, permits_pty: bool, runtime_id: String, announced: Announcement) -> Self {
+        let state = State { declared: announced.declared, leaders: Vec::new(), last_exit: None };
+        let (ending, channels) = (watch::Sender::new(None), TaskTracker::new());
+        Self { host, grant, permits_pty, runtime_id, ending, channels, state: Mutex::new(state) }
+    }
+
+    /// Whether one of `reports` was declared at connect; a declaration covers one channel.
+    pub(super) fn take_declared(&self, reports: &[&ChannelReport]) -> bool {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(index) = state.declared.iter().position(|declared| reports.contains(&declared)) else { return false };
+        state.declared.swap_remove(index);
+        true
+    }
+
+    /// A channel's process has started. Of very many the oldest are forgotten: their remains still carry the session's marker.
+    pub(super) fn started(&self, leader: Leader) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if state.leaders.len() >= LEADERS {
+            state.leaders.remove(0);
+        }
+        state.leaders.push(leader);
+    }
+
+    /// A channel's process has ended.
+    pub(super) fn exited(&self, exit: Exit) {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).last_exit = Some(exit);
+    }
+
+    fn leaders(&self) -> Vec<Leader> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).leaders.clone()
+    }
+
+    /// What the client's leaving means: the end of its work, or of its patience.
+    fn outcome_at_leave(&self) -> Outcome {
+        match self.state.lock().unwrap_or_else(PoisonError::into_inner).last_exit {
+            Some(Exit::Status(status)) => Outcome::Exited { status: status.into() },
+            Some(Exit::Signal(signal)) => Outcome::Signalled { signal: crate::agent::channel::signal_name(signal) },
+            None => Outcome::Disconnected,
+        }
+    }
+}
+
+/// Serves the session that `header` announces on `stream`, to its end and that of its processes.
+pub(super) async fn serve<S>(host: Arc<Host>, header: LinkHeader, stream: S)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let session = header.session;
+    let outcome = run(&host, header, stream).await;
+    host.book.close(session);
+    tracing::info!(%session, ?outcome, "the session is over");
+    host.tell(FromAgent::Ended { session, outcome });
+}
+
+async fn run<S>(host: &Arc<Host>, header: LinkHeader, stream: S) -> Outcome
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let Ok(certificate) = Certificate::from_openssh(&header.host_certificate) else {
+        return Outcome::Refused { why: "the host certificate from the broker cannot be read".to_owned() };
+    };
+    // Whatever SSH's own task still does when this function returns fails at once and ends.
+    let severed = CancellationToken::new();
+    let _sever = severed.clone().drop_guard();
+    let (opened, opening) = oneshot::channel();
+    let refusal = Arc::new(Mutex::new(None));
+    let door = Door::new(Arc::clone(host), header, opened, Arc::clone(&refusal));
+    let handshake_end = Instant::now() + HANDSHAKE;
+    let config = Arc::new(config(host, certificate));
+    let why = |otherwise: &str| Outcome::Refused {
+        why: refusal.lock().unwrap_or_else(PoisonError::into_inner).take().unwrap_or_else(|| otherwise.to_owned()),
+    };
+    let accepted = russh::server::run_stream(config, Severable::new(stream, severed.clone()), door);
+    let mut running = match timeout_at(handshake_end, accepted).await {
+        Ok(Ok(running)) => running,
+        Ok(Err(error)) => return why(&format!("the SSH handshake failed: {error}")),
+        Err(_) => return why("the SSH handshake took too long"),
+    };
+    let (session, mut cutting) = tokio::select! {
+        biased;
+        opened = timeout_at(handshake_end, opening) => match opened {
+            Ok(Ok(opened)) => opened,
+            Ok(Err(_)) => return why("the SSH handshake was given up"),
+            Err(_) => return why("the SSH handshake took too long"),
+        },
+        _ = &mut running => return why("the client left before it had proved who it is"),
+    };
+    let (reason, outcome) = tokio::select! {
+        _ = &mut running => (None, session.outcome_at_leave()),
+        () = until(host, session.grant.deadline) => (Some("the session's time is over".to_owned()), Outcome::Deadline),
+        reason = &mut cutting => (Some(reason.unwrap_or_else(|_| "the session was cut".to_owned())), Outcome::Cut),
+        () = host.shutdown.cancelled() => (Some("the container is stopping".to_owned()), Outcome::Disconnected),
+    };
+    session.ending.send_replace(Some(reason.clone().unwrap_or_default()));
+    session.channels.close();
+    let (id, leaders) = (session.grant.session, session.leaders());
+    let goodbye = async {
+        let _ = timeout(GOODBYE, session.channels.wait()).await;
+        if let Some(reason) = reason {
+            let connection = running.handle();
+            let leave = connection.disconnect(Disconnect::ByApplication, reason, String::new());
+            let _ = timeout(GOODBYE, leave).await;
+            let _ = timeout(GOODBYE, &mut running).await;
+        }
+        severed.cancel();
+    };
+    tokio::join!(goodbye, end_processes(host, id, &leaders));
+    outcome
+}
+
+/// Hangs up and kills; when the agent itself leaves there is no time for manners.
+async fn end_processes(host: &Host, id: crate::proto::SessionId, leaders: &[Leader]) {
+    let leaving = async {
+        host.shutdown.cancelled().await;
+        tokio::time::sleep(LEAVE).await;
+    };
+    tokio::select! {
+        () = sweep::sweep(id, leaders) => {}
+        () = leaving => sweep::kill(id, leaders),
+    }
+}
+
+/// Returns once the agent's clock has reached `deadline`. Looks at the clock every second, as a clock can be set.
+async fn until(host: &Host, deadline: u64) {
+    while host.clock.now() < deadline {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+}
+
+fn config(host: &Host, certificate: Certificate) -> Config {
+    let mut methods = MethodSet::empty();
+    methods.push(MethodKind::PublicKey);
+    Config {
+        methods,
+        keys: vec![host.key.clone()],
+        certificates: vec![certificate],
+        preferred: algorithms::preferred(),
+        // Whoever fails holds a certificate that was made for one connect: there is nothing to guess, so nothing to slow down.
+        auth_rejection_time: Duration::from_millis(50),
+        auth_rejection_time_initial: Some(Duration::ZERO),
+        max_auth_attempts: 3,
+        // An idle shell is no reason to end it; the deadline is.
+        inactivity_timeout: None,
+        keepalive_interval: Some(Duration::from_secs(20)),
+        keepalive_max: 3,
+        window_size: WINDOW,
+        channel_buffer_size: CHANNEL_BUFFER,
+        nodelay: true,
+        ..Config::default()
+    }
+}
+
+/// From the first byte to the opened door; the slowest honest client needs a few round trips.
+const HANDSHAKE: Duration = Duration::from_secs(15);
+
+/// How long the end of a session may take to be told to the client, at each of its steps.
+const GOODBYE: Duration = Duration::from_secs(1);
+
+/// When the agent leaves, its sessions' processes have this long after the hang-up.
+const LEAVE: Duration = Duration::from_millis(500);
+
+/// What a client may send ahead on a channel: enough for 10 MB/s over 100 ms.
+const WINDOW: u32 = 1024 * 1024;
+
+/// Messages of a client that wait for its process to read: a whole window in packets of the usual size. When they are full the link
+/// is not read until the process reads on.
+const CHANNEL_BUFFER: usize = 128;
+
+/// First processes of channels that are remembered for a session's end.
+const LEADERS: usize = 256;

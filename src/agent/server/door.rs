@@ -1,0 +1,224 @@
+//! What an SSH client may ask of a session, and what it is told.
+
+use std::collections::HashMap;
+use std::ffi::OsString;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use russh::keys::ssh_key::Certificate;
+use russh::server::{Auth, ChannelOpenHandle, Handler, Msg, Session as Connection};
+use russh::{Channel, ChannelId, Pty, Sig};
+use tokio::sync::oneshot;
+
+use super::Session;
+use crate::agent::channel::{self, Running, Wanted};
+use crate::agent::environment::{self, Variables};
+use crate::agent::host::Host;
+use crate::agent::program::Asked;
+use crate::agent::spawn::Size;
+use crate::proto::Action;
+use crate::proto::agent::{ANNOUNCE_TIMEOUT, LinkHeader};
+use crate::ssh::cert::user::UserCertificate;
+
+/// The handler of one connection: the door first, the channels behind it.
+pub(super) struct Door {
+    host: Arc<Host>,
+    header: LinkHeader,
+    opened: Option<oneshot::Sender<(Arc<Session>, oneshot::Receiver<String>)>>,
+    refusal: Arc<Mutex<Option<String>>>,
+    session: Option<Arc<Session>>,
+    channels: HashMap<ChannelId, Line>,
+}
+
+/// A channel, before and after something runs on it.
+enum Line {
+    Waiting { channel: Channel<Msg>, variables: Variables, terminal: Option<Size> },
+    Running(Arc<Running>),
+}
+
+impl Door {
+    pub(super) fn new(
+        host: Arc<Host>,
+        header: LinkHeader,
+        opened: oneshot::Sender<(Arc<Session>, oneshot::Receiver<String>)>,
+        refusal: Arc<Mutex<Option<String>>>,
+    ) -> Self {
+        Self { host, header, opened: Some(opened), refusal, session: None, channels: HashMap::new() }
+    }
+
+    /// Every check of a certificate, and at the end the announcement, which is used up by it.
+    async fn admit(&self, user: &str, certificate: &Certificate) -> Result<(Arc<Session>, oneshot::Receiver<String>), String> {
+        let standing = self.host.standing().ok_or("the agent does not know yet whom to trust")?;
+        let grant = UserCertificate::check(certificate, &standing.users, user, self.header.container, self.host.clock.now())
+            .map_err(|refusal| format!("the certificate is refused: {refusal}"))?;
+        if grant.session != self.header.session {
+            return Err("the certificate is for another session".to_owned());
+        }
+        if grant.record {
+            return Err("the session must be recorded, which this agent cannot do".to_owned());
+        }
+        let runtime_id = self.host.runtime_id(grant.container).ok_or("the container is not here")?;
+        let claimed = self.host.book.claim(grant.session, ANNOUNCE_TIMEOUT).await;
+        let (announced, cutting) = claimed.map_err(|error| error.to_string())?;
+        let agrees = announced.container == grant.container && announced.login == grant.login && announced.user == grant.user;
+        if !agrees || announced.deadline != grant.deadline {
+            return Err("the certificate is not what the broker has announced".to_owned());
+        }
+        let permits_pty = UserCertificate::permits_pty(certificate);
+        tracing::info!(session = %grant.session, user = %grant.user, login = %grant.login, "a session opens");
+        Ok((Arc::new(Session::new(Arc::clone(&self.host), grant, permits_pty, runtime_id, announced)), cutting))
+    }
+
+    /// Starts what was asked for, or says that it may not be.
+    fn start(&mut self, id: ChannelId, asked: Asked, connection: &mut Connection) -> Result<(), russh::Error> {
+        let Some(session) = &self.session else { return connection.channel_failure(id) };
+        let action = if asked == Asked::Shell { Action::Shell } else { Action::Exec };
+        let granted = &session.grant.actions;
+        // Who was granted one command may ask for a shell and gets that command.
+        let allowed = granted.allow(action) || (session.grant.force_command.is_some() && granted.allow(Action::Exec));
+        if !allowed || !matches!(self.channels.get(&id), Some(Line::Waiting { .. })) {
+            return connection.channel_failure(id);
+        }
+        let Some(Line::Waiting { channel, variables, terminal }) = self.channels.remove(&id) else { return Ok(()) };
+        let running = Arc::new(Running { control: OnceLock::new(), size: Mutex::new(terminal) });
+        let wanted = Wanted { asked, variables, terminal: terminal.is_some() };
+        let work = channel::run(Arc::clone(session), channel, connection.handle(), wanted, Arc::clone(&running));
+        session.channels.spawn(work);
+        self.channels.insert(id, Line::Running(running));
+        Ok(())
+    }
+}
+
+impl Handler for Door {
+    type Error = russh::Error;
+
+    async fn auth_openssh_certificate(&mut self, user: &str, certificate: &Certificate) -> Result<Auth, russh::Error> {
+        match self.admit(user, certificate).await {
+            Ok((session, cutting)) => {
+                self.session = Some(Arc::clone(&session));
+                let told = self.opened.take().is_some_and(|opened| opened.send((session, cutting)).is_ok());
+                Ok(if told { Auth::Accept } else { Auth::reject() })
+            }
+            Err(why) => {
+                tracing::warn!(session = %self.header.session, client = %self.header.client_address, "{why}");
+                *self.refusal.lock().unwrap_or_else(PoisonError::into_inner) = Some(why);
+                Ok(Auth::reject())
+            }
+        }
+    }
+
+    async fn channel_open_session(
+        &mut self,
+        channel: Channel<Msg>,
+        reply: ChannelOpenHandle,
+        _: &mut Connection,
+    ) -> Result<(), russh::Error> {
+        // To drop the reply is to refuse.
+        if self.channels.len() < CHANNELS && self.session.is_some() {
+            let id = channel.id();
+            self.channels.insert(id, Line::Waiting { channel, variables: Variables::new(), terminal: None });
+            reply.accept().await;
+        }
+        Ok(())
+    }
+
+    async fn channel_close(&mut self, id: ChannelId, _: &mut Connection) -> Result<(), russh::Error> {
+        self.channels.remove(&id);
+        Ok(())
+    }
+
+    async fn pty_request(
+        &mut self,
+        id: ChannelId,
+        term: &str,
+        columns: u32,
+        rows: u32,
+        width: u32,
+        height: u32,
+        _: &[(Pty, u32)],
+        connection: &mut Connection,
+    ) -> Result<(), russh::Error> {
+        let permitted = self.session.as_ref().is_some_and(|session| session.permits_pty);
+        match self.channels.get_mut(&id) {
+            Some(Line::Waiting { variables, terminal, .. }) if permitted => {
+                *terminal = Some(Size { columns, rows, pixels: (width, height) });
+                if environment::admits("TERM", term) {
+                    variables.insert("TERM".into(), term.into());
+                }
+                connection.channel_success(id)
+            }
+            _ => connection.channel_failure(id),
+        }
+    }
+
+    async fn env_request(
+        &mut self,
+        id: ChannelId,
+        name: &str,
+        value: &str,
+        connection: &mut Connection,
+    ) -> Result<(), russh::Error> {
+        match self.channels.get_mut(&id) {
+            Some(Line::Waiting { variables, .. })
+                if environment::admits(name, value) && variables.len() < environment::CLIENT_VARIABLES =>
+            {
+                variables.insert(OsString::from(name), OsString::from(value));
+                connection.channel_success(id)
+            }
+            _ => connection.channel_failure(id),
+        }
+    }
+
+    async fn shell_request(&mut self, id: ChannelId, connection: &mut Connection) -> Result<(), russh::Error> {
+        self.start(id, Asked::Shell, connection)
+    }
+
+    async fn exec_request(&mut self, id: ChannelId, command: &[u8], connection: &mut Connection) -> Result<(), russh::Error> {
+        self.start(id, Asked::Command(command.to_vec()), connection)
+    }
+
+    async fn subsystem_request(&mut self, id: ChannelId, _: &str, connection: &mut Connection) -> Result<(), russh::Error> {
+        connection.channel_failure(id)
+    }
+
+    async fn x11_request(
+        &mut self,
+        id: ChannelId,
+        _: bool,
+        _: &str,
+        _: &str,
+        _: u32,
+        connection: &mut Connection,
+    ) -> Result<(), russh::Error> {
+        connection.channel_failure(id)
+    }
+
+    async fn window_change_request(
+        &mut self,
+        id: ChannelId,
+        columns: u32,
+        rows: u32,
+        width: u32,
+        height: u32,
+        _: &mut Connection,
+    ) -> Result<(), russh::Error> {
+        let size = Size { columns, rows, pixels: (width, height) };
+        match self.channels.get_mut(&id) {
+            Some(Line::Waiting { terminal: Some(terminal), .. }) => *terminal = size,
+            Some(Line::Running(running)) => running.resize(size),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    async fn signal(&mut self, id: ChannelId, signal: Sig, _: &mut Connection) -> Result<(), russh::Error> {
+        if let Some(Line::Running(running)) = self.channels.get(&id)
+            && let (Some(control), Some(signal)) = (running.control.get(), channel::signal_of(&signal))
+        {
+            control.signal(signal);
+        }
+        Ok(())
+    }
+}
+
+/// The most channels of a session at one time; more are refused, as OpenSSH does by default.
+const CHANNELS: usize = 10;

@@ -1,0 +1,207 @@
+//! The end of a session's processes: hung up at once, killed at three seconds, gone by five.
+//!
+//! A process belongs to a session when it carries the session's marker in its environment, when it is in a Unix session that one of
+//! the channels started, or when an ancestor does. So a `nohup`, a `setsid` and a double fork do not outlive it.
+
+use std::collections::{HashMap, HashSet};
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
+use tokio::time::{Instant, sleep};
+
+use crate::agent::environment::MARKER;
+use crate::proto::SessionId;
+
+/// A channel's first process. Its number may be used again by the system once all of its session is gone, its start time may not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Leader {
+    pid: i32,
+    started: u64,
+}
+
+impl Leader {
+    /// The process `pid`, which has just been started and not yet been waited for.
+    pub(super) fn of(pid: Pid) -> Self {
+        let pid = pid.as_raw_nonzero().get();
+        Self { pid, started: Process::read(pid).map_or(0, |process| process.started) }
+    }
+}
+
+/// Ends every process of `session`. Returns when none is left, or after [`GIVE_UP`].
+pub(super) async fn sweep(session: SessionId, leaders: &[Leader]) {
+    let begun = Instant::now();
+    let mut hung_up = HashSet::new();
+    loop {
+        let found = find(session, leaders);
+        if found.is_empty() {
+            return;
+        }
+        let kill = begun.elapsed() >= KILL_AFTER;
+        for pid in found {
+            if kill {
+                let _ = kill_process(pid, Signal::KILL);
+            } else if hung_up.insert(pid) {
+                // A stopped process sees the hang-up only when it goes on.
+                let _ = kill_process(pid, Signal::HUP);
+                let _ = kill_process(pid, Signal::CONT);
+            }
+        }
+        if begun.elapsed() >= GIVE_UP {
+            tracing::warn!(%session, "processes of an ended session could not be killed");
+            return;
+        }
+        sleep(LOOK_AGAIN).await;
+    }
+}
+
+/// Kills every process of `session` now, without waiting.
+pub(super) fn kill(session: SessionId, leaders: &[Leader]) {
+    for pid in find(session, leaders) {
+        let _ = kill_process(pid, Signal::KILL);
+    }
+}
+
+/// The living processes of `session`, this one never among them.
+fn find(session: SessionId, leaders: &[Leader]) -> Vec<Pid> {
+    let marker = format!("{MARKER}={session}");
+    let own = rustix::process::getpid().as_raw_nonzero().get();
+    let processes: HashMap<i32, Process> = all().filter(|process| process.pid != own).map(|it| (it.pid, it)).collect();
+    let leaders: HashSet<i32> = leaders
+        .iter()
+        .filter(|leader| processes.get(&leader.pid).is_none_or(|now| now.started == leader.started))
+        .map(|leader| leader.pid)
+        .collect();
+    let mut ours: HashSet<i32> = processes
+        .values()
+        .filter(|process| leaders.contains(&process.session) || leaders.contains(&process.pid) || process.carries(&marker))
+        .map(|process| process.pid)
+        .collect();
+    // Children of children, until a round finds nobody new.
+    loop {
+        let more: Vec<i32> = processes
+            .values()
+            .filter(|process| !ours.contains(&process.pid) && ours.contains(&process.parent))
+            .map(|process| process.pid)
+            .collect();
+        if more.is_empty() {
+            break;
+        }
+        ours.extend(more);
+    }
+    let alive = ours.into_iter().filter(|pid| processes.get(pid).is_some_and(|process| process.state != b'Z'));
+    alive.filter_map(Pid::from_raw).collect()
+}
+
+/// A line of `/proc/PID/stat`, as far as it matters here.
+#[derive(Debug)]
+struct Process {
+    pid: i32,
+    state: u8,
+    parent: i32,
+    session: i32,
+    started: u64,
+}
+
+impl Process {
+    fn read(pid: i32) -> Option<Self> {
+        Self::parse(pid, &std::fs::read(format!("/proc/{pid}/stat")).ok()?)
+    }
+
+    /// The name is in parentheses and may hold anything, parentheses and newlines included: the fields begin after the last one.
+    fn parse(pid: i32, stat: &[u8]) -> Option<Self> {
+        let name_end = stat.iter().rposition(|byte| *byte == b')')?;
+        let fields = std::str::from_utf8(stat.get(name_end + 1..)?).ok()?;
+        let fields: Vec<&str> = fields.split_ascii_whitespace().collect();
+        Some(Self {
+            pid,
+            state: *fields.first()?.as_bytes().first()?,
+            parent: fields.get(1)?.parse().ok()?,
+            session: fields.get(3)?.parse().ok()?,
+            started: fields.get(19)?.parse().ok()?,
+        })
+    }
+
+    fn carries(&self, marker: &str) -> bool {
+        std::fs::read(format!("/proc/{}/environ", self.pid))
+            .is_ok_and(|environ| environ.split(|byte| *byte == 0).any(|variable| variable == marker.as_bytes()))
+    }
+}
+
+fn all() -> impl Iterator<Item = Process> {
+    let folder = std::fs::read_dir("/proc").into_iter().flatten();
+    folder.filter_map(|entry| Process::read(entry.ok()?.file_name().to_str()?.parse().ok()?))
+}
+
+/// How long a process may take to end after the hang-up.
+pub(super) const KILL_AFTER: Duration = Duration::from_secs(3);
+
+/// When nothing may be left any more.
+const GIVE_UP: Duration = Duration::from_secs(5);
+
+/// New processes of a session that is ending are found this soon.
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
+
+#[cfg(test)]
+mod tests {
+    use std::process::{Command, Stdio};
+
+    use super::*;
+
+    fn start(session: SessionId, script: &str) -> std::process::Child {
+        let mut command = Command::new("setsid");
+        command.args(["sh", "-c", script]).env(MARKER, session.to_string());
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+    }
+
+    async fn wait_for(count: usize, session: SessionId) {
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while find(session, &[]).len() < count {
+            assert!(Instant::now() < deadline, "the processes never started");
+            sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    #[tokio::test]
+    async fn daemons_and_those_that_ignore_the_hang_up_are_ended_too() {
+        let session = SessionId::random();
+        let script = "setsid sleep 600 & nohup sleep 600 & (setsid sleep 600 &) ; (trap '' HUP TERM; while :; do sleep 600; done) & wait";
+        let mut child = start(session, script);
+        wait_for(5, session).await;
+        let begun = Instant::now();
+        let waited = std::thread::spawn(move || child.wait());
+        sweep(session, &[]).await;
+        assert!(find(session, &[]).is_empty());
+        assert!(begun.elapsed() >= KILL_AFTER && begun.elapsed() < GIVE_UP, "{:?}", begun.elapsed());
+        waited.join().unwrap().unwrap();
+    }
+
+    #[tokio::test]
+    async fn what_hides_its_environment_is_found_by_its_unix_session() {
+        let session = SessionId::random();
+        let mut child = Command::new("setsid").args(["-w", "env", "-i", "sleep", "600"]).spawn().unwrap();
+        let deadline = Instant::now() + Duration::from_secs(10);
+        let pid = i32::try_from(child.id()).unwrap();
+        while Process::read(pid).is_none_or(|process| process.session != pid) {
+            if all().any(|process| process.parent == pid && process.session == process.pid) {
+                break;
+            }
+            assert!(Instant::now() < deadline);
+            sleep(Duration::from_millis(10)).await;
+        }
+        let leader = Leader::of(Pid::from_raw(pid).unwrap());
+        assert!(!find(session, &[leader]).is_empty());
+        let recycled = Leader { started: leader.started + 1, ..leader };
+        assert!(find(session, &[recycled]).is_empty(), "a number used again is somebody else");
+        let waited = std::thread::spawn(move || child.wait());
+        sweep(session, &[leader]).await;
+        waited.join().unwrap().unwrap();
+    }
+
+    #[test]
+    fn names_with_parentheses_do_not_confuse() {
+        let stat = b"7 (a) b) (c) S 1 2 3 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 4711 0";
+        let process = Process::parse(7, stat).unwrap();
+        assert_eq!((process.state, process.parent, process.session, process.started), (b'S', 1, 3, 4711));
+        assert!(Process::parse(7, b"").is_none() && Process::parse(7, b"7 (x) S").is_none());
+    }
+}
