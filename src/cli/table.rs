@@ -157,9 +157,9 @@ mod tests {
         let text = table().render(Some(50));
         assert_eq!(
             text,
-            "NAME        APP     IMAGE          WHERE      AGE\n\
-             tomcat-7f9  tomcat  registry.exa…  node-1     3d\n\
-             日本-0a1    web     nginx          evil�[31m  12s\n"
+            "NAME        APP     IMAGE           WHERE      AGE\n\
+             tomcat-7f9  tomcat  registry.exam…  node-1     3d\n\
+             日本-0a1    web     nginx           evil�[31m  12s\n"
         );
     }
 
@@ -167,7 +167,7 @@ mod tests {
     fn a_very_narrow_one_leaves_columns_out_and_never_the_name() {
         assert_eq!(
             table().render(Some(30)),
-            "NAME        IMAGE     AGE\ntomcat-7f9  registr…  3d\n日本-0a1    nginx     12s\n"
+            "NAME        IMAGE          AGE\ntomcat-7f9  registry.exa…  3d\n日本-0a1    nginx          12s\n"
         );
         assert!(table().render(Some(5)).contains("tomcat-7f9"));
     }

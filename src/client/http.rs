@@ -12,6 +12,8 @@ use serde::de::DeserializeOwned;
 
 mod date;
 mod error;
+#[cfg(test)]
+pub(crate) mod fake;
 mod url;
 
 pub use error::{HttpError, TlsProblem, Unreachable};
@@ -202,3 +204,53 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(120);
 
 /// The most bytes of an answer that is no list.
 pub(crate) const SMALL_BODY: usize = 64 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::fake::{FakeBroker, Reply, json};
+    use super::*;
+
+    #[tokio::test]
+    async fn the_brokers_clock_is_read_from_its_answers() {
+        let broker = FakeBroker::start(|_| {
+            Reply::Answer(200, "Date: Thu, 01 Jan 1970 00:20:00 GMT\r\n".to_owned(), "{}".to_owned())
+        })
+        .await;
+        let http = broker.client(900);
+        assert_eq!(http.broker_ahead(), None);
+        http.fetch(http.request(Method::GET, "/v1/ca"), 10).await.unwrap();
+        assert_eq!(http.broker_ahead(), Some(300));
+    }
+
+    #[tokio::test]
+    async fn redirects_are_not_followed() {
+        let broker = FakeBroker::start(|_| {
+            Reply::Answer(302, "Location: /elsewhere\r\n".to_owned(), String::new())
+        })
+        .await;
+        let http = broker.client(0);
+        assert_eq!(http.fetch(http.request(Method::GET, "/v1/ca"), 10).await.unwrap().status, 302);
+        assert_eq!(broker.seen().len(), 1);
+    }
+
+    #[tokio::test]
+    async fn what_is_too_long_is_not_read() {
+        let broker = FakeBroker::start(|_| json("x".repeat(100_000))).await;
+        let http = broker.client(0);
+        let result = http.fetch(http.request(Method::GET, "/v1/ca"), 1000).await;
+        assert!(matches!(result, Err(HttpError::TooLong { limit: 1000 })));
+    }
+
+    #[tokio::test]
+    async fn a_broker_that_is_down_and_one_that_cuts_are_told_apart() {
+        let free = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+        let server = Server { url: format!("http://{free}").parse().unwrap(), trust: Trust::System, proxy: ProxySettings::default() };
+        let http = Http::new(&server, Clock::system()).unwrap();
+        let result = http.fetch(http.request(Method::GET, "/v1/ca"), 10).await;
+        assert!(matches!(result, Err(HttpError::Unreachable(Unreachable::Refused))), "{result:?}");
+        let broker = FakeBroker::start(|_| Reply::Cut).await;
+        let http = broker.client(0);
+        let result = http.fetch(http.request(Method::GET, "/v1/ca"), 10).await;
+        assert!(matches!(result, Err(HttpError::Unreachable(Unreachable::Cut))), "{result:?}");
+    }
+}
