@@ -1,0 +1,225 @@
+//! The broker's configuration: what a TOML file says, made into values that need no second look.
+//!
+//! A file that cannot be understood is refused with its line and with what to do; an unknown key is a mistake, not a wish. Durations are
+//! whole seconds here and `8h` in the file.
+
+mod file;
+mod network;
+
+#[cfg(test)]
+mod tests;
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+
+use url::Url;
+
+use crate::proto::Secret;
+
+pub use network::Network;
+
+/// How a broker is set up.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Where it listens.
+    pub listen: SocketAddr,
+    /// What people and agents call it, without a path: `https://broker.example.com`.
+    pub public_url: Url,
+    /// The folder that holds everything it keeps.
+    pub state: PathBuf,
+    /// `postgres://…` or `sqlite://…`; a file in the state folder where there is none. It may hold a password.
+    pub database: Option<Secret<String>>,
+    /// How connections are encrypted.
+    pub tls: Tls,
+    /// The policy file, or the folder of policy files.
+    pub policy: PathBuf,
+    /// Whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<Network>,
+    /// For how many seconds a certificate opens the door.
+    pub certificate_lifetime: u64,
+    /// After how many seconds a session ends, where policy says nothing shorter.
+    pub max_session: u64,
+    /// After how many seconds a login ends.
+    pub login_lifetime: u64,
+    /// Whether the broker's own directory of users may log in.
+    pub directory: bool,
+    /// How much is logged.
+    pub log_level: LogLevel,
+}
+
+/// How connections are encrypted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Tls {
+    /// With a root of our own in the state folder, which clients pin.
+    SelfMade,
+    /// With the operator's certificate.
+    Files {
+        /// The chain, in PEM form, the server's certificate first.
+        cert: PathBuf,
+        /// Its key, in PEM form.
+        key: PathBuf,
+    },
+    /// Not at all: a trusted proxy does it, or nobody else can reach us.
+    None,
+}
+
+/// How much is logged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogLevel {
+    /// Only what stops something from working.
+    Error,
+    /// And what may soon.
+    Warn,
+    /// And what a quiet day consists of.
+    Info,
+    /// And what helps to find a mistake.
+    Debug,
+}
+
+/// Why a configuration cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("the configuration {} cannot be read: {source}; name another with --config FILE", path.display())]
+    Read {
+        /// Which.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The file is for a newer program.
+    #[error("the configuration {} is of version {found}, and this ztbroker reads version {VERSION}: update ztbroker", path.display())]
+    Newer {
+        /// Which.
+        path: PathBuf,
+        /// What it says.
+        found: i64,
+    },
+    /// A line cannot be understood.
+    #[error("{}:{line}: {message}; correct the line, deploy/ztbroker.toml shows every key", path.display())]
+    Line {
+        /// The file.
+        path: PathBuf,
+        /// Which line, from 1.
+        line: usize,
+        /// What is wrong with it.
+        message: String,
+    },
+    /// Values that do not go together.
+    #[error("the configuration is refused: {0}")]
+    Unfit(String),
+}
+
+impl Config {
+    /// Reads the file at `path`. Relative paths in it start at the file's folder.
+    ///
+    /// # Errors
+    /// [`ConfigError`].
+    pub fn load(path: &Path) -> Result<Self, ConfigError> {
+        let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Read { path: path.to_path_buf(), source })?;
+        let folder = path.parent().unwrap_or(Path::new(""));
+        file::File::parse(path, &text)?.resolve(folder)
+    }
+
+    /// A broker for trying things out: its own TLS root, a file as its database.
+    pub fn dev(state: PathBuf, listen: SocketAddr, policy: PathBuf) -> Self {
+        Self {
+            public_url: url_of(listen),
+            listen,
+            state,
+            database: None,
+            tls: Tls::SelfMade,
+            policy,
+            trusted_proxies: Vec::new(),
+            certificate_lifetime: CERTIFICATE_LIFETIME,
+            max_session: MAX_SESSION,
+            login_lifetime: LOGIN_LIFETIME,
+            directory: true,
+            log_level: LogLevel::Info,
+        }
+    }
+
+    /// Refuses what would be a trap. Called once more when flags have changed something.
+    ///
+    /// # Errors
+    /// [`ConfigError::Unfit`].
+    pub fn check(&self) -> Result<(), ConfigError> {
+        let refuse = |sentence: &str| Err(ConfigError::Unfit(sentence.to_owned()));
+        if !matches!(self.public_url.scheme(), "https" | "http") || self.public_url.host().is_none() {
+            return refuse("public_url must be like https://broker.example.com");
+        }
+        let more = self.public_url.path() != "/" || self.public_url.query().is_some() || self.public_url.fragment().is_some();
+        if more || !self.public_url.username().is_empty() || self.public_url.password().is_some() {
+            return refuse("public_url must hold no path, user or query: the routes begin at its root");
+        }
+        let loopback = self.listen.ip().is_loopback();
+        if self.tls == Tls::None && !loopback && self.trusted_proxies.is_empty() {
+            return refuse("without TLS the broker listens on loopback only, or behind trusted_proxies: set one of them, or [tls]");
+        }
+        if self.public_url.scheme() == "http" && !(self.tls == Tls::None && loopback) {
+            return refuse("public_url with http:// is for loopback without TLS: write https://");
+        }
+        if self.certificate_lifetime == 0 || self.certificate_lifetime > CERTIFICATE_LIMIT {
+            return refuse("certificate_lifetime must be between 1s and 300s");
+        }
+        if self.max_session == 0 || self.login_lifetime == 0 {
+            return refuse("max_session and login_lifetime must be at least 1s");
+        }
+        Ok(())
+    }
+
+    /// Where the database is.
+    pub(crate) fn database_url(&self) -> Secret<String> {
+        self.database.clone().unwrap_or_else(|| Secret::new(format!("sqlite://{}", self.state.join("broker.db").display())))
+    }
+
+    /// Whether `address` is one of the proxies whose word counts.
+    pub(crate) fn trusts(&self, address: IpAddr) -> bool {
+        self.trusted_proxies.iter().any(|network| network.contains(address))
+    }
+}
+
+/// The URL of a socket; one that listens everywhere is called by its loopback address.
+fn url_of(listen: SocketAddr) -> Url {
+    let ip = match listen.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    let mut url = LOOPBACK.clone();
+    // An IP address and a port always fit into an https URL.
+    let _ = url.set_ip_host(ip);
+    let _ = url.set_port(Some(listen.port()));
+    url
+}
+
+/// The URL that others are made from.
+static LOOPBACK: std::sync::LazyLock<Url> = std::sync::LazyLock::new(|| {
+    #[expect(clippy::expect_used, reason = "a constant that the tests parse")]
+    Url::parse("https://127.0.0.1").expect("a URL")
+});
+
+/// The version of the file that we read.
+const VERSION: i64 = 1;
+
+/// Where a broker listens that was not told: at loopback, which exposes nothing.
+const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8443);
+
+/// The state folder of an installed broker.
+const STATE: &str = "/var/lib/ztbroker";
+
+/// The policy folder of an installed broker.
+const POLICY: &str = "/etc/ztbroker/policy.cedar";
+
+/// A minute: the certificate is used at once, and a clock that is a little off must not matter.
+const CERTIFICATE_LIFETIME: u64 = 60;
+
+/// Five minutes: a certificate that outlives its request is a credential.
+const CERTIFICATE_LIMIT: u64 = 300;
+
+/// A working day.
+const MAX_SESSION: u64 = 8 * 3600;
+
+/// A working day with its breaks.
+const LOGIN_LIFETIME: u64 = 12 * 3600;

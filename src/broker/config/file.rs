@@ -1,0 +1,153 @@
+//! The configuration as it stands in the file: every key optional, none unknown.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Deserializer};
+use url::Url;
+
+use super::{Config, ConfigError, LISTEN, LogLevel, Network, POLICY, STATE, Tls, VERSION};
+use crate::proto::Secret;
+
+/// The file's content.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct File {
+    /// Read before everything else, because a newer file may hold keys that we do not know.
+    #[serde(rename = "version")]
+    _version: i64,
+    listen: Option<SocketAddr>,
+    public_url: Option<Url>,
+    state: Option<PathBuf>,
+    database: Option<Secret<String>>,
+    #[serde(default)]
+    tls: TlsTable,
+    policy: Option<PathBuf>,
+    #[serde(default)]
+    trusted_proxies: Vec<Network>,
+    certificate_lifetime: Option<Seconds>,
+    max_session: Option<Seconds>,
+    login_lifetime: Option<Seconds>,
+    directory: Option<bool>,
+    log: Option<LogLevel>,
+}
+
+/// The `[tls]` table.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TlsTable {
+    mode: Option<Mode>,
+    cert: Option<PathBuf>,
+    key: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Mode {
+    SelfMade,
+    Files,
+    None,
+}
+
+/// A length of time, written `90s`, `5m`, `8h` or `1d`.
+#[derive(Debug, Clone, Copy)]
+struct Seconds(u64);
+
+impl File {
+    /// Reads `text`, which stands in the file at `path`.
+    pub(super) fn parse(path: &Path, text: &str) -> Result<Self, ConfigError> {
+        #[derive(Deserialize)]
+        struct Versioned {
+            version: i64,
+        }
+        let at = |error: toml::de::Error| ConfigError::Line {
+            path: path.to_path_buf(),
+            line: error.span().map_or(1, |span| line_of(text, span.start)),
+            message: error.message().trim().replace('\n', ", "),
+        };
+        let found = toml::from_str::<Versioned>(text).map_err(at)?.version;
+        if found > VERSION {
+            return Err(ConfigError::Newer { path: path.to_path_buf(), found });
+        }
+        if found < VERSION {
+            let message = format!("version {found} does not exist: write version = {VERSION}");
+            return Err(ConfigError::Line { path: path.to_path_buf(), line: 1, message });
+        }
+        toml::from_str(text).map_err(at)
+    }
+
+    /// Fills in the defaults and refuses what does not go together.
+    pub(super) fn resolve(self, folder: &Path) -> Result<Config, ConfigError> {
+        let place = |path: PathBuf| folder.join(path);
+        let listen = self.listen.unwrap_or(LISTEN);
+        let state = place(self.state.unwrap_or_else(|| STATE.into()));
+        let policy = place(self.policy.unwrap_or_else(|| POLICY.into()));
+        if self.public_url.is_none() && listen.ip().is_unspecified() {
+            let sentence = "public_url is missing: with a listen address for all interfaces, say what people call this broker";
+            return Err(ConfigError::Unfit(sentence.to_owned()));
+        }
+        let tls = self.tls.resolve(folder)?;
+        let mut config = Config::dev(state, listen, policy);
+        config.public_url = self.public_url.unwrap_or_else(|| {
+            let mut url = config.public_url.clone();
+            if tls == Tls::None {
+                // From https to http is always possible.
+                let _ = url.set_scheme("http");
+            }
+            url
+        });
+        config.database = self.database;
+        config.tls = tls;
+        config.trusted_proxies = self.trusted_proxies;
+        let set = |value: &mut u64, wanted: Option<Seconds>| *value = wanted.map_or(*value, |seconds| seconds.0);
+        set(&mut config.certificate_lifetime, self.certificate_lifetime);
+        set(&mut config.max_session, self.max_session);
+        set(&mut config.login_lifetime, self.login_lifetime);
+        config.directory = self.directory.unwrap_or(config.directory);
+        config.log_level = self.log.unwrap_or(config.log_level);
+        config.check()?;
+        Ok(config)
+    }
+}
+
+impl TlsTable {
+    fn resolve(self, folder: &Path) -> Result<Tls, ConfigError> {
+        let unfit = |sentence: &str| Err(ConfigError::Unfit(sentence.to_owned()));
+        match (self.mode, self.cert, self.key) {
+            (None | Some(Mode::Files), Some(cert), Some(key)) => {
+                Ok(Tls::Files { cert: folder.join(cert), key: folder.join(key) })
+            }
+            (None | Some(Mode::SelfMade), None, None) => Ok(Tls::SelfMade),
+            (Some(Mode::None), None, None) => Ok(Tls::None),
+            (None | Some(Mode::Files), _, _) => unfit("[tls] needs both cert and key, each the path of a PEM file"),
+            (Some(_), _, _) => unfit("[tls] cert and key go with mode = \"files\" only"),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Seconds {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        seconds(&text).map(Seconds).ok_or_else(|| serde::de::Error::custom("a length of time like \"90s\", \"5m\" or \"8h\" is expected"))
+    }
+}
+
+fn seconds(text: &str) -> Option<u64> {
+    let (number, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
+    let factor = match unit {
+        "s" => 1,
+        "m" => 60,
+        "h" => 3600,
+        "d" => 86_400,
+        _ => return None,
+    };
+    let digits = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
+    digits.then(|| number.parse::<u64>().ok()?.checked_mul(factor)).flatten().filter(|seconds| *seconds <= LONGEST)
+}
+
+fn line_of(text: &str, offset: usize) -> usize {
+    text.bytes().take(offset).filter(|byte| *byte == b'\n').count() + 1
+}
+
+/// Ten years: beyond it a length of time is a slip of the keyboard, and adding it to the clock must not overflow.
+const LONGEST: u64 = 10 * 365 * 86_400;

@@ -1,0 +1,83 @@
+//! What a configuration file may say, and how a mistake in it is told.
+
+use super::*;
+
+fn load(text: &str) -> Result<Config, ConfigError> {
+    let path = Path::new("/etc/ztbroker/ztbroker.toml");
+    file::File::parse(path, text)?.resolve(Path::new("/etc/ztbroker"))
+}
+
+fn complaint(text: &str) -> String {
+    load(text).unwrap_err().to_string()
+}
+
+#[test]
+fn the_example_says_what_the_defaults_are() {
+    let example = load(include_str!("../../../deploy/ztbroker.toml")).unwrap();
+    let defaults = load("version = 1\n").unwrap();
+    assert_eq!(format!("{example:?}"), format!("{defaults:?}"));
+}
+
+#[test]
+fn a_file_sets_what_it_names() {
+    let config = load(
+        "version = 1\nlisten = \"0.0.0.0:443\"\npublic_url = \"https://broker.example.com\"\nstate = \"state\"\n\
+         database = \"postgres://ada:hunter2@db/zt\"\npolicy = \"/p\"\ntrusted_proxies = [\"10.0.0.0/8\"]\n\
+         certificate_lifetime = \"30s\"\nmax_session = \"1d\"\nlogin_lifetime = \"90m\"\ndirectory = false\nlog = \"debug\"\n\
+         [tls]\ncert = \"cert.pem\"\nkey = \"/key.pem\"\n",
+    )
+    .unwrap();
+    assert_eq!(config.state, Path::new("/etc/ztbroker/state"));
+    assert_eq!(config.tls, Tls::Files { cert: "/etc/ztbroker/cert.pem".into(), key: "/key.pem".into() });
+    assert_eq!((config.certificate_lifetime, config.max_session, config.login_lifetime), (30, 86_400, 5400));
+    assert!(config.trusts("10.1.2.3".parse().unwrap()) && !config.directory);
+    assert!(!format!("{config:?}").contains("hunter2"));
+}
+
+#[test]
+fn a_newer_version_is_refused_whatever_else_it_says() {
+    let said = complaint("version = 2\nteleport = true\n");
+    assert!(said.contains("version 2") && said.contains("update ztbroker"), "{said}");
+}
+
+#[test]
+fn a_mistake_is_told_with_its_line() {
+    for (text, line) in [
+        ("version = 1\nlisten = \"nowhere\"\n", 2),
+        ("version = 1\n\nlissten = \"127.0.0.1:1\"\n", 3),
+        ("version = 1\nmax_session = \"a while\"\n", 2),
+        ("version = 1\nmax_session = \"99999999999999999999d\"\n", 2),
+        ("version = 1\nstate = [\n", 3),
+        ("version = 0\n", 1),
+    ] {
+        match load(text) {
+            Err(ConfigError::Line { line: found, .. }) => assert!(found == line || found + 1 == line, "{text}: line {found}"),
+            other => panic!("{text}: {other:?}"),
+        }
+    }
+}
+
+#[test]
+fn traps_are_refused() {
+    for (text, word) in [
+        ("version = 1\nlisten = \"0.0.0.0:443\"\n", "public_url"),
+        ("version = 1\nlisten = \"0.0.0.0:80\"\npublic_url = \"https://b.example\"\n[tls]\nmode = \"none\"\n", "loopback"),
+        ("version = 1\npublic_url = \"http://b.example\"\n", "https"),
+        ("version = 1\npublic_url = \"https://b.example/zt\"\n", "path"),
+        ("version = 1\ncertificate_lifetime = \"10m\"\n", "300s"),
+        ("version = 1\nmax_session = \"0s\"\n", "max_session"),
+        ("version = 1\n[tls]\ncert = \"c\"\n", "key"),
+        ("version = 1\n[tls]\nmode = \"self-made\"\ncert = \"c\"\nkey = \"k\"\n", "files"),
+    ] {
+        let said = complaint(text);
+        assert!(said.contains(word), "{text}: {said}");
+    }
+}
+
+#[test]
+fn a_broker_that_listens_everywhere_is_called_by_its_loopback_address() {
+    let config = Config::dev("/s".into(), "0.0.0.0:9443".parse().unwrap(), "/p".into());
+    assert_eq!(config.public_url.as_str(), "https://127.0.0.1:9443/");
+    let six = Config::dev("/s".into(), "[::]:9443".parse().unwrap(), "/p".into());
+    assert_eq!(six.public_url.as_str(), "https://[::1]:9443/");
+}
