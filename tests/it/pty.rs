@@ -1,0 +1,193 @@
+//! The real `ztctl` at a real terminal, driven as a person does: picker, shell, window, keys, and the terminal afterwards.
+
+use rustix::process::Signal;
+
+use super::peer;
+use super::screen::Screen;
+use super::world::{Person, World};
+
+const ZTCTL: &str = env!("CARGO_BIN_EXE_ztctl");
+
+/// A world with two containers and a person; the names of the containers, sorted.
+async fn two_containers() -> (World, Person, Vec<String>, impl Sized) {
+    let world = World::start().await;
+    let agents = (world.agent("tomcat").await, world.agent("postgres").await);
+    let person = world.person("ada", &["developers"]).await;
+    let listed = std::process::Command::new(ZTCTL)
+        .args(["ls", "--output", "name"])
+        .env_clear()
+        .envs(person.environment())
+        .output()
+        .unwrap();
+    let names: Vec<String> = String::from_utf8(listed.stdout).unwrap().lines().map(str::to_owned).collect();
+    assert_eq!(names.len(), 2, "{names:?} {}", String::from_utf8_lossy(&listed.stderr));
+    (world, person, names, agents)
+}
+
+fn at(person: &Person, arguments: &[&str]) -> Screen {
+    Screen::spawn(&[&[ZTCTL], arguments].concat(), &person.environment(), 30, 100)
+}
+
+/// A shell that has answered once, so that it is known to read its keys.
+fn shell(person: &Person, name: &str) -> Screen {
+    let mut screen = at(person, &["shell", name]);
+    screen.wait_until("a prompt", |screen| screen.contents().contains(['#', '$']));
+    // Quotes, so that the echo of the keys is not taken for the answer.
+    screen.type_keys("echo 're'ady\r");
+    screen.wait_for("ready");
+    screen
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_picker_filters_moves_and_opens() {
+    let (_world, person, names, _agents) = two_containers().await;
+    let mut screen = at(&person, &["shell"]);
+    names.iter().for_each(|name| screen.wait_for(name));
+    let (postgres, tomcat) = (&names[0], &names[1]);
+    screen.type_keys("tomc");
+    screen.wait_until("only the row that matches", |screen| {
+        screen.contents().contains(tomcat.as_str()) && !screen.contents().contains(postgres.as_str())
+    });
+    screen.type_keys("\x7f\x7f\x7f\x7f");
+    screen.wait_for(postgres);
+    screen.type_keys("\x1b[B\r");
+    screen.wait_until("a prompt", |screen| screen.contents().contains(['#', '$']));
+    screen.type_keys("exit\r");
+    assert_eq!(screen.wait_exit(), 0);
+    screen.wait_as_before();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn esc_and_ctrl_c_leave_the_picker_with_130() {
+    let (_world, person, names, _agents) = two_containers().await;
+    for key in ["\x1b", "\x03"] {
+        let mut screen = at(&person, &["shell"]);
+        screen.wait_for(&names[0]);
+        screen.type_keys(key);
+        assert_eq!(screen.wait_exit(), 130, "{key:?}");
+        screen.wait_as_before();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn signals_leave_the_picker_with_the_terminal_as_before() {
+    let (_world, person, names, _agents) = two_containers().await;
+    for (signal, status) in [(Signal::INT, 130), (Signal::TERM, 143), (Signal::HUP, 129), (Signal::KILL, 137)] {
+        let screen = at(&person, &["shell"]);
+        screen.wait_for(&names[0]);
+        screen.signal(signal);
+        assert_eq!(screen.wait_exit(), status);
+        screen.wait_as_before();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_size_is_right_from_the_start_and_follows_the_window() {
+    let (_world, person, names, _agents) = two_containers().await;
+    let mut screen = shell(&person, &names[0]);
+    screen.type_keys("stty size\r");
+    screen.wait_for("30 100");
+    screen.resize(40, 120);
+    screen.type_keys("until [ \"$(stty size)\" = '40 120' ]; do :; done; echo 'fol'lowed\r");
+    screen.wait_for("followed");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_exit_status_is_the_remote_one() {
+    let (_world, person, names, _agents) = two_containers().await;
+    let mut screen = shell(&person, &names[0]);
+    screen.type_keys("exit 42\r");
+    assert_eq!(screen.wait_exit(), 42);
+    screen.wait_as_before();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ctrl_c_goes_to_the_remote_program() {
+    let (_world, person, names, _agents) = two_containers().await;
+    let mut screen = shell(&person, &names[0]);
+    screen.type_keys("echo 'be'gin; sleep 1000\r");
+    screen.wait_for("begin");
+    screen.type_keys("\x03");
+    screen.type_keys("echo status-$?\r");
+    screen.wait_for("status-130");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_paste_of_a_megabyte_arrives_whole() {
+    let (_world, person, names, _agents) = two_containers().await;
+    let mut screen = shell(&person, &names[0]);
+    // Lines of 63 characters, none an escape of ztctl's, though many begin with a tilde.
+    let line = format!("~{}\r", "p".repeat(62));
+    let lines = 1024 * 1024 / line.len();
+    screen.type_keys(&format!("stty -echo; echo 'ta'ke; head -n {lines} | cksum; stty echo\r"));
+    screen.wait_for("take");
+    let sent = line.replace('\r', "\n").repeat(lines);
+    screen.type_keys(&line.repeat(lines));
+    let mut cksum = std::process::Command::new("cksum")
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    std::io::Write::write_all(&mut cksum.stdin.take().unwrap(), sent.as_bytes()).unwrap();
+    let expected = String::from_utf8(cksum.wait_with_output().unwrap().stdout).unwrap();
+    screen.wait_for(expected.trim());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn escapes_work_at_the_beginning_of_a_line() {
+    let (_world, person, names, _agents) = two_containers().await;
+    let mut screen = shell(&person, &names[0]);
+    screen.type_keys("\r~?");
+    screen.wait_for("leave at once");
+    screen.type_keys("sleep 1000\r");
+    screen.type_keys("~.");
+    assert_eq!(screen.wait_exit(), 255);
+    screen.wait_as_before();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn vim_opens_and_leaves_the_screen_as_it_was() {
+    if !peer::present("vim.tiny", peer::program("vim.tiny").is_some()) {
+        return;
+    }
+    let (_world, person, names, _agents) = two_containers().await;
+    let mut screen = shell(&person, &names[0]);
+    screen.type_keys("vim.tiny -u NONE\r");
+    screen.wait_until("vim on the alternate screen", |screen| screen.alternate_screen() && screen.contents().contains("~"));
+    screen.type_keys("isome text\x1b");
+    screen.wait_for("some text");
+    screen.type_keys(":q!\r");
+    screen.wait_until("the normal screen", |screen| !screen.alternate_screen() && screen.contents().contains("ready"));
+    screen.type_keys("exit 0\r");
+    assert_eq!(screen.wait_exit(), 0);
+    screen.wait_as_before();
+}
+
+/// Everything that a session can switch on, and the word after it.
+const EVERYTHING_ON: &str =
+    "printf '\\033[?1049h\\033[?25l\\033[?1000h\\033[?1006h\\033[?2004h\\033[?1h\\033=\\033[31m'; echo 's'witched\r";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whatever_ends_it_the_terminal_is_as_before() {
+    let (_world, person, names, _agents) = two_containers().await;
+    for (signal, status) in [(Signal::TERM, 143), (Signal::HUP, 129), (Signal::INT, 130), (Signal::KILL, 137)] {
+        let mut screen = shell(&person, &names[0]);
+        screen.type_keys(EVERYTHING_ON);
+        screen.wait_until("all of it on", |screen| screen.alternate_screen() && screen.contents().contains("switched"));
+        screen.signal(signal);
+        assert_eq!(screen.wait_exit(), status);
+        screen.wait_as_before();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_link_is_said_and_is_255() {
+    let (mut world, person, names, _agents) = two_containers().await;
+    let mut screen = shell(&person, &names[0]);
+    screen.type_keys(EVERYTHING_ON);
+    screen.wait_until("all of it on", |screen| screen.alternate_screen() && screen.contents().contains("switched"));
+    world.stop().await;
+    assert_eq!(screen.wait_exit(), 255);
+    screen.wait_for("ztctl: ");
+    screen.wait_as_before();
+}
