@@ -67,6 +67,11 @@ impl Environment {
     }
 }
 
+/// Whether the person refuses colour.
+pub(super) fn refuses_colour() -> bool {
+    std::env::var_os(NO_COLOR).is_some_and(|value| !value.is_empty())
+}
+
 fn paths(variable: &dyn Fn(&str) -> Option<OsString>) -> Option<Paths> {
     // `directories` falls back to the passwd entry; only a user without either has no home.
     let home = BaseDirs::new();

@@ -113,7 +113,11 @@ async fn keep(
         broker.login = Some(entry);
     });
     if let Err(error) = written.await {
-        let _ = store.delete();
+        // As it was before: the configuration still names the login before, if there is one.
+        let _ = match (&old, &old_credential) {
+            (Some((before, _)), Some(credential)) if *before == kind => store.store(credential),
+            _ => store.delete(),
+        };
         let _ = exchange::revoke(http, credential).await;
         return Err(error.into());
     }

@@ -37,8 +37,8 @@ pub(super) async fn run(context: &mut Context) -> Result<ExitCode, Failure> {
     };
     removed.map_err(|error| Failure::store(error, &url))?;
     Config::update(&paths, |config| config.broker_mut(&url).login = None).await?;
+    // The lock's empty file stays: who waits for it holds it open, and must not hold another one than who comes after.
     drop(lock);
-    let _ = private::remove(&paths.token_lock(&url));
     context.ui.note(&format!("logged out at {url}"));
     if let Err(failure) = revoked {
         context

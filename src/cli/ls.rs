@@ -7,6 +7,7 @@ use super::access::Access;
 use super::args::{LsArgs, LsOutput};
 use super::failure::{Failure, no_containers};
 use super::table::{Column, Table};
+use super::ui::Ui;
 use crate::proto::api::{ContainerList, ContainerRow};
 
 /// Asks for the list and prints it.
@@ -24,7 +25,7 @@ pub(super) async fn run(context: &mut Context, args: LsArgs) -> Result<ExitCode,
             let names: Vec<&str> = containers.iter().map(|row| row.name.as_str()).collect();
             context.ui.lines(&names)?;
         }
-        LsOutput::Table if !containers.is_empty() => context.ui.table(&table(&containers, access.api.http().clock().now()))?,
+        LsOutput::Table if !containers.is_empty() => print(&context.ui, &containers, access.api.http().clock().now())?,
         LsOutput::Table if all > 0 => context.ui.note(&format!("none of {all} containers matches: ztctl ls shows them all")),
         LsOutput::Table => {
             context.ui.note(&no_containers(access.user.as_deref()));
@@ -32,6 +33,11 @@ pub(super) async fn run(context: &mut Context, args: LsArgs) -> Result<ExitCode,
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Prints the rows as a table that fits the terminal; `now` is for the ages.
+pub(crate) fn print(ui: &Ui, containers: &[ContainerRow], now: u64) -> Result<(), Failure> {
+    ui.table(&table(containers, now))
 }
 
 /// Whether each of the words, all in lower case, is somewhere in the row.

@@ -7,11 +7,13 @@ use std::io::{self, IsTerminal, Write};
 
 use serde::Serialize;
 
+use super::environment::refuses_colour;
 use super::failure::Failure;
 use super::table::Table;
 
 mod harmless;
 
+use harmless::escaped;
 pub use harmless::harmless;
 
 /// Where and how to print. Cheap to clone: it holds no buffer.
@@ -31,9 +33,13 @@ impl Ui {
     /// The process's own streams. With `json`, errors are JSON.
     pub fn system(json: bool) -> Self {
         let width = io::stdout().is_terminal().then(|| crossterm::terminal::size().map_or(80, |(columns, _)| columns.into()));
-        let refused = std::env::var_os(super::environment::NO_COLOR).is_some_and(|value| !value.is_empty());
         let error_is_terminal = io::stderr().is_terminal();
-        Self { width, colour: error_is_terminal && !refused, json, interactive: error_is_terminal && io::stdin().is_terminal() }
+        Self {
+            width,
+            colour: error_is_terminal && !refuses_colour(),
+            json,
+            interactive: error_is_terminal && io::stdin().is_terminal(),
+        }
     }
 
     /// Whether a person can be asked something.
@@ -76,7 +82,7 @@ impl Ui {
     /// As [`Ui::line`].
     pub fn json(&self, value: &impl Serialize) -> Result<(), Failure> {
         let text = serde_json::to_string_pretty(value).map_err(|error| Failure::output(error.into()))?;
-        self.out(&format!("{text}\n"))
+        self.out(&format!("{}\n", escaped(&text)))
     }
 
     /// A line beside the result, for the person who watches. A standard error that nobody reads is no reason to stop.
@@ -93,7 +99,7 @@ impl Ui {
             let hint = failure.hints().join("\n");
             let hint = (!hint.is_empty()).then_some(hint);
             let body = serde_json::json!({"error": {"code": failure.code(), "message": failure.message(), "hint": hint}});
-            self.err(&format!("{body}\n"));
+            self.err(&format!("{}\n", escaped(&body.to_string())));
             return;
         }
         let (red, dim, plain) = if self.colour { ("\x1b[31m", "\x1b[2m", "\x1b[0m") } else { ("", "", "") };

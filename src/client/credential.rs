@@ -98,8 +98,12 @@ pub fn keep(
     let kinds = wanted.as_ref().map_or(&StoreKind::ALL[..], std::slice::from_ref);
     for kind in kinds {
         let store = kind.open(broker, paths);
+        if let Err(error) = store.store(credential) {
+            refused = error;
+            continue;
+        }
         // Reading it back finds the keyrings that take what they cannot keep.
-        match store.store(credential).and_then(|()| store.load()) {
+        match store.load() {
             Ok(Some(kept)) if kept.refresh_token.expose() == credential.refresh_token.expose() => return Ok((*kind, store)),
             Ok(_) => refused = StoreError::Unavailable(format!("{} did not keep the tokens", store.describe())),
             Err(error) => refused = error,

@@ -1,6 +1,7 @@
 //! The broker: out of reach, not believed, or saying no.
 
 use super::{Failure, Kind};
+use crate::cli::environment::{CA, TOKEN};
 use crate::client::api::{Api, ApiError};
 use crate::client::ca_pin::PinError;
 use crate::client::http::{BrokerUrl, Http, HttpError, TlsProblem, Unreachable};
@@ -57,7 +58,8 @@ impl Failure {
         match problem {
             TlsProblem::UnknownIssuer => failure
                 .hint("if the broker has a private root, get its file from your platform team and name it:")
-                .hint(format!("ztctl login {broker} --ca FILE")),
+                .hint(format!("ztctl login {broker} --ca FILE"))
+                .hint(format!("with {TOKEN}: export {CA}=FILE")),
             TlsProblem::WrongName => failure.hint("use the broker's own name in the URL"),
             TlsProblem::Window => {
                 failure.hint("compare this machine's clock (date -u); if it is right, tell your platform team")

@@ -13,6 +13,21 @@ pub fn harmless(text: &str) -> Cow<'_, str> {
     }
 }
 
+/// JSON with every such character in a text of it as `\uXXXX`: the same to a program, harmless to a terminal.
+pub(super) fn escaped(json: &str) -> String {
+    let mut escaped = String::with_capacity(json.len());
+    for character in json.chars() {
+        // A line end can only be one between tokens: in a text JSON does not have it.
+        if character == '\n' || !acts(character) {
+            escaped.push(character);
+        } else {
+            let mut units = [0; 2];
+            escaped.extend(character.encode_utf16(&mut units).iter().map(|unit| format!("\\u{unit:04x}")));
+        }
+    }
+    escaped
+}
+
 fn acts(character: char) -> bool {
     // C0 (line ends and tabs too: a message is one line), DEL and C1.
     character.is_control()
@@ -36,6 +51,14 @@ mod tests {
         assert_eq!(harmless("a\x1b[31mb\x07\r\n\u{9b}m"), "a�[31mb���\u{fffd}m");
         assert_eq!(harmless("user\u{202e}txt.exe\u{2066}"), "user�txt.exe�");
         assert_eq!(harmless("a\u{200b}b\u{e0041}\u{feff}"), "a�b��");
+    }
+
+    #[test]
+    fn escaped_json_means_the_same() {
+        let value = vec!["a\x1b[31m\u{9b}\u{202e}\u{e0041}\n", "žluťoučký"];
+        let json = escaped(&serde_json::to_string_pretty(&value).unwrap());
+        assert!(json.lines().all(|line| !line.chars().any(acts)), "{json}");
+        assert_eq!(serde_json::from_str::<Vec<String>>(&json).unwrap(), value);
     }
 
     #[test]

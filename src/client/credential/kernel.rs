@@ -105,3 +105,27 @@ mod calls {
         StoreError::Unavailable("only Linux has a kernel keyring".to_owned())
     }
 }
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::super::tests::credential;
+    use super::*;
+
+    #[test]
+    fn what_the_kernel_takes_it_gives_back_and_forgets() {
+        let broker = format!("https://{:016x}.example.com", rand::random::<u64>()).parse().unwrap();
+        let store = KernelStore::new(&broker);
+        match store.store(&credential("a", "r", 7)) {
+            // Under a container engine's seccomp there is none; then that is said, and nothing else happens.
+            Err(StoreError::Unavailable(_)) => assert!(store.load().is_err()),
+            result => {
+                result.unwrap();
+                assert_eq!(store.load().unwrap().unwrap().refresh_token.expose(), "r");
+                store.store(&credential("a", "s", 7)).unwrap();
+                assert_eq!(store.load().unwrap().unwrap().refresh_token.expose(), "s");
+                store.delete().unwrap();
+                assert!(store.load().unwrap().is_none());
+            }
+        }
+    }
+}

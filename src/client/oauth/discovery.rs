@@ -47,8 +47,7 @@ pub async fn discover(http: &Http) -> Result<Metadata, OauthError> {
 }
 
 fn elsewhere(http: &Http, url: &Url) -> String {
-    let mut origin = url.clone();
-    origin.set_path("");
+    let origin = url.origin().ascii_serialization();
     format!("the broker calls itself {origin}, not {}: log in at that address", http.url())
 }
 
