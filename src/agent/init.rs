@@ -52,7 +52,8 @@ async fn supervised(command: &[OsString], base: &Variables, agent: impl FnOnce(R
         }
     };
     let shutdown = CancellationToken::new();
-    let serving = agent(reaper).map(|agent| tokio::spawn(agent.run(shutdown.clone())));
+    // Our own copy stays until the end, whether there is an agent or not: without it nobody would wait for CMD.
+    let serving = agent(reaper.clone()).map(|agent| tokio::spawn(agent.run(shutdown.clone())));
     let exit = loop {
         tokio::select! {
             exit = &mut child.exit => break exit,
@@ -65,7 +66,8 @@ async fn supervised(command: &[OsString], base: &Variables, agent: impl FnOnce(R
     if let Some(serving) = serving {
         let _ = tokio::time::timeout(LEAVE, serving).await;
     }
-    // The reaper lives as long as this function; without a status there is no success either.
+    drop(reaper);
+    // Without a status there is no success either.
     ExitCode::from(exit.map_or(u8::MAX, crate::agent::reaper::Exit::code))
 }
 
