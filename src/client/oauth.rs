@@ -58,3 +58,6 @@ pub enum OauthError {
     #[error("cannot listen on 127.0.0.1 for the browser: {0}")]
     Listen(#[source] std::io::Error),
 }
+
+#[cfg(test)]
+mod tests;

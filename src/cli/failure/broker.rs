@@ -64,7 +64,7 @@ impl Failure {
             TlsProblem::Window => {
                 failure.hint("compare this machine's clock (date -u); if it is right, tell your platform team")
             }
-            TlsProblem::Other(_) => failure,
+            TlsProblem::Other(_) => failure.hint("check that this is the broker's port, and that it speaks TLS"),
         }
     }
 
