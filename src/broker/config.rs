@@ -1,7 +1,7 @@
 //! The broker's configuration: what a TOML file says, made into values that need no second look.
 //!
-//! A file that cannot be understood is refused with its line and with what to do; an unknown key is a mistake, not a wish. Durations are
-//! whole seconds here and `8h` in the file.
+//! A file that cannot be understood is refused with its line and with what to do; an unknown key is a mistake, not a wish. Lengths
+//! of time are whole seconds, `8h` in the file.
 
 mod file;
 mod network;
@@ -11,10 +11,12 @@ mod tests;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use url::Url;
 
 use crate::proto::Secret;
+use crate::ssh::cert;
 
 pub use network::Network;
 
@@ -35,12 +37,12 @@ pub struct Config {
     pub policy: PathBuf,
     /// Whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<Network>,
-    /// For how many seconds a certificate opens the door.
-    pub certificate_lifetime: u64,
-    /// After how many seconds a session ends, where policy says nothing shorter.
-    pub max_session: u64,
-    /// After how many seconds a login ends.
-    pub login_lifetime: u64,
+    /// For how long a certificate opens the door.
+    pub certificate_lifetime: Duration,
+    /// After what time a session ends, where policy says nothing shorter. Whole seconds, as the others.
+    pub max_session: Duration,
+    /// After what time a login ends.
+    pub login_lifetime: Duration,
     /// Whether the broker's own directory of users may log in.
     pub directory: bool,
     /// How much is logged.
@@ -132,7 +134,7 @@ impl Config {
             tls: Tls::SelfMade,
             policy,
             trusted_proxies: Vec::new(),
-            certificate_lifetime: CERTIFICATE_LIFETIME,
+            certificate_lifetime: Duration::from_secs(cert::LIFETIME),
             max_session: MAX_SESSION,
             login_lifetime: LOGIN_LIFETIME,
             directory: true,
@@ -160,10 +162,10 @@ impl Config {
         if self.public_url.scheme() == "http" && !(self.tls == Tls::None && loopback) {
             return refuse("public_url with http:// is for loopback without TLS: write https://");
         }
-        if self.certificate_lifetime == 0 || self.certificate_lifetime > CERTIFICATE_LIMIT {
+        if self.certificate_lifetime.is_zero() || self.certificate_lifetime.as_secs() > cert::MAX_LIFETIME {
             return refuse("certificate_lifetime must be between 1s and 300s");
         }
-        if self.max_session == 0 || self.login_lifetime == 0 {
+        if self.max_session.is_zero() || self.login_lifetime.is_zero() {
             return refuse("max_session and login_lifetime must be at least 1s");
         }
         Ok(())
@@ -209,17 +211,11 @@ const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8443
 /// The state folder of an installed broker.
 const STATE: &str = "/var/lib/ztbroker";
 
-/// The policy folder of an installed broker.
+/// The policy of an installed broker.
 const POLICY: &str = "/etc/ztbroker/policy.cedar";
 
-/// A minute: the certificate is used at once, and a clock that is a little off must not matter.
-const CERTIFICATE_LIFETIME: u64 = 60;
-
-/// Five minutes: a certificate that outlives its request is a credential.
-const CERTIFICATE_LIMIT: u64 = 300;
-
 /// A working day.
-const MAX_SESSION: u64 = 8 * 3600;
+const MAX_SESSION: Duration = Duration::from_secs(8 * 3600);
 
 /// A working day with its breaks.
-const LOGIN_LIFETIME: u64 = 12 * 3600;
+const LOGIN_LIFETIME: Duration = Duration::from_secs(12 * 3600);

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde::{Deserialize, Deserializer};
 use url::Url;
@@ -51,7 +52,7 @@ enum Mode {
 
 /// A length of time, written `90s`, `5m`, `8h` or `1d`.
 #[derive(Debug, Clone, Copy)]
-struct Seconds(u64);
+struct Seconds(Duration);
 
 impl File {
     /// Reads `text`, which stands in the file at `path`.
@@ -99,7 +100,7 @@ impl File {
         config.database = self.database;
         config.tls = tls;
         config.trusted_proxies = self.trusted_proxies;
-        let set = |value: &mut u64, wanted: Option<Seconds>| *value = wanted.map_or(*value, |seconds| seconds.0);
+        let set = |value: &mut Duration, wanted: Option<Seconds>| *value = wanted.map_or(*value, |seconds| seconds.0);
         set(&mut config.certificate_lifetime, self.certificate_lifetime);
         set(&mut config.max_session, self.max_session);
         set(&mut config.login_lifetime, self.login_lifetime);
@@ -128,7 +129,9 @@ impl TlsTable {
 impl<'de> Deserialize<'de> for Seconds {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        seconds(&text).map(Seconds).ok_or_else(|| serde::de::Error::custom("a length of time like \"90s\", \"5m\" or \"8h\" is expected"))
+        seconds(&text)
+            .map(|seconds| Seconds(Duration::from_secs(seconds)))
+            .ok_or_else(|| serde::de::Error::custom("a length of time like \"90s\", \"5m\" or \"8h\" is expected"))
     }
 }
 
