@@ -128,3 +128,6 @@ impl Greeter {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

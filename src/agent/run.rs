@@ -127,7 +127,10 @@ fn join_token(args: &RunArgs) -> Result<Option<JoinToken>, SettingsError> {
             match read {
                 // Who has a state folder has joined: the token may be gone by now.
                 Err(_) if args.state.is_some() && !path.exists() => return Ok(None),
-                read => Secret::new(String::from_utf8_lossy(&read?).into_owned()),
+                read => {
+                    let bytes = Secret::new(read?);
+                    Secret::new(String::from_utf8_lossy(bytes.expose()).into_owned())
+                }
             }
         }
         None => match std::env::var("ZTAGENT_JOIN_TOKEN") {

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use crate::agent::dial::Dialer;
 use crate::agent::greeting::Greeter;
@@ -23,22 +24,29 @@ pub(super) struct Uplink {
     pub(super) greeter: Greeter,
     /// Whether there is a control connection: without one nothing is parked.
     online: watch::Sender<bool>,
+    /// Cancelled when the agent leaves and its sessions are over: then the broker has been told all there is.
+    idle: CancellationToken,
     trouble: Mutex<Option<String>>,
 }
 
 impl Uplink {
     pub(super) fn new(host: Arc<Host>, dialer: Dialer, greeter: Greeter) -> Self {
-        Self { host, dialer, greeter, online: watch::Sender::new(false), trouble: Mutex::default() }
+        let (online, idle) = (watch::Sender::new(false), CancellationToken::new());
+        Self { host, dialer, greeter, online, idle, trouble: Mutex::default() }
     }
 
     /// Keeps the connections until the agent is shut down, and then ends them in order.
     pub(super) async fn run(self, outbox: mpsc::Receiver<FromAgent>) {
         let uplink = Arc::new(self);
         let sessions = tokio_util::task::TaskTracker::new();
-        tokio::join!(control::keep(&uplink, outbox), parked::keep(&uplink, &sessions));
-        sessions.close();
-        // Sessions have been told by the same token; each ends its processes within a second.
-        let _ = tokio::time::timeout(SESSIONS_END, sessions.wait()).await;
+        let rest = async {
+            parked::keep(&uplink, &sessions).await;
+            sessions.close();
+            // Sessions have been told by the same token; each ends its processes within a second.
+            let _ = tokio::time::timeout(SESSIONS_END, sessions.wait()).await;
+            uplink.idle.cancel();
+        };
+        tokio::join!(control::keep(&uplink, outbox), rest);
     }
 
     /// Says `what` is wrong, once and not at each attempt.

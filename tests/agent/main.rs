@@ -1,5 +1,8 @@
 //! The agent by itself, against a broker that is thirty lines long and does what each test wants.
 
+#![allow(clippy::expect_used, clippy::unwrap_used)]
+
 mod broker;
 mod init;
 mod sessions;
+mod uplink;

@@ -96,6 +96,14 @@ async fn serve(uplink: &Uplink, opened: Opened<Link>, outbox: &mut mpsc::Receive
                 for runtime_id in known.keys() {
                     say(&mut writer, &FromAgent::Remove { runtime_id: runtime_id.clone() }).await?;
                 }
+                // The sessions' ends, which come within a second.
+                loop {
+                    tokio::select! {
+                        biased;
+                        Some(message) = outbox.recv() => say(&mut writer, &message).await?,
+                        () = uplink.idle.cancelled() => break,
+                    }
+                }
                 let _ = timeout(CONTROL_SILENCE, writer.shutdown()).await;
                 return Ok(());
             }

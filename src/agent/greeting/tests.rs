@@ -1,0 +1,86 @@
+//! Greetings by honest, strange and hostile brokers, through a pipe of eight bytes.
+
+use std::sync::Arc;
+
+use tokio::io::{AsyncWriteExt, DuplexStream, duplex};
+use tokio_util::sync::CancellationToken;
+
+use super::*;
+use crate::agent::{Connector, Description, ProcessConnector};
+use crate::clock::Clock;
+use crate::proto::agent::FromAgent;
+use crate::proto::{AgentId, ErrorCode};
+use crate::ssh::{new_key, public_key};
+
+fn host() -> (Arc<Host>, tokio::sync::mpsc::Receiver<FromAgent>) {
+    let connector = Connector::process(ProcessConnector::new(Description::default(), std::iter::empty()));
+    Host::new(new_key().unwrap(), connector, "/none".into(), Clock::from_fn(|| 1_000), CancellationToken::new())
+}
+
+fn authorities() -> CaSet {
+    let line = || public_line(new_key().unwrap().public_key()).unwrap();
+    CaSet { user: vec![line()], host: vec![line()] }
+}
+
+/// A broker that answers one greeting with `ca`; returns what it was told.
+async fn broker(mut stream: DuplexStream, kind: Kind, ca: CaSet) -> Hello {
+    let nonce = "ab".repeat(32);
+    frame::write(&mut stream, &Challenge { protocol: PROTOCOL + 1, nonce: nonce.clone(), time: 0 }, HELLO_LIMIT).await.unwrap();
+    let mut reader = FrameReader::new(stream, HELLO_LIMIT);
+    let hello: Hello = reader.next().await.unwrap();
+    proof::verify(&public_key(&hello.public_key).unwrap(), kind, &nonce, &hello.signature).unwrap();
+    let welcome = Answer::Welcome { agent: AgentId::random(), name: "agent".into(), ca, protocol: PROTOCOL };
+    let _ = frame::write(&mut reader.into_inner(), &welcome, HELLO_LIMIT).await;
+    hello
+}
+
+async fn greet(greeter: &Greeter, host: &Host, kind: Kind, ca: &CaSet) -> (Result<(), GreetingError>, Hello) {
+    let (near, far) = duplex(8);
+    let broker = tokio::spawn(broker(far, kind, ca.clone()));
+    let result = greeter.greet(host, near, kind).await.map(|_| ());
+    (result, broker.await.unwrap())
+}
+
+#[tokio::test]
+async fn the_first_set_with_the_fingerprint_is_pinned_and_no_other_is_accepted_after_it() {
+    let ((host, _outbox), ca, other) = (host(), authorities(), authorities());
+    let greeter = Greeter::new("agent".into(), Pin::Fingerprint(ca.fingerprint()), Some("s3cret".to_owned().into()));
+    let (refused, _) = greet(&greeter, &host, Kind::Control, &other).await;
+    assert!(matches!(refused, Err(GreetingError::Pin { .. })));
+    assert!(host.standing().is_none(), "nothing is served for a broker that is not the pinned one");
+    let (accepted, hello) = greet(&greeter, &host, Kind::Control, &ca).await;
+    accepted.unwrap();
+    assert_eq!(hello.join.unwrap().expose(), "s3cret");
+    let (refused, hello) = greet(&greeter, &host, Kind::Control, &other).await;
+    assert!(matches!(refused, Err(GreetingError::Pin { .. })));
+    assert!(hello.join.is_none(), "a token that has been used is gone");
+}
+
+#[tokio::test]
+async fn the_join_secret_never_goes_over_a_data_connection() {
+    let ((host, _outbox), ca) = (host(), authorities());
+    let greeter = Greeter::new("agent".into(), Pin::Set(ca.clone()), Some("s3cret".to_owned().into()));
+    let (accepted, hello) = greet(&greeter, &host, Kind::Data, &ca).await;
+    accepted.unwrap();
+    assert!(hello.join.is_none());
+}
+
+#[tokio::test]
+async fn what_is_no_greeting_is_an_error_and_never_hangs() {
+    let (host, _outbox) = host();
+    let refused = frame::encode(&Answer::Refused(ErrorBody::new(ErrorCode::JoinRefused, "no")), HELLO_LIMIT).unwrap();
+    let cases: [&[u8]; 6] =
+        [b"", &[0, 0, 0, 9, b'"'], &[0xff; 8], b"HTTP/1.1 200 OK\r\n\r\n", &[0, 0, 0, 2, b'{', b'}'], &refused];
+    for bytes in cases {
+        let greeter = Greeter::new("agent".into(), Pin::Set(authorities()), None);
+        let (near, mut far) = duplex(1024);
+        far.write_all(bytes).await.unwrap();
+        far.shutdown().await.unwrap();
+        assert!(matches!(greeter.greet(&host, near, Kind::Control).await, Err(GreetingError::Frame(_))), "{bytes:?}");
+    }
+    let (near, mut far) = duplex(1024);
+    let old = Challenge { protocol: 0, nonce: String::new(), time: 0 };
+    frame::write(&mut far, &old, HELLO_LIMIT).await.unwrap();
+    let greeter = Greeter::new("agent".into(), Pin::Set(authorities()), None);
+    assert!(matches!(greeter.greet(&host, near, Kind::Control).await, Err(GreetingError::Version(_))));
+}
