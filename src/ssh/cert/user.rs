@@ -37,16 +37,35 @@ impl UserCertificate {
         format!("{}@{}", self.login, self.container)
     }
 
+    /// The key id, which servers log: `USER/SESSION`.
+    pub fn key_id(&self) -> String {
+        format!("{}/{}", self.user, self.session)
+    }
+
     /// The certificate for `key`, valid from [`BACKDATE`] seconds before `now` until `lifetime` seconds after it, unsigned.
     ///
     /// # Errors
     /// When a part cannot be encoded (a key id or a command of more than 4 GiB).
     pub fn to_builder(&self, key: &PublicKey, now: u64, lifetime: u64) -> russh::keys::ssh_key::Result<Builder> {
+        self.to_builder_with_serial(new_serial(), key, now, lifetime)
+    }
+
+    /// [`UserCertificate::to_builder`] with a serial that was drawn, and written down, before.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn to_builder_with_serial(
+        &self,
+        serial: u64,
+        key: &PublicKey,
+        now: u64,
+        lifetime: u64,
+    ) -> russh::keys::ssh_key::Result<Builder> {
         let window = (now.saturating_sub(BACKDATE), now.saturating_add(lifetime));
         let mut builder = Builder::new_with_random_nonce(&mut rand::rng(), key.key_data().clone(), window.0, window.1)?;
         builder
-            .serial(rand::random::<u64>() >> 1)?
-            .key_id(format!("{}/{}", self.user, self.session))?
+            .serial(serial)?
+            .key_id(self.key_id())?
             .cert_type(CertType::User)?
             .valid_principal(self.principal())?
             .critical_option(SESSION, self.session.to_string())?
@@ -143,6 +162,11 @@ impl Options {
         }
         Ok(())
     }
+}
+
+/// A new serial number: 63 random bits, so that it fits a signed column too.
+pub fn new_serial() -> u64 {
+    rand::random::<u64>() >> 1
 }
 
 fn required<T>(value: Option<T>, name: &'static str) -> Result<T, Refusal> {

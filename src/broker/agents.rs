@@ -1,0 +1,197 @@
+//! The agents that are connected: the two endpoints that they dial, and who is present.
+//!
+//! One control connection an agent, a newer one replacing the older; beside it parked data connections that wait for a session.
+//! Both are opened by a proof of the agent's key ([`opening`]).
+
+mod control;
+mod opening;
+mod parked;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use axum::extract::{Request, State as Extracted};
+use axum::response::{IntoResponse, Response};
+use tokio::sync::{Semaphore, mpsc};
+use tokio_util::sync::CancellationToken;
+
+use super::State;
+use super::relay::upgrade::{Link, Wanted};
+use crate::broker::http;
+use crate::proto::agent::{FromBroker, HELLO_TIMEOUT, Kind};
+use crate::proto::version::AGENT_UPGRADE;
+use crate::proto::{AgentId, ErrorBody, ErrorCode};
+use crate::ssh::PublicKey;
+
+use parked::Parked;
+
+pub(super) use parked::start;
+
+/// Who is present.
+#[derive(Debug)]
+pub(crate) struct Agents {
+    present: Mutex<HashMap<AgentId, Arc<Presence>>>,
+    /// How many connections may be in their opening at once; one more is told to come back.
+    openings: Arc<Semaphore>,
+    closing: CancellationToken,
+}
+
+/// One agent while its control connection lives.
+#[derive(Debug)]
+pub(crate) struct Presence {
+    pub(crate) agent: AgentId,
+    /// The name under which it enrolled.
+    pub(crate) name: String,
+    /// Its key, which host certificates are made for.
+    pub(crate) key: PublicKey,
+    /// How many seconds its clock is ahead of ours.
+    skew: AtomicI64,
+    /// To its control connection's one writer.
+    commands: mpsc::Sender<FromBroker>,
+    /// Ends the control connection, and with it everything that is parked.
+    gone: CancellationToken,
+    parked: Parked,
+}
+
+/// The agent cannot be told: its connection has ended, or ends now because it does not read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the agent's control connection has ended")]
+pub(crate) struct Gone;
+
+impl Default for Agents {
+    fn default() -> Self {
+        Self {
+            present: Mutex::default(),
+            openings: Arc::new(Semaphore::new(OPENINGS)),
+            closing: CancellationToken::new(),
+        }
+    }
+}
+
+impl Agents {
+    /// The agent, if it is present.
+    pub(crate) fn present(&self, agent: AgentId) -> Option<Arc<Presence>> {
+        self.lock().get(&agent).cloned()
+    }
+
+    /// Everyone who is present, sorted by name.
+    pub(crate) fn all(&self) -> Vec<Arc<Presence>> {
+        let mut all: Vec<_> = self.lock().values().cloned().collect();
+        all.sort_by(|a, b| (&a.name, a.agent).cmp(&(&b.name, b.agent)));
+        all
+    }
+
+    /// Ends an agent's connections: its enrolment was removed.
+    pub(crate) fn expel(&self, agent: AgentId) {
+        if let Some(presence) = self.present(agent) {
+            presence.gone.cancel();
+        }
+    }
+
+    /// Ends every connection and lets no new one in.
+    pub(crate) fn shut_down(&self) {
+        self.closing.cancel();
+    }
+
+    /// Lets `presence` in; an older connection of the same agent ends.
+    fn enter(&self, presence: Arc<Presence>) {
+        if let Some(older) = self.lock().insert(presence.agent, presence) {
+            older.gone.cancel();
+        }
+    }
+
+    /// Takes `presence` out, unless a newer connection has taken its place.
+    fn leave(&self, presence: &Arc<Presence>) {
+        presence.gone.cancel();
+        let mut present = self.lock();
+        if present.get(&presence.agent).is_some_and(|current| Arc::ptr_eq(current, presence)) {
+            present.remove(&presence.agent);
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<AgentId, Arc<Presence>>> {
+        self.present.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Presence {
+    fn new(agent: AgentId, name: String, key: PublicKey, skew: i64, closing: &CancellationToken) -> (Self, mpsc::Receiver<FromBroker>) {
+        let (commands, queue) = mpsc::channel(COMMANDS);
+        let (skew, gone) = (AtomicI64::new(skew), closing.child_token());
+        (Self { agent, name, key, skew, commands, gone, parked: Parked::default() }, queue)
+    }
+
+    /// Sends `command`. An agent that lets [`COMMANDS`] of them pile up does not read: it is dropped and may come back.
+    pub(crate) fn tell(&self, command: FromBroker) -> Result<(), Gone> {
+        self.commands.try_send(command).map_err(|_| {
+            self.gone.cancel();
+            Gone
+        })
+    }
+
+    /// How many seconds the agent's clock is ahead of ours; negative when behind.
+    pub(crate) fn skew(&self) -> i64 {
+        self.skew.load(Relaxed)
+    }
+
+    /// A data connection to the agent, or none in time.
+    pub(crate) async fn link(&self) -> Option<Link> {
+        self.parked.take(&self.gone).await
+    }
+
+    fn heard_time(&self, theirs: u64, ours: u64) {
+        self.skew.store(skew(theirs, ours), Relaxed);
+    }
+}
+
+/// `GET /v1/agent/control`.
+pub(crate) async fn control(Extracted(state): Extracted<Arc<State>>, request: Request) -> Response {
+    accept(state, Kind::Control, request)
+}
+
+/// `GET /v1/agent/data`.
+pub(crate) async fn data(Extracted(state): Extracted<Arc<State>>, request: Request) -> Response {
+    accept(state, Kind::Data, request)
+}
+
+fn accept(state: Arc<State>, kind: Kind, mut request: Request) -> Response {
+    let wanted = match Wanted::from_headers(request.headers(), AGENT_UPGRADE) {
+        Ok(wanted) => wanted,
+        Err(refused) => return refused.into_response(),
+    };
+    let Ok(opening) = Arc::clone(&state.agents.openings).try_acquire_owned() else {
+        return ErrorBody::new(ErrorCode::Unavailable, "too many agents are connecting at once: come back").into_response();
+    };
+    let address = http::client_address(&state, &request);
+    let upgrade = hyper::upgrade::on(&mut request);
+    let response = wanted.response().into_response();
+    tokio::spawn(async move {
+        let Ok(Ok(link)) = tokio::time::timeout(HELLO_TIMEOUT, wanted.stream(upgrade)).await else {
+            return;
+        };
+        let opened = match opening::run(&state, kind, link, address).await {
+            Ok(opened) => opened,
+            Err(error) => return tracing::debug!(%address, %error, "an agent's connection was not opened"),
+        };
+        drop(opening);
+        match kind {
+            Kind::Control => control::run(&state, opened, address).await,
+            Kind::Data => parked::run(&state, opened).await,
+        }
+    });
+    response
+}
+
+fn skew(theirs: u64, ours: u64) -> i64 {
+    i64::try_from(i128::from(theirs) - i128::from(ours)).unwrap_or(i64::MAX)
+}
+
+/// The most commands that wait for an agent to read them.
+const COMMANDS: usize = 64;
+
+/// The most connections that are in their opening at once: after a restart every agent of a cluster comes at the same time.
+const OPENINGS: usize = 1024;

@@ -1,0 +1,201 @@
+//! A control connection after its opening: reports up, commands down, silence ends it.
+//!
+//! When it ends its containers leave the list at once and its parked connections close. Sessions whose own connections still work
+//! go on: losing this one proves nothing about them.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::{Semaphore, mpsc};
+use tokio::time::{Instant, MissedTickBehavior};
+
+use super::opening::Opened;
+use super::Presence;
+use crate::broker::State;
+use crate::broker::audit::{Event, Journal};
+use crate::broker::registry::{Asserted, Lease, Registry, TooMany};
+use crate::broker::relay::Sessions;
+use crate::clock::Clock;
+use crate::proto::agent::{CONTROL_PING, CONTROL_SILENCE, FRAME_LIMIT, FromAgent, FromBroker};
+use crate::proto::frame::{self, FrameError, FrameReader};
+use crate::proto::SessionId;
+use crate::proto::agent::ChannelReport;
+
+/// Serves an opened control connection until it ends.
+pub(super) async fn run(state: &State, opened: Opened, address: IpAddr) {
+    let Opened { reader, writer, agent, key, enrolment, hello, skew } = opened;
+    let connected = Event::AgentConnected {
+        agent,
+        name: enrolment.name.clone(),
+        version: hello.version.clone(),
+        address: address.to_string(),
+    };
+    if let Err(error) = state.journal.append(connected).await {
+        return tracing::error!(%error, "an agent is sent away: its coming could not be written down");
+    }
+    let asserted = Asserted { agent, name: enrolment.name.clone(), cluster: enrolment.cluster, namespace: enrolment.namespace };
+    let (presence, queue) = Presence::new(agent, enrolment.name, key, skew, &state.agents.closing);
+    let presence = Arc::new(presence);
+    state.agents.enter(Arc::clone(&presence));
+    let lease = state.registry.attach(asserted);
+    let desk = Desk {
+        presence: Arc::clone(&presence),
+        lease,
+        registry: &state.registry,
+        sessions: &state.sessions,
+        journal: &state.journal,
+        clock: &state.clock,
+        pace: Pace::default(),
+    };
+    let why = desk.serve(reader, writer, queue).await.to_string();
+    state.registry.detach(&desk.lease);
+    state.agents.leave(&presence);
+    tracing::info!(agent = %presence.name, %why, "an agent's control connection ended");
+    let gone = Event::AgentGone { agent, name: presence.name.clone(), why };
+    if let Err(error) = state.journal.append(gone).await {
+        tracing::error!(%error, "an agent's going was not written down");
+    }
+}
+
+/// Why a control connection ended.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum End {
+    /// The stream.
+    #[error(transparent)]
+    Frame(#[from] FrameError),
+    /// Nothing was heard for too long.
+    #[error("nothing was heard of it for {0:?}")]
+    Silent(Duration),
+    /// A newer connection, the broker's end, or an agent that does not read.
+    #[error("it was replaced, expelled or did not read")]
+    Ended,
+    /// More containers than are taken.
+    #[error(transparent)]
+    TooMany(#[from] TooMany),
+}
+
+/// How often to ask and how long to wait; a test has no eight seconds.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Pace {
+    pub(super) ping: Duration,
+    pub(super) silence: Duration,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self { ping: CONTROL_PING, silence: CONTROL_SILENCE }
+    }
+}
+
+/// Where one agent's control connection is served.
+pub(super) struct Desk<'a> {
+    pub(super) presence: Arc<Presence>,
+    pub(super) lease: Lease,
+    pub(super) registry: &'a Registry,
+    pub(super) sessions: &'a Sessions,
+    pub(super) journal: &'a Journal,
+    pub(super) clock: &'a Clock,
+    pub(super) pace: Pace,
+}
+
+impl Desk<'_> {
+    /// Reads and writes until something ends; says what.
+    pub(super) async fn serve<R, W>(&self, reader: FrameReader<R>, writer: W, queue: mpsc::Receiver<FromBroker>) -> End
+    where
+        R: AsyncRead + Unpin,
+        W: AsyncWrite + Unpin,
+    {
+        tokio::select! {
+            end = self.read(reader) => end,
+            end = write(writer, queue, self.pace.silence) => end,
+            () = self.presence.gone.cancelled() => End::Ended,
+        }
+    }
+
+    async fn read<R: AsyncRead + Unpin>(&self, mut reader: FrameReader<R>) -> End {
+        let questions = Arc::new(Semaphore::new(QUESTIONS));
+        let mut ping = tokio::time::interval(self.pace.ping);
+        ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut heard = Instant::now();
+        loop {
+            tokio::select! {
+                // A frame that is there counts before the silence that it ends.
+                biased;
+                frame = reader.next::<FromAgent>() => {
+                    heard = Instant::now();
+                    let taken = match frame {
+                        Ok(frame) => self.take(frame, &questions).await,
+                        Err(error) => return error.into(),
+                    };
+                    if let Err(end) = taken {
+                        return end;
+                    }
+                }
+                _ = ping.tick() => {
+                    if heard.elapsed() >= self.pace.silence {
+                        return End::Silent(self.pace.silence);
+                    }
+                    if self.presence.tell(FromBroker::Ping).is_err() {
+                        return End::Ended;
+                    }
+                }
+                () = tokio::time::sleep_until(heard + self.pace.silence) => return End::Silent(self.pace.silence),
+            }
+        }
+    }
+
+    async fn take(&self, frame: FromAgent, questions: &Arc<Semaphore>) -> Result<(), End> {
+        match frame {
+            FromAgent::Snapshot { containers, more } => self.registry.snapshot(&self.lease, containers, more)?,
+            FromAgent::Upsert { container } => self.registry.upsert(&self.lease, *container)?,
+            FromAgent::Remove { runtime_id } => self.registry.remove(&self.lease, &runtime_id),
+            FromAgent::Pong { time } => self.presence.heard_time(time, self.clock.now()),
+            FromAgent::Channel { request, session, channel } => self.question(request, session, channel, questions).await,
+            FromAgent::Ended { session, outcome } => {
+                if let Some(live) = self.sessions.of_agent(self.presence.agent, session) {
+                    live.report(outcome);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes a channel down and then lets it run. While [`QUESTIONS`] of them are being written, reading waits.
+    async fn question(&self, request: u64, session: SessionId, channel: ChannelReport, questions: &Arc<Semaphore>) {
+        if self.sessions.of_agent(self.presence.agent, session).is_none() {
+            let refused = Some("the broker knows no such session of this agent".to_owned());
+            let _ = self.presence.tell(FromBroker::Acknowledge { request, refused });
+            return;
+        }
+        let Ok(permit) = Arc::clone(questions).acquire_owned().await else {
+            return;
+        };
+        let (journal, presence) = (self.journal.clone(), Arc::clone(&self.presence));
+        tokio::spawn(async move {
+            let written = journal.append(Event::ChannelOpened { session, channel }).await;
+            let refused = written.err().map(|error| {
+                tracing::error!(%error, %session, "a channel is refused: it could not be written down");
+                "the broker could not write it down".to_owned()
+            });
+            let _ = presence.tell(FromBroker::Acknowledge { request, refused });
+            drop(permit);
+        });
+    }
+}
+
+/// The connection's one writer.
+async fn write<W: AsyncWrite + Unpin>(mut writer: W, mut queue: mpsc::Receiver<FromBroker>, limit: Duration) -> End {
+    while let Some(command) = queue.recv().await {
+        match tokio::time::timeout(limit, frame::write(&mut writer, &command, FRAME_LIMIT)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => return error.into(),
+            Err(_) => return End::Silent(limit),
+        }
+    }
+    End::Ended
+}
+
+/// How many channels of one agent may be on their way to the disk.
+const QUESTIONS: usize = 32;

@@ -1,0 +1,146 @@
+//! The opening of an agent's connection: challenge, proof, enrolment, welcome.
+//!
+//! Nothing that an agent says is looked at, beyond bounded frames, before it has proved its key over this connection's nonce.
+
+use std::net::IpAddr;
+
+use sha2::{Digest, Sha256};
+use tokio::io::{AsyncRead, AsyncWrite, ReadHalf, WriteHalf};
+
+use crate::broker::State;
+use crate::broker::audit::Event;
+use crate::broker::registry::harmless;
+use crate::broker::relay::upgrade::Link;
+use crate::broker::store::{Enrolment, StoreError};
+use crate::proto::agent::{Answer, Challenge, FRAME_LIMIT, HELLO_LIMIT, HELLO_TIMEOUT, Hello, Kind};
+use crate::proto::frame::{self, FrameError, FrameReader};
+use crate::proto::version::{PROTOCOL, negotiate};
+use crate::proto::{AgentId, ErrorBody, ErrorCode};
+use crate::ssh::{PublicKey, proof, public_key};
+
+/// A connection whose agent is known and welcomed.
+pub(super) struct Opened {
+    pub(super) reader: FrameReader<ReadHalf<Link>>,
+    pub(super) writer: WriteHalf<Link>,
+    pub(super) agent: AgentId,
+    pub(super) key: PublicKey,
+    pub(super) enrolment: Enrolment,
+    pub(super) hello: Hello,
+    pub(super) skew: i64,
+}
+
+/// Why a connection was not opened.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum NotOpened {
+    /// The stream.
+    #[error(transparent)]
+    Frame(#[from] FrameError),
+    /// The agent was turned away.
+    #[error("{0}")]
+    Refused(ErrorBody),
+}
+
+/// An agent that has proved its key.
+#[derive(Debug)]
+pub(super) struct Proved {
+    pub(super) agent: AgentId,
+    pub(super) key: PublicKey,
+    pub(super) hello: Hello,
+    pub(super) protocol: u32,
+}
+
+/// Opens `link` for `kind`, whole within [`HELLO_TIMEOUT`] for the agent's part.
+pub(super) async fn run(state: &State, kind: Kind, link: Link, address: IpAddr) -> Result<Opened, NotOpened> {
+    let (reader, mut writer) = tokio::io::split(link);
+    let mut reader = FrameReader::new(reader, HELLO_LIMIT);
+    let proved = match challenge(&mut reader, &mut writer, kind, state.clock.now()).await {
+        Ok(proved) => proved,
+        Err(NotOpened::Refused(body)) => return Err(refuse(&mut writer, body).await),
+        Err(error) => return Err(error),
+    };
+    let now = state.clock.now();
+    let enrolment = match enrolment(state, kind, &proved, address).await {
+        Ok(enrolment) => enrolment,
+        Err(body) => return Err(refuse(&mut writer, body).await),
+    };
+    let Proved { agent, key, hello, protocol } = proved;
+    let welcome = Answer::Welcome { agent, name: enrolment.name.clone(), ca: state.ca.set().clone(), protocol };
+    within(frame::write(&mut writer, &welcome, HELLO_LIMIT)).await?;
+    let reader = FrameReader::new(reader.into_inner(), FRAME_LIMIT);
+    let skew = super::skew(hello.time, now);
+    Ok(Opened { reader, writer, agent, key, enrolment, hello, skew })
+}
+
+/// Sends the challenge and takes the proof.
+pub(super) async fn challenge<R, W>(
+    reader: &mut FrameReader<R>,
+    writer: &mut W,
+    kind: Kind,
+    now: u64,
+) -> Result<Proved, NotOpened>
+where
+    R: AsyncRead + Unpin,
+    W: AsyncWrite + Unpin,
+{
+    let nonce = rand::random::<[u8; 32]>().iter().fold(String::with_capacity(64), |text, byte| text + &format!("{byte:02x}"));
+    let challenge = Challenge { protocol: PROTOCOL, nonce: nonce.clone(), time: now };
+    within(frame::write(writer, &challenge, HELLO_LIMIT)).await?;
+    let hello: Hello = reader.next_within(HELLO_TIMEOUT).await?;
+    let refused = |code, message: String| NotOpened::Refused(ErrorBody::new(code, message));
+    let protocol =
+        negotiate(hello.protocol).map_err(|mismatch| refused(ErrorCode::VersionMismatch, mismatch.to_string()))?;
+    let key = public_key(&hello.public_key).map_err(|error| refused(ErrorCode::InvalidRequest, error.to_string()))?;
+    proof::verify(&key, kind, &nonce, &hello.signature).map_err(|error| refused(ErrorCode::JoinRefused, error.to_string()))?;
+    let wire = key.to_bytes().map_err(|error| refused(ErrorCode::InvalidRequest, error.to_string()))?;
+    Ok(Proved { agent: AgentId::of_key(&wire), key, hello, protocol })
+}
+
+/// The agent's enrolment; with a join token on a control connection, a new one.
+async fn enrolment(state: &State, kind: Kind, proved: &Proved, address: IpAddr) -> Result<Enrolment, ErrorBody> {
+    let unavailable = |error: &dyn std::fmt::Display| {
+        tracing::error!(%error, "an agent's enrolment could not be looked up or written down");
+        ErrorBody::new(ErrorCode::Unavailable, "the broker cannot look up enrolments right now")
+    };
+    if let Some(enrolment) = state.store.agent(proved.agent).await.map_err(|error| unavailable(&error))? {
+        return Ok(enrolment);
+    }
+    let name = match harmless(proved.hello.name.trim()) {
+        name if name.is_empty() => "agent".to_owned(),
+        name => name.chars().take(NAME).collect(),
+    };
+    let (Kind::Control, Some(secret)) = (kind, &proved.hello.join) else {
+        return Err(turned_away(state, name, address, "this agent is not enrolled: give it a join token of `ztbroker token create --join`").await);
+    };
+    let hash: [u8; 32] = Sha256::digest(secret.expose().as_bytes()).into();
+    let enrolment = match state.store.enrol_agent(hash, proved.agent, &proved.hello.public_key, &name).await {
+        Ok(enrolment) => enrolment,
+        Err(StoreError::JoinRefused) => {
+            return Err(turned_away(state, name, address, "the join token is unknown, used up or expired: make a new one with `ztbroker token create --join`").await);
+        }
+        Err(error) => return Err(unavailable(&error)),
+    };
+    let joined = Event::AgentJoined { agent: proved.agent, name: enrolment.name.clone(), address: address.to_string() };
+    state.journal.append(joined).await.map_err(|error| unavailable(&error))?;
+    Ok(enrolment)
+}
+
+async fn turned_away(state: &State, name: String, address: IpAddr, why: &str) -> ErrorBody {
+    let event = Event::AgentRefused { name, address: address.to_string(), why: why.to_owned() };
+    if let Err(error) = state.journal.append(event).await {
+        tracing::error!(%error, "an agent's refusal was not written down");
+    }
+    ErrorBody::new(ErrorCode::JoinRefused, why)
+}
+
+/// Tells the agent; whether it hears it changes nothing.
+async fn refuse<W: AsyncWrite + Unpin>(writer: &mut W, body: ErrorBody) -> NotOpened {
+    let _ = within(frame::write(writer, &Answer::Refused(body.clone()), HELLO_LIMIT)).await;
+    NotOpened::Refused(body)
+}
+
+async fn within(write: impl Future<Output = Result<(), FrameError>>) -> Result<(), FrameError> {
+    tokio::time::timeout(HELLO_TIMEOUT, write).await.map_err(|_| FrameError::Timeout(HELLO_TIMEOUT))?
+}
+
+/// The most letters of an agent's name.
+const NAME: usize = 64;

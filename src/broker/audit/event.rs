@@ -1,0 +1,361 @@
+//! The audit events: what is written down, one variant each, the same words in the journal, the index and the reports.
+//!
+//! Text that a person, a workload or an agent chose is cut to [`TEXT_LIMIT`] where an event is appended; JSON escapes the rest.
+
+use serde::{Deserialize, Serialize};
+
+use crate::proto::agent::{ChannelReport, Outcome};
+use crate::proto::{Actions, AgentId, ContainerId, SessionId};
+
+/// One thing that happened. In the journal it lies flat beside `seq`, `time`, `prev` and `hash`, with its name in `event`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum Event {
+    /// The broker began to serve.
+    BrokerStarted {
+        /// The program's version.
+        version: String,
+    },
+    /// The broker ended in order.
+    BrokerStopped {},
+    /// The last run ended in the middle of a line, which was cut off.
+    JournalRepaired {
+        /// The bytes of the half line.
+        removed_bytes: u64,
+    },
+    /// A policy set took effect.
+    PolicyLoaded {
+        /// The ids of its policies.
+        policies: Vec<String>,
+    },
+    /// A policy set was refused; the last good one stays.
+    PolicyRefused {
+        /// What is wrong with it.
+        error: String,
+    },
+    /// A user logged in.
+    Login {
+        /// `name@idp`.
+        user: String,
+        /// `browser` or `device`.
+        method: String,
+        /// Where the request came from.
+        client_address: String,
+    },
+    /// A log-in was refused.
+    LoginFailed {
+        /// The name as it was typed.
+        user: String,
+        /// Where the request came from.
+        client_address: String,
+        /// Why.
+        why: String,
+    },
+    /// A refresh token that was already replaced was used again: the login ended.
+    RefreshReuse {
+        /// `name@idp`.
+        user: String,
+        /// Where the request came from.
+        client_address: String,
+    },
+    /// A login ended by its owner.
+    Logout {
+        /// `name@idp`.
+        user: String,
+    },
+    /// An administrator's approval of a device code.
+    DeviceApproved {
+        /// `name@idp`.
+        user: String,
+        /// Which operator: `operator (uid N)`.
+        #[serde(default)]
+        by: String,
+    },
+    /// A user was added or changed.
+    UserAdded {
+        /// The name.
+        user: String,
+        /// Its groups.
+        groups: Vec<String>,
+        /// Which operator: `operator (uid N)`.
+        #[serde(default)]
+        by: String,
+    },
+    /// A user was removed, with all logins.
+    UserRemoved {
+        /// The name.
+        user: String,
+        /// Which operator: `operator (uid N)`.
+        #[serde(default)]
+        by: String,
+    },
+    /// A user's password was set.
+    PasswordSet {
+        /// The name.
+        user: String,
+        /// Which operator: `operator (uid N)`.
+        #[serde(default)]
+        by: String,
+    },
+    /// A join token or a user token was made.
+    TokenCreated {
+        /// Its id, which is not its secret.
+        token: String,
+        /// `join` or `user`.
+        kind: String,
+        /// What it is worth, in words.
+        scope: String,
+        /// Which operator: `operator (uid N)`.
+        #[serde(default)]
+        by: String,
+    },
+    /// A token was revoked.
+    TokenRevoked {
+        /// Its id.
+        token: String,
+        /// Which operator: `operator (uid N)`.
+        #[serde(default)]
+        by: String,
+    },
+    /// An agent enrolled with a join token.
+    AgentJoined {
+        /// The agent.
+        agent: AgentId,
+        /// What it is called.
+        name: String,
+        /// Where it called from.
+        address: String,
+    },
+    /// An agent was turned away.
+    AgentRefused {
+        /// What it calls itself.
+        name: String,
+        /// Where it called from.
+        address: String,
+        /// Why.
+        why: String,
+    },
+    /// An agent's control connection came up.
+    AgentConnected {
+        /// The agent.
+        agent: AgentId,
+        /// What it is called.
+        name: String,
+        /// Its version.
+        version: String,
+        /// Where it called from.
+        address: String,
+    },
+    /// An agent's control connection ended.
+    AgentGone {
+        /// The agent.
+        agent: AgentId,
+        /// What it is called.
+        name: String,
+        /// Why.
+        why: String,
+    },
+    /// An agent's enrolment was removed.
+    AgentRemoved {
+        /// The agent.
+        agent: AgentId,
+        /// Which operator: `operator (uid N)`.
+        #[serde(default)]
+        by: String,
+    },
+    /// A session may begin; its certificate is signed after this is on disk.
+    SessionAuthorised(Box<SessionAuthorised>),
+    /// A session was refused.
+    SessionDenied {
+        /// `name@idp`.
+        user: String,
+        /// What was typed for the container.
+        as_typed: String,
+        /// The container, where there was one that the user may list.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        container: Option<ContainerId>,
+        /// The Unix user inside.
+        login: String,
+        /// What was asked for.
+        actions: Actions,
+        /// The error code of the answer.
+        code: String,
+        /// The policies that decided, if any did.
+        policies: Vec<String>,
+        /// Where the request came from.
+        client_address: String,
+    },
+    /// A shell or a command of a session began.
+    ChannelOpened {
+        /// The session.
+        session: SessionId,
+        /// What it is.
+        channel: ChannelReport,
+    },
+    /// A session is over.
+    SessionEnded {
+        /// The session.
+        session: SessionId,
+        /// `name@idp`.
+        user: String,
+        /// The container.
+        container: ContainerId,
+        /// How it ended.
+        outcome: Outcome,
+        /// Bytes from the client to the container, as the relay saw them.
+        bytes_in: u64,
+        /// Bytes from the container to the client.
+        bytes_out: u64,
+        /// How long it lasted.
+        seconds: u64,
+    },
+    /// An event of a newer version.
+    #[serde(other)]
+    Unknown,
+}
+
+/// Everything about a session that may begin.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SessionAuthorised {
+    /// The session.
+    pub session: SessionId,
+    /// `name@idp`.
+    pub user: String,
+    /// The groups that policy saw.
+    pub groups: Vec<String>,
+    /// The container.
+    pub container: ContainerId,
+    /// Its whole name.
+    pub container_name: String,
+    /// The agent that serves it.
+    pub agent: AgentId,
+    /// The Unix user inside.
+    pub login: String,
+    /// What may be done.
+    pub actions: Actions,
+    /// The one command, if policy saw one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub command: Option<String>,
+    /// Why, in the user's words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Where the client is.
+    pub client_address: String,
+    /// The policies that decided.
+    pub policies: Vec<String>,
+    /// The certificate's serial.
+    pub serial: u64,
+    /// The certificate's key id.
+    pub key_id: String,
+    /// When the session ends at the latest, in seconds since 1970.
+    pub deadline: u64,
+}
+
+/// One line of the journal.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Record {
+    /// 1 for the first, without gaps.
+    pub seq: u64,
+    /// When it was written, in seconds since 1970.
+    pub time: u64,
+    /// What happened.
+    #[serde(flatten)]
+    pub event: Event,
+    /// The hash of the line before; 64 zeros for the first.
+    pub prev: String,
+    /// SHA-256 of the line without this field.
+    pub hash: String,
+}
+
+impl Event {
+    /// The session that this is about, if it is about one.
+    pub fn session(&self) -> Option<SessionId> {
+        match self {
+            Self::SessionAuthorised(session) => Some(session.session),
+            Self::ChannelOpened { session, .. } | Self::SessionEnded { session, .. } => Some(*session),
+            _ => None,
+        }
+    }
+
+    /// The user that this is about, if it is about one.
+    pub fn user(&self) -> Option<&str> {
+        match self {
+            Self::SessionAuthorised(session) => Some(&session.user),
+            Self::Login { user, .. }
+            | Self::LoginFailed { user, .. }
+            | Self::RefreshReuse { user, .. }
+            | Self::Logout { user }
+            | Self::DeviceApproved { user, .. }
+            | Self::UserAdded { user, .. }
+            | Self::UserRemoved { user, .. }
+            | Self::PasswordSet { user, .. }
+            | Self::SessionDenied { user, .. }
+            | Self::SessionEnded { user, .. } => Some(user),
+            _ => None,
+        }
+    }
+
+    /// The event with every text in it cut to its limit, so that a line of the journal is bounded whoever chose the text.
+    pub(super) fn bounded(mut self) -> Self {
+        match &mut self {
+            Self::PolicyRefused { error } => cut(error, TEXT_LIMIT),
+            Self::LoginFailed { user, client_address, why } => {
+                for text in [user, client_address, why] {
+                    cut(text, TEXT_LIMIT);
+                }
+            }
+            Self::AgentRefused { name, why, .. } | Self::AgentGone { name, why, .. } => {
+                cut(name, TEXT_LIMIT);
+                cut(why, TEXT_LIMIT);
+            }
+            Self::AgentConnected { name, version, .. } => {
+                cut(name, TEXT_LIMIT);
+                cut(version, TEXT_LIMIT);
+            }
+            Self::SessionAuthorised(session) => {
+                session.command.iter_mut().for_each(|command| cut(command, COMMAND_LIMIT));
+                session.reason.iter_mut().for_each(|reason| cut(reason, TEXT_LIMIT));
+            }
+            Self::ChannelOpened { channel: ChannelReport::Exec { command }, .. } => cut(command, COMMAND_LIMIT),
+            Self::SessionEnded { outcome, .. } => match outcome {
+                Outcome::Refused { why } => cut(why, TEXT_LIMIT),
+                Outcome::Signalled { signal } => cut(signal, 32),
+                _ => {}
+            },
+            _ => {}
+        }
+        self
+    }
+}
+
+fn cut(text: &mut String, limit: usize) {
+    if text.len() > limit {
+        let end = (0..=limit).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
+        text.truncate(end);
+    }
+}
+
+/// The most bytes of a text in an event: a long sentence.
+const TEXT_LIMIT: usize = 1024;
+
+/// The most bytes of a command in an event; the agent cuts there too.
+const COMMAND_LIMIT: usize = 4096;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_is_cut_at_a_letter() {
+        let mut text = "é".repeat(TEXT_LIMIT);
+        cut(&mut text, 5);
+        assert_eq!(text, "éé");
+    }
+
+    #[test]
+    fn an_event_of_a_newer_version_is_still_a_record() {
+        let line = r#"{"seq":1,"time":2,"event":"moon_landed","site":"tranquility","prev":"","hash":""}"#;
+        let record: Record = serde_json::from_str(line).unwrap();
+        assert_eq!((record.seq, record.event), (1, Event::Unknown));
+    }
+}

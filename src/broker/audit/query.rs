@@ -1,0 +1,126 @@
+//! Reading the journal: a question over what is there, and following what comes.
+
+use std::collections::VecDeque;
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
+use std::path::Path;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
+
+use super::{JournalError, Record};
+use crate::proto::SessionId;
+
+/// Which records to read; those that fit all that is given.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Query {
+    /// Not before this time, in seconds since 1970.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<u64>,
+    /// About this session.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session: Option<SessionId>,
+    /// About this user: `name@idp`, or the name alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
+    /// The last so many; 1000 where nothing is said, never more than 100 000.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<usize>,
+}
+
+impl Query {
+    /// Whether `record` is asked for.
+    pub fn wants(&self, record: &Record) -> bool {
+        let user = |wanted: &String| {
+            record.event.user().is_some_and(|user| {
+                user == wanted || user.strip_prefix(wanted.as_str()).is_some_and(|rest| rest.starts_with('@'))
+            })
+        };
+        self.since.is_none_or(|since| record.time >= since)
+            && self.session.is_none_or(|session| record.event.session() == Some(session))
+            && self.user.as_ref().is_none_or(user)
+    }
+}
+
+/// The first `durable` bytes of the journal, which are whole lines.
+pub(super) fn durable_part(path: &Path, durable: u64) -> io::Result<impl BufRead> {
+    Ok(BufReader::with_capacity(CHUNK, File::open(path)?.take(durable)))
+}
+
+/// Reads what `query` asks for, holding no more than its limit.
+pub(super) fn read(path: &Path, durable: u64, query: &Query) -> io::Result<Vec<Record>> {
+    let limit = query.limit.unwrap_or(DEFAULT_LIMIT).min(LIMIT);
+    let mut found = VecDeque::new();
+    for line in durable_part(path, durable)?.split(b'\n') {
+        let record = parse(&line?)?;
+        if limit > 0 && query.wants(&record) {
+            if found.len() == limit {
+                found.pop_front();
+            }
+            found.push_back(record);
+        }
+    }
+    Ok(found.into())
+}
+
+/// What is appended after this was made, without gaps: it reads the file itself, at its own speed.
+#[derive(Debug)]
+pub struct Follow {
+    path: Arc<Path>,
+    durable: watch::Receiver<u64>,
+    read: u64,
+}
+
+impl Follow {
+    pub(super) fn new(path: Arc<Path>, durable: watch::Receiver<u64>) -> Self {
+        let read = *durable.borrow();
+        Self { path, durable, read }
+    }
+
+    /// The next records, at least one; waits until there is one.
+    ///
+    /// # Errors
+    /// [`JournalError::Closed`] when the journal is, [`JournalError::Io`].
+    pub async fn next(&mut self) -> Result<Vec<Record>, JournalError> {
+        let start = self.read;
+        let durable = *self.durable.wait_for(|durable| *durable > start).await.map_err(|_| JournalError::Closed)?;
+        let path = Arc::clone(&self.path);
+        let (records, read) = tokio::task::spawn_blocking(move || read_range(&path, start, durable))
+            .await
+            .map_err(|_| JournalError::Closed)?
+            .map_err(|source| JournalError::Io { path: self.path.to_path_buf(), source })?;
+        self.read = read;
+        Ok(records)
+    }
+}
+
+/// The records from `start`, which begins a line, to `end` or until they are [`CHUNK`] bytes; and where the next begins.
+fn read_range(path: &Path, start: u64, end: u64) -> io::Result<(Vec<Record>, u64)> {
+    let mut file = File::open(path)?;
+    file.seek(SeekFrom::Start(start))?;
+    let mut lines = BufReader::new(file.take(end - start));
+    let (mut records, mut read, mut line) = (Vec::new(), start, Vec::new());
+    while read < end && read - start < CHUNK as u64 {
+        line.clear();
+        let length = lines.read_until(b'\n', &mut line)?;
+        if length == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        records.push(parse(&line)?);
+        read += length as u64;
+    }
+    Ok((records, read))
+}
+
+fn parse(line: &[u8]) -> io::Result<Record> {
+    serde_json::from_slice(line).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
+}
+
+/// The records that a query without a limit gives.
+const DEFAULT_LIMIT: usize = 1000;
+
+/// The most records that a query gives.
+const LIMIT: usize = 100_000;
+
+const CHUNK: usize = 256 * 1024;

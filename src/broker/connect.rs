@@ -1,0 +1,239 @@
+//! `GET /v1/connect`: authorise, sign and relay in one round trip.
+//!
+//! The order is the point: who, which container, policy, what the connector can do, the agent's clock and a link to it; then the
+//! audit event is durable; only then is anything signed. Whatever fails before that leaves nothing behind but its refusal.
+
+mod request;
+mod session;
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use axum::extract::{Request, State as Extracted};
+use axum::response::{IntoResponse, Response};
+use hyper::upgrade::OnUpgrade;
+
+use super::agents::Presence;
+use super::audit::{Event, SessionAuthorised};
+use super::identity::{self, Caller};
+use super::policy::{self, Circumstances, Grant, Wish};
+use super::registry::{self, Resolution, Row};
+use super::relay::upgrade::{Link, Wanted};
+use super::{State, ca, http, list};
+use crate::proto::agent::{Announcement, FromBroker, LinkHeader};
+use crate::proto::api::{ConnectReply, LINK_RAW};
+use crate::proto::error::CANDIDATES;
+use crate::proto::version::CONNECT_UPGRADE;
+use crate::proto::{ErrorBody, ErrorCode, SessionId};
+
+use request::Asked;
+
+/// The route's handler.
+pub(crate) async fn connect(Extracted(state): Extracted<Arc<State>>, mut request: Request) -> Response {
+    match start(&state, &mut request).await {
+        Ok(response) => response,
+        Err(refused) => refused.into_response(),
+    }
+}
+
+async fn start(state: &Arc<State>, request: &mut Request) -> Result<Response, ErrorBody> {
+    let caller = identity::authenticate(state, request.headers()).await?;
+    let wanted = Wanted::from_headers(request.headers(), CONNECT_UPGRADE)?;
+    let asked = Asked::from_headers(request.headers())?;
+    let address = http::client_address(state, request);
+    let visit = Visit { state, caller, asked, address };
+    let (row, grant) = visit.authorise().await?;
+    let presence = visit.presence(&row)?;
+    let link = presence.link().await.ok_or_else(|| {
+        ErrorBody::new(ErrorCode::AgentAway, format!("the agent {} of {} did not open a connection in time", presence.name, row.name))
+    })?;
+    visit.begin(wanted, hyper::upgrade::on(request), row, grant, presence, link).await
+}
+
+/// One caller's wish, from here on trusted to be well-formed.
+struct Visit<'a> {
+    state: &'a Arc<State>,
+    caller: Caller,
+    asked: Asked,
+    address: IpAddr,
+}
+
+impl Visit<'_> {
+    /// The container and the policy's yes. A refusal is written down.
+    async fn authorise(&self) -> Result<(Row, Grant), ErrorBody> {
+        let found = self.find();
+        let decided = found.and_then(|row| self.decide(&row).map_err(|denied| (denied, Some(row.clone()))).map(|grant| (row, grant)));
+        let (denied, row) = match decided {
+            Ok(decided) => return Ok(decided),
+            Err(denied) => denied,
+        };
+        let Denied { body, policies } = denied;
+        let event = Event::SessionDenied {
+            user: self.caller.user(),
+            as_typed: self.asked.as_typed.to_string(),
+            container: row.map(|row| row.container.id),
+            login: self.asked.login.to_string(),
+            actions: self.asked.actions.clone(),
+            code: body.code.as_str().to_owned(),
+            policies,
+            client_address: self.address.to_string(),
+        };
+        if let Err(error) = self.state.journal.append(event).await {
+            tracing::error!(%error, "a refusal was not written down");
+        }
+        Err(body)
+    }
+
+    /// Resolves what was typed among what the caller may list; absent and forbidden look the same.
+    fn find(&self) -> Result<Row, (Denied, Option<Row>)> {
+        let typed = self.asked.as_typed.as_str();
+        let rows = list::visible(self.state, &self.caller, self.address, self.state.registry.that_may_be(typed));
+        let refused = |body| Err((Denied { body, policies: Vec::new() }, None));
+        let absent = || ErrorBody::new(ErrorCode::NotFound, format!("no container {typed} among those that you may list: see `ztctl ls`"));
+        if let Some(id) = self.asked.container {
+            // It was picked from a list, so it is known which one is meant, whatever has come to share the name since.
+            let picked = rows.into_iter().find(|row| row.container.id == id && registry::may_mean(&row.container, typed));
+            return picked.map_or_else(|| refused(absent()), Ok);
+        }
+        match registry::resolve(typed, &rows) {
+            Resolution::One(row) => Ok(row),
+            Resolution::None => refused(absent()),
+            Resolution::Ambiguous(rows) => {
+                let message = format!("{typed} means {} containers: say which", rows.len());
+                let mut body = ErrorBody::new(ErrorCode::Ambiguous, message);
+                body.candidates = rows.iter().take(CANDIDATES).map(Row::to_api).collect();
+                refused(body)
+            }
+        }
+    }
+
+    /// Policy first, so that what a connector can do tells nothing to whom it does not concern.
+    fn decide(&self, row: &Row) -> Result<Grant, Denied> {
+        let circumstances = Circumstances {
+            address: self.address,
+            time: self.state.clock.now(),
+            reason: self.asked.reason.as_deref(),
+            command: self.asked.command.as_deref(),
+        };
+        let max_session = self.state.config.max_session;
+        let wish = Wish { actions: &self.asked.actions, login: &self.asked.login, max_session };
+        let grant = policy::authorize(&self.state.policies.current(), &self.caller, &row.container, &wish, &circumstances)
+            .map_err(|denial| Denied { body: denial.body(&row.name), policies: denial.policies().to_vec() })?;
+        let unsupported = |what: &str| {
+            let message = format!("{} cannot do that: {what}", row.name);
+            Denied { body: ErrorBody::new(ErrorCode::Unsupported, message), policies: Vec::new() }
+        };
+        let can = &row.container.capabilities;
+        if let Some(action) = grant.actions().iter().find(|action| !can.actions.allow(*action)) {
+            return Err(unsupported(&format!("its connector has no {action}")));
+        }
+        if !grant.login().is_default() && !can.login_switch {
+            return Err(unsupported("its connector cannot change the user, leave out --user"));
+        }
+        Ok(grant)
+    }
+
+    /// The agent, there and with a clock by which it can judge a certificate.
+    fn presence(&self, row: &Row) -> Result<Arc<Presence>, ErrorBody> {
+        let agent = &row.container.agent_name;
+        let presence = self.state.agents.present(row.container.agent);
+        let presence = presence.ok_or_else(|| ErrorBody::new(ErrorCode::AgentAway, format!("the agent {agent} is not connected")))?;
+        match presence.skew() {
+            skew if skew.unsigned_abs() > SKEW => {
+                let way = if skew > 0 { "ahead of" } else { "behind" };
+                let message = format!(
+                    "the clock of the agent {agent} is {} seconds {way} the broker's, and certificates live for minutes: set it right",
+                    skew.unsigned_abs()
+                );
+                Err(ErrorBody::new(ErrorCode::ClockSkew, message))
+            }
+            _ => Ok(presence),
+        }
+    }
+
+    /// Writes down, signs, announces; then the 101, and the session has a task of its own.
+    async fn begin(
+        self,
+        wanted: Wanted,
+        upgrade: OnUpgrade,
+        row: Row,
+        grant: Grant,
+        presence: Arc<Presence>,
+        link: Link,
+    ) -> Result<Response, ErrorBody> {
+        let (state, session, serial) = (self.state, SessionId::random(), self.state.ca.draw_serial());
+        let authorised = SessionAuthorised {
+            session,
+            user: grant.user().to_owned(),
+            groups: self.caller.groups.iter().map(ToString::to_string).collect(),
+            container: grant.container(),
+            container_name: row.container.full_name.clone(),
+            agent: presence.agent,
+            login: grant.login().to_string(),
+            actions: grant.actions().clone(),
+            command: grant.command().map(str::to_owned),
+            reason: self.asked.reason.clone(),
+            client_address: self.address.to_string(),
+            policies: grant.policies().to_vec(),
+            serial: serial.number(),
+            key_id: ca::key_id(&grant, session),
+            deadline: grant.deadline(),
+        };
+        let unavailable = |error: &dyn std::fmt::Display, message: &str| {
+            tracing::error!(%error, %session, "{message}");
+            ErrorBody::new(ErrorCode::Unavailable, message)
+        };
+        state
+            .journal
+            .append(Event::SessionAuthorised(Box::new(authorised)))
+            .await
+            .map_err(|error| unavailable(&error, "the audit journal cannot be written, so no session can start: tell the broker's operator"))?;
+        let seat = state.sessions.admit(session, presence.agent, grant.user(), grant.container(), grant.deadline());
+        let now = state.clock.now();
+        let signed = state.ca.sign_user(&grant, session, serial, &self.asked.public_key, now).and_then(|user| {
+            Ok((user, state.ca.sign_host(&grant, &self.asked.as_typed, &presence.key, now)?))
+        });
+        let (certificate, host_certificate) = match signed {
+            Ok(signed) => signed,
+            Err(error) => {
+                session::never_began(state, &seat, "the certificate could not be signed").await;
+                return Err(unavailable(&error, "the broker could not sign the certificate"));
+            }
+        };
+        let announcement = Announcement {
+            session,
+            container: grant.container(),
+            login: grant.login().clone(),
+            user: grant.user().to_owned(),
+            declared: self.asked.declared(),
+            deadline: grant.deadline(),
+        };
+        if presence.tell(FromBroker::Announce(announcement)).is_err() {
+            session::never_began(state, &seat, "the agent went away").await;
+            return Err(ErrorBody::new(ErrorCode::AgentAway, format!("the agent {} went away", presence.name)));
+        }
+        let response = wanted.response();
+        let reply = ConnectReply {
+            session,
+            certificate,
+            host_principal: grant.container(),
+            name: row.name,
+            deadline: grant.deadline(),
+            link: LINK_RAW.to_owned(),
+        };
+        let client_address = self.address.to_string();
+        let header = LinkHeader { session, container: grant.container(), host_certificate, client_address };
+        let state = Arc::clone(state);
+        tokio::spawn(session::Session { state, seat, presence, reply, header }.run(wanted, upgrade, link));
+        Ok(response)
+    }
+}
+
+/// A refusal and the policies behind it.
+struct Denied {
+    body: ErrorBody,
+    policies: Vec<String>,
+}
+
+/// How many seconds an agent's clock may be off: certificates are made valid 30 seconds early, and the rest is for the way.
+const SKEW: u64 = 20;

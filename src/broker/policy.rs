@@ -1,0 +1,76 @@
+//! Who may do what: Cedar policies, default deny, and the one maker of a [`Grant`].
+//!
+//! A set is loaded whole or not at all; the last good one stays. Obligations (how long at most, a reason) combine over the permits
+//! that decide. Where the engine cannot evaluate something, the answer is no.
+
+mod decide;
+mod load;
+mod obligation;
+mod projection;
+mod schema;
+mod source;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use cedar_policy::{PolicyId, PolicySet};
+
+pub use decide::{Grant, Wish, authorize, listable};
+pub use load::LoadError;
+pub use schema::Circumstances;
+#[cfg(test)]
+pub(super) use tests::example_grant;
+
+/// A policy set that was found good.
+#[derive(Debug)]
+pub struct Set {
+    words: schema::Words,
+    policies: PolicySet,
+    obligations: HashMap<PolicyId, obligation::Obligations>,
+    listing: projection::Projection,
+}
+
+impl Set {
+    /// The ids of its policies, sorted.
+    pub fn ids(&self) -> Vec<String> {
+        let mut ids: Vec<String> = self.obligations.keys().map(PolicyId::to_string).collect();
+        ids.sort();
+        ids
+    }
+}
+
+/// The policies in force, and where they come from.
+#[derive(Debug)]
+pub struct Policies {
+    path: PathBuf,
+    current: RwLock<Arc<Set>>,
+}
+
+impl Policies {
+    /// Loads the file, or each `*.cedar` of the folder, at `path`.
+    ///
+    /// # Errors
+    /// [`LoadError`], which names file, line and column of every mistake.
+    pub fn load(path: &Path) -> Result<Self, LoadError> {
+        Ok(Self { path: path.to_path_buf(), current: RwLock::new(Arc::new(load::load(path)?)) })
+    }
+
+    /// The set in force.
+    pub fn current(&self) -> Arc<Set> {
+        Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Loads the same path again and puts the new set in force, all of it at once.
+    ///
+    /// # Errors
+    /// [`LoadError`]: the set in force stays.
+    pub fn reload(&self) -> Result<Arc<Set>, LoadError> {
+        let set = Arc::new(load::load(&self.path)?);
+        *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&set);
+        Ok(set)
+    }
+}

@@ -1,0 +1,107 @@
+//! Short names, and what a typed name means.
+//!
+//! `<app>-<digits>` with the fewest digits (3 or more) that tell the container from every other of the same app that the viewer
+//! sees. Exact beats prefix; more than one match is never guessed.
+
+use std::sync::Arc;
+
+use super::Container;
+use crate::proto::api::ContainerRow;
+
+/// A container under the name that one viewer sees.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Row {
+    /// The container.
+    pub container: Arc<Container>,
+    /// Its shortest unique name for this viewer.
+    pub name: String,
+}
+
+/// What a typed name means.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Resolution {
+    /// This one.
+    One(Row),
+    /// Any of these; ask.
+    Ambiguous(Vec<Row>),
+    /// None that the viewer sees.
+    None,
+}
+
+impl Row {
+    /// The row as it travels.
+    pub fn to_api(&self) -> ContainerRow {
+        let container = &*self.container;
+        ContainerRow {
+            id: container.id,
+            name: self.name.clone(),
+            full_name: container.full_name.clone(),
+            app: container.app.clone(),
+            image: container.image.clone(),
+            location: container.location.clone(),
+            state: container.state.clone(),
+            started_at: container.started_at,
+            agent: container.agent_name.clone(),
+            labels: container.labels.clone(),
+        }
+    }
+}
+
+/// The rows for a viewer who sees exactly `containers`, sorted by name.
+pub fn rows(containers: Vec<Arc<Container>>) -> Vec<Row> {
+    let mut keyed: Vec<(String, Arc<Container>)> =
+        containers.into_iter().map(|container| (container.id.to_string(), container)).collect();
+    keyed.sort_by(|(a_digits, a), (b_digits, b)| (&a.app, a_digits).cmp(&(&b.app, b_digits)));
+    keyed.dedup_by(|(a, _), (b, _)| a == b);
+    let name = |index: usize| {
+        let (digits, container) = keyed.get(index)?;
+        // In sorted order the one that shares the most digits is a neighbour.
+        let shared = [index.checked_sub(1), index.checked_add(1)]
+            .into_iter()
+            .flatten()
+            .filter_map(|neighbour| keyed.get(neighbour))
+            .filter(|(_, neighbour)| neighbour.app == container.app)
+            .map(|(other, _)| common(digits, other))
+            .max();
+        let length = (shared.unwrap_or(0) + 1).clamp(SHORTEST, digits.len());
+        Some(format!("{}-{}", container.app, &digits[..length]))
+    };
+    let names: Vec<String> = (0..keyed.len()).filter_map(name).collect();
+    names.into_iter().zip(keyed).map(|(name, (_, container))| Row { container, name }).collect()
+}
+
+/// What `typed` means to the viewer of `rows`: a short name, a full name or an id exactly, else a unique beginning of one.
+pub fn resolve(typed: &str, rows: &[Row]) -> Resolution {
+    let exact = |row: &&Row| row.name == typed || row.container.full_name == typed || row.container.id.to_string() == typed;
+    let found: Vec<&Row> = rows.iter().filter(exact).collect();
+    let found = if found.is_empty() { rows.iter().filter(|row| may_mean(&row.container, typed)).collect() } else { found };
+    match found.as_slice() {
+        [] => Resolution::None,
+        [row] => Resolution::One((*row).clone()),
+        several => Resolution::Ambiguous(several.iter().map(|row| (*row).clone()).collect()),
+    }
+}
+
+/// Whether `typed` begins, or is, one of the container's names: `<app>-<all digits>` or the digits alone.
+pub(in crate::broker) fn may_mean(container: &Container, typed: &str) -> bool {
+    if container.full_name.starts_with(typed) {
+        return true;
+    }
+    // The digits alone, or more of them than the full name has.
+    let app = typed.strip_prefix(container.app.as_str()).and_then(|rest| rest.strip_prefix('-'));
+    let digits = app.unwrap_or(typed);
+    digits.len() <= ID_DIGITS && digits.bytes().all(hexadecimal) && container.id.to_string().starts_with(digits)
+}
+
+fn hexadecimal(digit: u8) -> bool {
+    matches!(digit, b'0'..=b'9' | b'a'..=b'f')
+}
+
+fn common(a: &str, b: &str) -> usize {
+    a.bytes().zip(b.bytes()).take_while(|(a, b)| a == b).count()
+}
+
+/// The fewest digits of a short name.
+const SHORTEST: usize = 3;
+
+const ID_DIGITS: usize = 32;

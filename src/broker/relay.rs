@@ -1,0 +1,221 @@
+//! Live sessions: the bytes between client and agent, which the relay cannot read, and everything that ends them.
+//!
+//! A session ends when either side does, at its deadline, or when it is cut. The agent is told and gets a moment to tell the user;
+//! then both streams are dropped, whatever the agent does. The end is written down with what crossed.
+
+pub mod upgrade;
+
+mod metered;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{Notify, watch};
+
+use crate::clock::Clock;
+use crate::pipe;
+use crate::proto::agent::Outcome;
+use crate::proto::{AgentId, ContainerId, SessionId};
+
+use metered::Metered;
+use upgrade::Link;
+
+/// The sessions that are alive.
+#[derive(Debug, Default)]
+pub struct Sessions {
+    live: Mutex<HashMap<SessionId, Arc<Live>>>,
+    /// Wakes whoever waits for the last one to end.
+    ended: Notify,
+}
+
+/// One live session.
+#[derive(Debug)]
+pub struct Live {
+    /// The session.
+    pub session: SessionId,
+    /// The agent that serves it; nobody else may speak about it.
+    pub agent: AgentId,
+    /// Who: `name@idp`.
+    pub user: String,
+    /// The container.
+    pub container: ContainerId,
+    /// When it ends at the latest, in seconds since 1970.
+    pub deadline: u64,
+    /// Why it was cut, once it is.
+    cut: watch::Sender<Option<String>>,
+    /// What the agent said about its end.
+    outcome: watch::Sender<Option<Outcome>>,
+}
+
+/// What a finished session was.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finished {
+    /// How it ended.
+    pub outcome: Outcome,
+    /// From the client to the container.
+    pub bytes_in: u64,
+    /// From the container to the client.
+    pub bytes_out: u64,
+}
+
+/// A session's place among the live ones; it leaves when this is dropped, whichever way its task ends.
+#[derive(Debug)]
+pub struct Seat {
+    sessions: Arc<Sessions>,
+    live: Arc<Live>,
+}
+
+impl Sessions {
+    /// Takes a session in.
+    pub fn admit(self: &Arc<Self>, session: SessionId, agent: AgentId, user: &str, container: ContainerId, deadline: u64) -> Seat {
+        let live = Arc::new(Live {
+            session,
+            agent,
+            user: user.to_owned(),
+            container,
+            deadline,
+            cut: watch::Sender::new(None),
+            outcome: watch::Sender::new(None),
+        });
+        self.lock().insert(session, Arc::clone(&live));
+        Seat { sessions: Arc::clone(self), live }
+    }
+
+    /// The session, if it is alive and this agent's.
+    pub fn of_agent(&self, agent: AgentId, session: SessionId) -> Option<Arc<Live>> {
+        self.lock().get(&session).filter(|live| live.agent == agent).cloned()
+    }
+
+    /// Ends a session; `reason` is what the user reads. False when there is no such session.
+    pub fn cut(&self, session: SessionId, reason: &str) -> bool {
+        self.lock().get(&session).map(|live| live.cut(reason)).is_some()
+    }
+
+    /// Ends the sessions of a user (`name@idp`).
+    pub fn cut_user(&self, user: &str, reason: &str) {
+        self.lock().values().filter(|live| live.user == user).for_each(|live| live.cut(reason));
+    }
+
+    /// Ends all sessions.
+    pub fn cut_all(&self, reason: &str) {
+        self.lock().values().for_each(|live| live.cut(reason));
+    }
+
+    /// How many are alive.
+    pub fn count(&self) -> usize {
+        self.lock().len()
+    }
+
+    /// Waits until none is alive, at most `limit`.
+    pub async fn drained(&self, limit: Duration) {
+        let _ = tokio::time::timeout(limit, async {
+            loop {
+                let ended = self.ended.notified();
+                if self.count() == 0 {
+                    return;
+                }
+                ended.await;
+            }
+        })
+        .await;
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<SessionId, Arc<Live>>> {
+        self.live.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Live {
+    /// Ends this session; the first reason counts.
+    pub fn cut(&self, reason: &str) {
+        self.cut.send_if_modified(|cut| {
+            let first = cut.is_none();
+            if first {
+                *cut = Some(reason.to_owned());
+            }
+            first
+        });
+    }
+
+    /// Takes the agent's word for how it ended; the first counts.
+    pub fn report(&self, outcome: Outcome) {
+        self.outcome.send_if_modified(|known| {
+            let first = known.is_none();
+            if first {
+                *known = Some(outcome);
+            }
+            first
+        });
+    }
+
+    /// Resolves to the reason when the session is cut.
+    pub async fn cut_reason(&self) -> String {
+        let mut cut = self.cut.subscribe();
+        match cut.wait_for(Option::is_some).await {
+            Ok(reason) => reason.clone().unwrap_or_default(),
+            Err(_) => String::new(),
+        }
+    }
+
+    async fn reported(&self, limit: Duration) -> Option<Outcome> {
+        let mut outcome = self.outcome.subscribe();
+        let reported = tokio::time::timeout(limit, outcome.wait_for(Option::is_some)).await;
+        reported.ok()?.ok()?.clone()
+    }
+}
+
+impl Seat {
+    /// The session.
+    pub fn live(&self) -> &Arc<Live> {
+        &self.live
+    }
+
+    /// Carries bytes until the session ends. `tell_agent` passes the reason of a cut on.
+    pub async fn carry(&self, client: &mut Link, agent: &mut Link, clock: &Clock, tell_agent: impl FnOnce(String)) -> Finished {
+        let (mut client, mut agent) = (Metered::new(client), Metered::new(agent));
+        let (from_client, from_agent) = (client.read(), agent.read());
+        let left = Duration::from_secs(self.live.deadline.saturating_sub(clock.now()));
+        let forced = {
+            let mut joined = std::pin::pin!(pipe::join(&mut client, &mut agent));
+            tokio::select! {
+                _ = &mut joined => None,
+                outcome = self.must_end(left) => {
+                    let (outcome, reason) = outcome;
+                    tell_agent(reason);
+                    // The agent ends the session in words that SSH can carry; one that does not is left behind.
+                    let _ = tokio::time::timeout(GRACE, joined).await;
+                    Some(outcome)
+                }
+            }
+        };
+        let outcome = match forced {
+            Some(outcome) => outcome,
+            None => self.live.reported(REPORT).await.unwrap_or(Outcome::Disconnected),
+        };
+        Finished { outcome, bytes_in: from_client.count(), bytes_out: from_agent.count() }
+    }
+
+    async fn must_end(&self, left: Duration) -> (Outcome, String) {
+        tokio::select! {
+            () = tokio::time::sleep(left) => (Outcome::Deadline, "the session's time is over".to_owned()),
+            reason = self.live.cut_reason() => (Outcome::Cut, reason),
+        }
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.sessions.lock().remove(&self.live.session);
+        self.sessions.ended.notify_waiters();
+    }
+}
+
+/// How long the agent has, after a cut or the deadline, to say so to the user.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// How long the agent's word about the end may come after the stream's end: it travels on another connection.
+const REPORT: Duration = Duration::from_secs(2);

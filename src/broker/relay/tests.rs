@@ -1,0 +1,84 @@
+//! Sessions end when they should, with the right outcome and the right figures.
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+use tokio::task::JoinHandle;
+
+use super::*;
+
+const NOW: u64 = 1_800_000_000;
+
+struct World {
+    sessions: Arc<Sessions>,
+    session: SessionId,
+    agent_id: AgentId,
+    client: DuplexStream,
+    agent: DuplexStream,
+    finished: JoinHandle<(Finished, Option<String>)>,
+}
+
+fn world(deadline: u64) -> World {
+    let sessions = Arc::new(Sessions::default());
+    let (session, agent_id) = (SessionId::random(), AgentId::of_key(b"agent"));
+    let seat = sessions.admit(session, agent_id, "ada@local", ContainerId::random(), deadline);
+    let ((client, client_far), (agent, agent_far)) = (duplex(8), duplex(8));
+    let finished = tokio::spawn(async move {
+        let (mut client, mut agent): (Link, Link) = (Box::new(client_far), Box::new(agent_far));
+        let mut told = None;
+        let finished = seat.carry(&mut client, &mut agent, &Clock::from_fn(|| NOW), |reason| told = Some(reason)).await;
+        (finished, told)
+    });
+    World { sessions, session, agent_id, client, agent, finished }
+}
+
+#[tokio::test]
+async fn bytes_cross_and_are_counted_and_the_agents_word_is_the_outcome() {
+    let mut world = world(NOW + 60);
+    world.client.write_all(b"question, long").await.unwrap();
+    let mut question = [0; 14];
+    world.agent.read_exact(&mut question).await.unwrap();
+    world.agent.write_all(b"answer").await.unwrap();
+    let live = world.sessions.of_agent(world.agent_id, world.session).unwrap();
+    live.report(Outcome::Exited { status: 3 });
+    live.report(Outcome::Disconnected);
+    drop(world.agent);
+    let mut answer = String::new();
+    world.client.read_to_string(&mut answer).await.unwrap();
+    drop(world.client);
+    let (finished, told) = world.finished.await.unwrap();
+    assert_eq!(answer, "answer");
+    assert_eq!(finished, Finished { outcome: Outcome::Exited { status: 3 }, bytes_in: 14, bytes_out: 6 });
+    assert_eq!((told, world.sessions.count()), (None, 0));
+}
+
+#[tokio::test]
+async fn a_cut_tells_the_agent_and_ends_even_if_nobody_obeys() {
+    let mut world = world(NOW + 60);
+    world.client.write_all(b"some").await.unwrap();
+    let mut some = [0; 4];
+    world.agent.read_exact(&mut some).await.unwrap();
+    assert!(world.sessions.cut(world.session, "the shift is over"));
+    assert!(!world.sessions.cut(SessionId::random(), "nobody"));
+    let (finished, told) = world.finished.await.unwrap();
+    assert_eq!(finished, Finished { outcome: Outcome::Cut, bytes_in: 4, bytes_out: 0 });
+    assert_eq!(told.as_deref(), Some("the shift is over"));
+    assert_eq!(world.client.read(&mut some).await.unwrap(), 0, "the streams are dropped");
+}
+
+#[tokio::test]
+async fn the_deadline_ends_a_session() {
+    let world = world(NOW);
+    let (finished, told) = world.finished.await.unwrap();
+    assert_eq!(finished.outcome, Outcome::Deadline);
+    assert!(told.is_some());
+}
+
+#[tokio::test]
+async fn other_agents_have_no_say_and_the_last_end_is_waited_for() {
+    let world = world(NOW + 60);
+    assert!(world.sessions.of_agent(AgentId::of_key(b"other"), world.session).is_none());
+    world.sessions.cut_all("the broker stops");
+    world.sessions.drained(Duration::from_secs(20)).await;
+    assert_eq!(world.sessions.count(), 0);
+    drop((world.client, world.agent));
+    assert_eq!(world.finished.await.unwrap().0.outcome, Outcome::Cut);
+}
