@@ -21,7 +21,7 @@ pub mod exec;
 pub mod failure;
 mod login;
 mod logout;
-mod ls;
+pub(crate) mod ls;
 pub mod picker;
 pub mod shell;
 mod status;
@@ -46,8 +46,14 @@ pub struct Context {
 
 /// Runs `ztctl` with these arguments (the first is the program's name) and returns what it exits with.
 pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
-    let arguments = match Arguments::try_parse_from(args) {
+    let args: Vec<OsString> = args.collect();
+    let arguments = match Arguments::try_parse_from(&args) {
         Ok(arguments) => arguments,
+        Err(error) if error.use_stderr() && ask_for_json(&args) => {
+            let failure = Failure::usage(&error);
+            Ui::system(true).failure(&failure);
+            return ExitCode::from(failure.exit_status(false));
+        }
         // clap prints help and version to standard output with status 0, errors to standard error with status 2.
         Err(error) => {
             let status = if error.use_stderr() { 2 } else { 0 };
@@ -64,6 +70,13 @@ pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
             ExitCode::from(failure.exit_status(session))
         }
     }
+}
+
+/// Whether arguments that cannot be parsed ask for JSON all the same. What follows `--` is another program's.
+fn ask_for_json(args: &[OsString]) -> bool {
+    let own: Vec<&OsString> = args.iter().take_while(|arg| *arg != "--").collect();
+    own.windows(2).any(|pair| (pair[0] == "--output" || pair[0] == "-o") && pair[1] == "json")
+        || own.iter().any(|arg| *arg == "--output=json" || *arg == "-ojson")
 }
 
 fn dispatch(arguments: Arguments, ui: &mut Ui) -> Result<ExitCode, Failure> {

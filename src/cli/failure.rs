@@ -64,6 +64,14 @@ impl Failure {
         Self::new(Kind::Interrupted, "interrupted", "interrupted")
     }
 
+    /// The command line cannot be parsed.
+    pub fn usage(error: &clap::Error) -> Self {
+        // The first line says what is wrong; the rest is advice for a person.
+        let text = error.to_string();
+        let message = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
+        Self::new(Kind::Usage, "usage", message).hint("ztctl --help")
+    }
+
     /// Standard output could not be written.
     pub fn output(error: io::Error) -> Self {
         match error.kind() {

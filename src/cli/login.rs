@@ -50,7 +50,13 @@ async fn login(context: &mut Context, args: LoginArgs) -> Result<ExitCode, Failu
 
     let credential = ask(context, &args, &http).await.map_err(|error| Failure::login(error, &http))?;
     let api = Api::over(http.clone(), Tokens::fixed(credential.access_token.clone()));
-    let whoami = api.whoami().await.map_err(|error| Failure::of_api(error, &api))?;
+    let whoami = match api.whoami().await {
+        Ok(whoami) => whoami,
+        Err(error) => {
+            let _ = exchange::revoke(&http, &credential).await;
+            return Err(Failure::of_api(error, &api));
+        }
+    };
     let kept =
         keep(&Login { paths: &paths, url: &url, root, ca, user: &whoami.user }, args.store, before, &credential, &http).await?;
     report(&context.ui, &url, &whoami, &kept);

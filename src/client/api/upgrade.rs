@@ -15,7 +15,7 @@ use reqwest::{Method, Response, StatusCode};
 use serde::{Deserialize, Serialize};
 
 use super::{Api, ApiError, Link};
-use crate::client::http::HttpError;
+use crate::client::http::{HttpError, Unreachable};
 use crate::proto::api::{CONNECT_HEADER, CONNECT_LIMIT, ConnectReply, ConnectRequest, REPLY_LIMIT};
 use crate::proto::frame::FrameReader;
 use crate::proto::version::{CONNECT_UPGRADE, WEBSOCKET_PROTOCOL};
@@ -80,7 +80,10 @@ pub(super) async fn connect(api: &Api, request: &ConnectRequest) -> Result<(Conn
     };
     match attempt(api, &header, first.other()).await {
         Ok(Attempt::Upgraded(link)) => {
-            api.upgrade.worked(first.other());
+            // A cut may be a broker that restarted: that says nothing about the next time.
+            if !matches!(refused, ApiError::Http(HttpError::Unreachable(_))) {
+                api.upgrade.worked(first.other());
+            }
             open(request, link).await
         }
         // The second answer is the better one when it is the broker's own.
@@ -111,9 +114,7 @@ async fn attempt(api: &Api, header: &str, upgrade: Upgrade) -> Result<Attempt, A
     };
     let response = match api.authorized(send).await {
         // A proxy that does not understand the upgrade may cut the connection instead of answering.
-        Err(ApiError::Http(HttpError::Unreachable(crate::client::http::Unreachable::Cut))) => {
-            return Ok(Attempt::NotUpgraded(HttpError::Unreachable(crate::client::http::Unreachable::Cut).into()));
-        }
+        Err(error @ ApiError::Http(HttpError::Unreachable(Unreachable::Cut))) => return Ok(Attempt::NotUpgraded(error)),
         response => response?,
     };
     if response.status() != StatusCode::SWITCHING_PROTOCOLS {
