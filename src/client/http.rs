@@ -212,10 +212,9 @@ mod tests {
 
     #[tokio::test]
     async fn the_brokers_clock_is_read_from_its_answers() {
-        let broker = FakeBroker::start(|_| {
-            Reply::Answer(200, "Date: Thu, 01 Jan 1970 00:20:00 GMT\r\n".to_owned(), "{}".to_owned())
-        })
-        .await;
+        let broker =
+            FakeBroker::start(|_| Reply::Answer(200, "Date: Thu, 01 Jan 1970 00:20:00 GMT\r\n".to_owned(), "{}".to_owned()))
+                .await;
         let http = broker.client(900);
         assert_eq!(http.broker_ahead(), None);
         http.fetch(http.request(Method::GET, "/v1/ca"), 10).await.unwrap();
@@ -224,10 +223,7 @@ mod tests {
 
     #[tokio::test]
     async fn redirects_are_not_followed() {
-        let broker = FakeBroker::start(|_| {
-            Reply::Answer(302, "Location: /elsewhere\r\n".to_owned(), String::new())
-        })
-        .await;
+        let broker = FakeBroker::start(|_| Reply::Answer(302, "Location: /elsewhere\r\n".to_owned(), String::new())).await;
         let http = broker.client(0);
         assert_eq!(http.fetch(http.request(Method::GET, "/v1/ca"), 10).await.unwrap().status, 302);
         assert_eq!(broker.seen().len(), 1);
@@ -244,7 +240,8 @@ mod tests {
     #[tokio::test]
     async fn a_broker_that_is_down_and_one_that_cuts_are_told_apart() {
         let free = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
-        let server = Server { url: format!("http://{free}").parse().unwrap(), trust: Trust::System, proxy: ProxySettings::default() };
+        let server =
+            Server { url: format!("http://{free}").parse().unwrap(), trust: Trust::System, proxy: ProxySettings::default() };
         let http = Http::new(&server, Clock::system()).unwrap();
         let result = http.fetch(http.request(Method::GET, "/v1/ca"), 10).await;
         assert!(matches!(result, Err(HttpError::Unreachable(Unreachable::Refused))), "{result:?}");
