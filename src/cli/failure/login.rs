@@ -12,7 +12,7 @@ impl Failure {
         let again = format!("ztctl login {broker}");
         match error {
             OauthError::Http(error) => Self::http(error, broker, http.broker_ahead()),
-            OauthError::Refused { code, description } if code == "slow_down" || code == "temporarily_unavailable" => {
+            OauthError::Refused { code, description } if WAIT.contains(&code.as_str()) => {
                 failed(format!("{broker} refuses: {description}")).hint("wait a minute, then try again")
             }
             OauthError::Refused { description, .. } => failed(format!("{broker} refuses: {description}")).hint(again),
@@ -24,3 +24,6 @@ impl Failure {
         }
     }
 }
+
+/// What the broker says when it is only too much at once.
+const WAIT: [&str; 4] = ["slow_down", "temporarily_unavailable", "rate_limited", "unavailable"];

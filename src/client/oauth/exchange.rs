@@ -8,8 +8,8 @@ use url::Url;
 use super::discovery::Metadata;
 use super::{CLIENT_ID, OauthError};
 use crate::client::credential::Credential;
-use crate::client::http::{Answer, Http, HttpError, SMALL_BODY};
-use crate::proto::Secret;
+use crate::client::http::{Answer, Http, SMALL_BODY};
+use crate::proto::{ErrorBody, Secret};
 
 /// Tokens for the code that the browser brought.
 pub(super) async fn code(
@@ -91,12 +91,13 @@ async fn tokens(http: &Http, path: &str, form: &[(&str, &str)]) -> Result<Tokens
 }
 
 fn refusal(answer: &Answer) -> OauthError {
-    match answer.json::<Refusal>() {
-        Ok(refusal) => OauthError::Refused {
-            description: refusal.error_description.unwrap_or_else(|| refusal.error.clone()),
-            code: refusal.error,
-        },
-        Err(_) => OauthError::Http(HttpError::Unexpected { status: answer.status }),
+    if let Ok(Refusal { error, error_description }) = answer.json() {
+        return OauthError::Refused { description: error_description.unwrap_or_else(|| error.clone()), code: error };
+    }
+    // What stands before the endpoints, such as a rate limit, answers as the rest of the API does.
+    match answer.json::<ErrorBody>() {
+        Ok(body) => OauthError::Refused { code: body.code.as_str().to_owned(), description: body.message },
+        Err(error) => OauthError::Http(error),
     }
 }
 
