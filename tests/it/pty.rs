@@ -146,6 +146,51 @@ async fn escapes_work_at_the_beginning_of_a_line() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_suspended_session_leaves_the_terminal_to_the_local_shell_and_comes_back() {
+    if !peer::present("bash", peer::program("bash").is_some()) {
+        return;
+    }
+    let (_world, person, names, _agents) = two_containers().await;
+    // Only a shell with job control stops and continues a job.
+    let mut screen = Screen::spawn(&["bash", "--norc", "--noediting", "-i"], &person.environment(), 30, 100);
+    let local = screen.modes();
+    screen.type_keys(&format!("{ZTCTL} shell {}\r", names[0]));
+    screen.wait_until("raw mode", |_| screen.modes() != local);
+    screen.type_keys("echo 're'ady\r");
+    screen.wait_for("ready");
+    screen.type_keys("printf '\\033[?2004h\\033[?25l'; echo 'o'n\r");
+    screen.wait_until("the cursor is hidden", |screen| screen.hide_cursor());
+    screen.type_keys("\r~\x1a");
+    screen.wait_for("Stopped");
+    screen.wait_until("the cursor again", |screen| !screen.hide_cursor());
+    screen.type_keys("echo 'lo'cal $((6 * 7)); fg\r");
+    screen.wait_for("local 42");
+    screen.wait_until("the session's modes", |shown| shown.hide_cursor() && screen.modes() != local);
+    screen.type_keys("exit 7\r");
+    screen.wait_until("the cursor after the end", |shown| !shown.hide_cursor() && !shown.bracketed_paste());
+    screen.type_keys("echo 'sta'tus-$?; exit\r");
+    screen.wait_for("status-7");
+    screen.wait_exit();
+    screen.wait_as_before();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_name_that_means_two_containers_opens_the_picker_on_them() {
+    let world = World::start().await;
+    let _agents = (world.agent("web").await, world.agent("web").await, world.agent("db").await);
+    let person = world.person("ada", &["developers"]).await;
+    let mut screen = at(&person, &["shell", "web"]);
+    screen.wait_for("Several match");
+    screen.wait_until("only those that match", |screen| {
+        let shown = screen.contents();
+        shown.matches("web-").count() >= 2 && !shown.contains("db-")
+    });
+    screen.type_keys("\x1b");
+    assert_eq!(screen.wait_exit(), 130);
+    screen.wait_as_before();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn vim_opens_and_leaves_the_screen_as_it_was() {
     if !peer::present("vim.tiny", peer::program("vim.tiny").is_some()) {
         return;
