@@ -1,0 +1,169 @@
+//! Agents that have joined, and the certificates that were signed.
+
+use sqlx::Row;
+use sqlx::any::AnyRow;
+
+use super::{Store, StoreError, parsed, seconds, text, time};
+use crate::proto::{AgentId, SessionId};
+
+/// An agent that has joined, with what its join token asserted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Enrolment {
+    /// Its id, derived from its key.
+    pub(crate) agent: AgentId,
+    /// Its key, as an OpenSSH line.
+    pub(crate) public_key: String,
+    /// What it called itself when it joined.
+    pub(crate) name: String,
+    /// The cluster that it is in.
+    pub(crate) cluster: Option<String>,
+    /// The namespace that it is in.
+    pub(crate) namespace: Option<String>,
+    /// When it joined, in seconds since 1970.
+    pub(crate) enrolled_at: u64,
+}
+
+/// Why an agent may not join.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum EnrolError {
+    /// No such token, or one that was revoked.
+    #[error("the join token is unknown")]
+    Unknown,
+    /// The token has ended.
+    #[error("the join token has expired")]
+    Expired,
+    /// As many agents have joined with it as may.
+    #[error("the join token is used up")]
+    UsedUp,
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl From<sqlx::Error> for EnrolError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Store(error.into())
+    }
+}
+
+impl Store {
+    /// Lets an agent join with the token of this hash. An agent that has joined already is answered with its enrolment, and
+    /// nothing is counted: its first answer may have been lost.
+    pub(crate) async fn enrol_agent(
+        &self,
+        secret_hash: [u8; 32],
+        agent: AgentId,
+        public_key: &str,
+        name: &str,
+        now: u64,
+    ) -> Result<Enrolment, EnrolError> {
+        let mut transaction = self.begin().await?;
+        let row = sqlx::query(
+            "UPDATE join_tokens SET uses_left = uses_left - 1 WHERE hash = $1 AND uses_left > 0 AND expires_at > $2
+             RETURNING cluster, namespace",
+        )
+        .bind(text(&secret_hash))
+        .bind(time(now))
+        .fetch_optional(&mut *transaction)
+        .await?;
+        let Some(row) = row else {
+            transaction.rollback().await?;
+            return match self.agent(agent).await? {
+                Some(enrolment) => Ok(enrolment),
+                None => Err(self.why_not(secret_hash, now).await?),
+            };
+        };
+        let enrolment = Enrolment {
+            agent,
+            public_key: public_key.to_owned(),
+            name: name.to_owned(),
+            cluster: row.try_get("cluster")?,
+            namespace: row.try_get("namespace")?,
+            enrolled_at: now,
+        };
+        let inserted = sqlx::query(
+            "INSERT INTO agents (id, public_key, name, cluster, namespace, enrolled_at) VALUES ($1, $2, $3, $4, $5, $6)
+             ON CONFLICT (id) DO NOTHING",
+        )
+        .bind(agent.to_string())
+        .bind(enrolment.public_key.clone())
+        .bind(enrolment.name.clone())
+        .bind(enrolment.cluster.clone())
+        .bind(enrolment.namespace.clone())
+        .bind(time(now))
+        .execute(&mut *transaction)
+        .await?;
+        if inserted.rows_affected() == 0 {
+            transaction.rollback().await?;
+            // Removed between the two statements: the agent asks again.
+            return self.agent(agent).await?.ok_or(EnrolError::Unknown);
+        }
+        transaction.commit().await?;
+        Ok(enrolment)
+    }
+
+    /// The agent of this id, if it has joined.
+    pub(crate) async fn agent(&self, agent: AgentId) -> Result<Option<Enrolment>, StoreError> {
+        let row = sqlx::query("SELECT id, public_key, name, cluster, namespace, enrolled_at FROM agents WHERE id = $1")
+            .bind(agent.to_string())
+            .fetch_optional(&self.pool)
+            .await?;
+        row.as_ref().map(enrolment).transpose()
+    }
+
+    /// Every agent that has joined, by name.
+    pub(crate) async fn agents(&self) -> Result<Vec<Enrolment>, StoreError> {
+        let rows = sqlx::query("SELECT id, public_key, name, cluster, namespace, enrolled_at FROM agents ORDER BY name, id")
+            .fetch_all(&self.pool)
+            .await?;
+        rows.iter().map(enrolment).collect()
+    }
+
+    /// Ends an enrolment; whether there was one.
+    pub(crate) async fn remove_agent(&self, agent: AgentId) -> Result<bool, StoreError> {
+        let done = sqlx::query("DELETE FROM agents WHERE id = $1").bind(agent.to_string()).execute(&self.pool).await?;
+        Ok(done.rows_affected() > 0)
+    }
+
+    /// Remembers that a certificate was signed.
+    pub(crate) async fn record_certificate(
+        &self,
+        serial: u64,
+        session: SessionId,
+        key_id: &str,
+        expires_at: u64,
+    ) -> Result<(), StoreError> {
+        // As text: a serial has all 64 bits, an integer of the database has 63.
+        sqlx::query("INSERT INTO certificates (serial, session, key_id, expires_at) VALUES ($1, $2, $3, $4)")
+            .bind(serial.to_string())
+            .bind(session.to_string())
+            .bind(key_id.to_owned())
+            .bind(time(expires_at))
+            .execute(&self.pool)
+            .await?;
+        Ok(())
+    }
+
+    async fn why_not(&self, secret_hash: [u8; 32], now: u64) -> Result<EnrolError, StoreError> {
+        let row = sqlx::query("SELECT expires_at FROM join_tokens WHERE hash = $1")
+            .bind(text(&secret_hash))
+            .fetch_optional(&self.pool)
+            .await?;
+        Ok(match row {
+            None => EnrolError::Unknown,
+            Some(row) if seconds(&row, "expires_at")? <= now => EnrolError::Expired,
+            Some(_) => EnrolError::UsedUp,
+        })
+    }
+}
+
+fn enrolment(row: &AnyRow) -> Result<Enrolment, StoreError> {
+    Ok(Enrolment {
+        agent: parsed(row, "id", "agent id")?,
+        public_key: row.try_get("public_key")?,
+        name: row.try_get("name")?,
+        cluster: row.try_get("cluster")?,
+        namespace: row.try_get("namespace")?,
+        enrolled_at: seconds(row, "enrolled_at")?,
+    })
+}
