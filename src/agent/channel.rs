@@ -131,16 +131,18 @@ pub(super) async fn run(
         tokio::join!(both, end).1
     };
     tokio::select! {
-        exit = work => {
-            session.exited(exit);
-            finish(&connection, &writer, exit).await;
-        }
+        // The session's end first: it is what hangs up the process, so both may be true at once.
+        biased;
         reason = ended => {
             if let Some(reason) = reason.filter(|reason| !reason.is_empty()) {
                 let _ = tokio::time::timeout(SAY, voice.say(&reason)).await;
             }
             let _ = writer.eof().await;
             let _ = writer.close().await;
+        }
+        exit = work => {
+            session.exited(exit);
+            finish(&connection, &writer, exit).await;
         }
         // The client has closed the channel: nobody listens any more.
         () = feed(reader, stdin, control.has_terminal()) => control.signal(Signal::HUP),

@@ -257,3 +257,27 @@ async fn the_deadline_ends_a_session() {
     assert!(given.stderr.contains("time is over"), "{given:?}");
     assert_eq!(world.outcome().await, Outcome::Deadline);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_login_is_dropped_to_with_its_groups_and_an_unknown_one_is_said() {
+    if !rustix::process::geteuid().is_root() {
+        // Only root can become somebody else; the refusal of the others is a unit test of the accounts.
+        return;
+    }
+    let mut world = World::new().await;
+    let words = command::quote(["sh", "-c", "id -u; id -G; cat /proc/self/status | grep CapEff; umask"]);
+    let line = String::from_utf8(words).unwrap();
+    let mut grant = world.grant(&[Action::Exec], &[exec(&line)]);
+    grant.certificate.login = "nobody".parse().unwrap();
+    let client = world.enter(&grant).await;
+    let given = collect(start(&client, &line).await).await;
+    assert_eq!(String::from_utf8(given.stdout).unwrap(), "65534\n65534\nCapEff:\t0000000000000000\n0022\n", "{}", given.stderr);
+    drop(client);
+    world.outcome().await;
+    let mut grant = world.grant(&[Action::Exec], &[exec("id")]);
+    grant.certificate.login = "no-such-user".parse().unwrap();
+    let client = world.enter(&grant).await;
+    let given = collect(start(&client, "id").await).await;
+    assert_eq!(given.status, Some(126));
+    assert!(given.stderr.contains("there is no user no-such-user"), "{}", given.stderr);
+}
