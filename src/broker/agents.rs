@@ -64,11 +64,7 @@ pub(crate) struct Gone;
 
 impl Default for Agents {
     fn default() -> Self {
-        Self {
-            present: Mutex::default(),
-            openings: Arc::new(Semaphore::new(OPENINGS)),
-            closing: CancellationToken::new(),
-        }
+        Self { present: Mutex::default(), openings: Arc::new(Semaphore::new(OPENINGS)), closing: CancellationToken::new() }
     }
 }
 
@@ -119,7 +115,13 @@ impl Agents {
 }
 
 impl Presence {
-    fn new(agent: AgentId, name: String, key: PublicKey, skew: i64, closing: &CancellationToken) -> (Self, mpsc::Receiver<FromBroker>) {
+    fn new(
+        agent: AgentId,
+        name: String,
+        key: PublicKey,
+        skew: i64,
+        closing: &CancellationToken,
+    ) -> (Self, mpsc::Receiver<FromBroker>) {
         let (commands, queue) = mpsc::channel(COMMANDS);
         let (skew, gone) = (AtomicI64::new(skew), closing.child_token());
         (Self { agent, name, key, skew, commands, gone, parked: Parked::default() }, queue)

@@ -84,6 +84,11 @@ impl Authority {
         Self { lifetime: seconds.clamp(1, MAX_LIFETIME), ..self }
     }
 
+    /// How many seconds a certificate opens the door for.
+    pub fn lifetime(&self) -> u64 {
+        self.lifetime
+    }
+
     /// What clients and agents pin.
     pub fn set(&self) -> &CaSet {
         &self.set

@@ -45,7 +45,10 @@ async fn start(state: &Arc<State>, request: &mut Request) -> Result<Response, Er
     let (row, grant) = visit.authorise().await?;
     let presence = visit.presence(&row)?;
     let link = presence.link().await.ok_or_else(|| {
-        ErrorBody::new(ErrorCode::AgentAway, format!("the agent {} of {} did not open a connection in time", presence.name, row.name))
+        ErrorBody::new(
+            ErrorCode::AgentAway,
+            format!("the agent {} of {} did not open a connection in time", presence.name, row.name),
+        )
     })?;
     visit.begin(wanted, hyper::upgrade::on(request), row, grant, presence, link).await
 }
@@ -62,7 +65,8 @@ impl Visit<'_> {
     /// The container and the policy's yes. A refusal is written down.
     async fn authorise(&self) -> Result<(Row, Grant), ErrorBody> {
         let found = self.find();
-        let decided = found.and_then(|row| self.decide(&row).map_err(|denied| (denied, Some(row.clone()))).map(|grant| (row, grant)));
+        let decided =
+            found.and_then(|row| self.decide(&row).map_err(|denied| (denied, Some(row.clone()))).map(|grant| (row, grant)));
         let (denied, row) = match decided {
             Ok(decided) => return Ok(decided),
             Err(denied) => denied,
@@ -89,7 +93,9 @@ impl Visit<'_> {
         let typed = self.asked.as_typed.as_str();
         let rows = list::visible(self.state, &self.caller, self.address, self.state.registry.that_may_be(typed));
         let refused = |body| Err((Denied { body, policies: Vec::new() }, None));
-        let absent = || ErrorBody::new(ErrorCode::NotFound, format!("no container {typed} among those that you may list: see `ztctl ls`"));
+        let absent = || {
+            ErrorBody::new(ErrorCode::NotFound, format!("no container {typed} among those that you may list: see `ztctl ls`"))
+        };
         if let Some(id) = self.asked.container {
             // It was picked from a list, so it is known which one is meant, whatever has come to share the name since.
             let picked = rows.into_iter().find(|row| row.container.id == id && registry::may_mean(&row.container, typed));
@@ -137,7 +143,8 @@ impl Visit<'_> {
     fn presence(&self, row: &Row) -> Result<Arc<Presence>, ErrorBody> {
         let agent = &row.container.agent_name;
         let presence = self.state.agents.present(row.container.agent);
-        let presence = presence.ok_or_else(|| ErrorBody::new(ErrorCode::AgentAway, format!("the agent {agent} is not connected")))?;
+        let presence =
+            presence.ok_or_else(|| ErrorBody::new(ErrorCode::AgentAway, format!("the agent {agent} is not connected")))?;
         match presence.skew() {
             skew if skew.unsigned_abs() > SKEW => {
                 let way = if skew > 0 { "ahead of" } else { "behind" };
@@ -183,16 +190,20 @@ impl Visit<'_> {
             tracing::error!(%error, %session, "{message}");
             ErrorBody::new(ErrorCode::Unavailable, message)
         };
-        state
-            .journal
-            .append(Event::SessionAuthorised(Box::new(authorised)))
-            .await
-            .map_err(|error| unavailable(&error, "the audit journal cannot be written, so no session can start: tell the broker's operator"))?;
+        state.journal.append(Event::SessionAuthorised(Box::new(authorised))).await.map_err(|error| {
+            unavailable(&error, "the audit journal cannot be written, so no session can start: tell the broker's operator")
+        })?;
         let seat = state.sessions.admit(session, presence.agent, grant.user(), grant.container(), grant.deadline());
         let now = state.clock.now();
-        let signed = state.ca.sign_user(&grant, session, serial, &self.asked.public_key, now).and_then(|user| {
-            Ok((user, state.ca.sign_host(&grant, &self.asked.as_typed, &presence.key, now)?))
-        });
+        let index = session::Signed {
+            serial: serial.number(),
+            key_id: ca::key_id(&grant, session),
+            expires_at: now.saturating_add(state.ca.lifetime()),
+        };
+        let signed = state
+            .ca
+            .sign_user(&grant, session, serial, &self.asked.public_key, now)
+            .and_then(|user| Ok((user, state.ca.sign_host(&grant, &self.asked.as_typed, &presence.key, now)?)));
         let (certificate, host_certificate) = match signed {
             Ok(signed) => signed,
             Err(error) => {
@@ -224,7 +235,7 @@ impl Visit<'_> {
         let client_address = self.address.to_string();
         let header = LinkHeader { session, container: grant.container(), host_certificate, client_address };
         let state = Arc::clone(state);
-        tokio::spawn(session::Session { state, seat, presence, reply, header }.run(wanted, upgrade, link));
+        tokio::spawn(session::Session { state, seat, presence, reply, header, signed: index }.run(wanted, upgrade, link));
         Ok(response)
     }
 }

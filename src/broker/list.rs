@@ -14,7 +14,10 @@ use crate::proto::ErrorBody;
 use crate::proto::api::ContainerList;
 
 /// The route's handler.
-pub(crate) async fn containers(Extracted(state): Extracted<Arc<State>>, request: Request) -> Result<Json<ContainerList>, ErrorBody> {
+pub(crate) async fn containers(
+    Extracted(state): Extracted<Arc<State>>,
+    request: Request,
+) -> Result<Json<ContainerList>, ErrorBody> {
     let caller = identity::authenticate(&state, request.headers()).await?;
     let address = http::client_address(&state, &request);
     let rows = visible(&state, &caller, address, state.registry.all());

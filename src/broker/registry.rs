@@ -180,8 +180,10 @@ impl Registry {
     pub fn that_may_be(&self, typed: &str) -> Vec<Arc<Container>> {
         let agents = self.agents.read().unwrap_or_else(PoisonError::into_inner);
         let containers = || agents.values().flat_map(|shelf| shelf.containers.values());
-        let apps: std::collections::HashSet<&str> =
-            containers().filter(|container| names::may_mean(container, typed)).map(|container| container.app.as_str()).collect();
+        let apps: std::collections::HashSet<&str> = containers()
+            .filter(|container| names::may_mean(container, typed))
+            .map(|container| container.app.as_str())
+            .collect();
         containers().filter(|container| apps.contains(container.app.as_str())).cloned().collect()
     }
 

@@ -71,7 +71,14 @@ pub struct Seat {
 
 impl Sessions {
     /// Takes a session in.
-    pub fn admit(self: &Arc<Self>, session: SessionId, agent: AgentId, user: &str, container: ContainerId, deadline: u64) -> Seat {
+    pub fn admit(
+        self: &Arc<Self>,
+        session: SessionId,
+        agent: AgentId,
+        user: &str,
+        container: ContainerId,
+        deadline: u64,
+    ) -> Seat {
         let live = Arc::new(Live {
             session,
             agent,
@@ -95,7 +102,7 @@ impl Sessions {
         self.lock().get(&session).map(|live| live.cut(reason)).is_some()
     }
 
-    /// Ends the sessions of a user (`name@idp`).
+    /// Ends every session of `user` (`name@idp`).
     pub fn cut_user(&self, user: &str, reason: &str) {
         self.lock().values().filter(|live| live.user == user).for_each(|live| live.cut(reason));
     }

@@ -11,17 +11,17 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::time::{Instant, MissedTickBehavior};
 
-use super::opening::Opened;
 use super::Presence;
+use super::opening::Opened;
 use crate::broker::State;
 use crate::broker::audit::{Event, Journal};
 use crate::broker::registry::{Asserted, Lease, Registry, TooMany};
 use crate::broker::relay::Sessions;
 use crate::clock::Clock;
-use crate::proto::agent::{CONTROL_PING, CONTROL_SILENCE, FRAME_LIMIT, FromAgent, FromBroker};
-use crate::proto::frame::{self, FrameError, FrameReader};
 use crate::proto::SessionId;
 use crate::proto::agent::ChannelReport;
+use crate::proto::agent::{CONTROL_PING, CONTROL_SILENCE, FRAME_LIMIT, FromAgent, FromBroker};
+use crate::proto::frame::{self, FrameError, FrameReader};
 
 /// Serves an opened control connection until it ends.
 pub(super) async fn run(state: &State, opened: Opened, address: IpAddr) {

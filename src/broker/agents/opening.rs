@@ -11,12 +11,12 @@ use crate::broker::State;
 use crate::broker::audit::Event;
 use crate::broker::registry::harmless;
 use crate::broker::relay::upgrade::Link;
-use crate::broker::store::{Enrolment, StoreError};
+use crate::broker::store::{EnrolError, Enrolment};
 use crate::proto::agent::{Answer, Challenge, FRAME_LIMIT, HELLO_LIMIT, HELLO_TIMEOUT, Hello, Kind};
 use crate::proto::frame::{self, FrameError, FrameReader};
 use crate::proto::version::{PROTOCOL, negotiate};
 use crate::proto::{AgentId, ErrorBody, ErrorCode};
-use crate::ssh::{PublicKey, proof, public_key};
+use crate::ssh::{PublicKey, proof, public_key, public_line};
 
 /// A connection whose agent is known and welcomed.
 pub(super) struct Opened {
@@ -87,8 +87,7 @@ where
     within(frame::write(writer, &challenge, HELLO_LIMIT)).await?;
     let hello: Hello = reader.next_within(HELLO_TIMEOUT).await?;
     let refused = |code, message: String| NotOpened::Refused(ErrorBody::new(code, message));
-    let protocol =
-        negotiate(hello.protocol).map_err(|mismatch| refused(ErrorCode::VersionMismatch, mismatch.to_string()))?;
+    let protocol = negotiate(hello.protocol).map_err(|mismatch| refused(ErrorCode::VersionMismatch, mismatch.to_string()))?;
     let key = public_key(&hello.public_key).map_err(|error| refused(ErrorCode::InvalidRequest, error.to_string()))?;
     proof::verify(&key, kind, &nonce, &hello.signature).map_err(|error| refused(ErrorCode::JoinRefused, error.to_string()))?;
     let wire = key.to_bytes().map_err(|error| refused(ErrorCode::InvalidRequest, error.to_string()))?;
@@ -109,15 +108,24 @@ async fn enrolment(state: &State, kind: Kind, proved: &Proved, address: IpAddr) 
         name => name.chars().take(NAME).collect(),
     };
     let (Kind::Control, Some(secret)) = (kind, &proved.hello.join) else {
-        return Err(turned_away(state, name, address, "this agent is not enrolled: give it a join token of `ztbroker token create --join`").await);
+        return Err(turned_away(
+            state,
+            name,
+            address,
+            "this agent is not enrolled: give it a join token of `ztbroker token create --join`",
+        )
+        .await);
     };
     let hash: [u8; 32] = Sha256::digest(secret.expose().as_bytes()).into();
-    let enrolment = match state.store.enrol_agent(hash, proved.agent, &proved.hello.public_key, &name).await {
+    let line = public_line(&proved.key).map_err(|error| ErrorBody::new(ErrorCode::InvalidRequest, error.to_string()))?;
+    let now = state.clock.now();
+    let enrolment = match state.store.enrol_agent(hash, proved.agent, &line, &name, now).await {
         Ok(enrolment) => enrolment,
-        Err(StoreError::JoinRefused) => {
-            return Err(turned_away(state, name, address, "the join token is unknown, used up or expired: make a new one with `ztbroker token create --join`").await);
+        Err(EnrolError::Store(error)) => return Err(unavailable(&error)),
+        Err(why) => {
+            let why = format!("{why}: make a new one with `ztbroker token create --join`");
+            return Err(turned_away(state, name, address, &why).await);
         }
-        Err(error) => return Err(unavailable(&error)),
     };
     let joined = Event::AgentJoined { agent: proved.agent, name: enrolment.name.clone(), address: address.to_string() };
     state.journal.append(joined).await.map_err(|error| unavailable(&error))?;

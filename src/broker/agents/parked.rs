@@ -108,7 +108,11 @@ pub(super) async fn wait(
     }
 }
 
-async fn ping(reader: &mut FrameReader<ReadHalf<Link>>, writer: &mut WriteHalf<Link>, limit: Duration) -> Result<(), FrameError> {
+async fn ping(
+    reader: &mut FrameReader<ReadHalf<Link>>,
+    writer: &mut WriteHalf<Link>,
+    limit: Duration,
+) -> Result<(), FrameError> {
     let ping = frame::write(writer, &ToParked::Ping, FRAME_LIMIT);
     tokio::time::timeout(limit, ping).await.map_err(|_| FrameError::Timeout(limit))??;
     match reader.next_within(limit).await? {

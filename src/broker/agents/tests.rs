@@ -9,8 +9,8 @@ use super::control::{Desk, End, Pace};
 use super::opening::{NotOpened, Proved, challenge};
 use super::*;
 use crate::broker::audit::{Event, Journal, Query};
-use crate::broker::registry::tests::{asserted, report};
 use crate::broker::registry::Registry;
+use crate::broker::registry::tests::{asserted, report};
 use crate::broker::relay::Sessions;
 use crate::clock::Clock;
 use crate::proto::agent::*;
@@ -132,7 +132,8 @@ fn world(pace: Pace) -> (World, FrameReader<ReadHalf<DuplexStream>>, WriteHalf<D
         tokio::spawn(async move {
             let lease = registry.attach(asserted());
             let (reader, writer) = split(far);
-            let desk = Desk { presence, lease, registry: &registry, sessions: &sessions, journal: &journal, clock: &clock, pace };
+            let desk =
+                Desk { presence, lease, registry: &registry, sessions: &sessions, journal: &journal, clock: &clock, pace };
             let end = desk.serve(FrameReader::new(reader, FRAME_LIMIT), writer, queue).await;
             registry.detach(&desk.lease);
             end

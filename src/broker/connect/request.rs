@@ -39,7 +39,10 @@ impl Asked {
         let request: ConnectRequest =
             serde_json::from_slice(&json).map_err(|error| invalid(&format!("the connect request cannot be read: {error}")))?;
         if !request.link.iter().any(|link| link == LINK_RAW) {
-            return Err(ErrorBody::new(ErrorCode::VersionMismatch, format!("this broker's link is {LINK_RAW}: upgrade the older side")));
+            return Err(ErrorBody::new(
+                ErrorCode::VersionMismatch,
+                format!("this broker's link is {LINK_RAW}: upgrade the older side"),
+            ));
         }
         if request.actions.is_empty() || request.actions.allow(Action::List) {
             return Err(invalid("the actions of a connect are shell, exec or both"));

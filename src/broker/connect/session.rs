@@ -21,12 +21,22 @@ pub(super) struct Session {
     pub(super) presence: Arc<Presence>,
     pub(super) reply: ConnectReply,
     pub(super) header: LinkHeader,
+    pub(super) signed: Signed,
+}
+
+/// The user certificate, for the index.
+#[derive(Debug, Clone)]
+pub(super) struct Signed {
+    pub(super) serial: u64,
+    pub(super) key_id: String,
+    pub(super) expires_at: u64,
 }
 
 impl Session {
     /// Runs the session to its end and writes that down.
     pub(super) async fn run(self, wanted: Wanted, upgrade: OnUpgrade, link: Link) {
         let began = self.state.clock.now();
+        self.index();
         let finished = match tokio::join!(self.client(wanted, upgrade), self.agent(link)) {
             (Some(mut client), Some(mut agent)) => {
                 let live = self.seat.live();
@@ -42,6 +52,17 @@ impl Session {
         };
         let seconds = self.state.clock.now().saturating_sub(began);
         ended(&self.state, &self.seat, finished, seconds).await;
+    }
+
+    /// Notes the certificate in the database, which is the journal's index: the session does not wait for it.
+    fn index(&self) {
+        let (state, session, Signed { serial, key_id, expires_at }) =
+            (Arc::clone(&self.state), self.seat.live().session, self.signed.clone());
+        tokio::spawn(async move {
+            if let Err(error) = state.store.record_certificate(serial, session, &key_id, expires_at).await {
+                tracing::warn!(%error, %session, "a certificate is in the journal only: the database did not take it");
+            }
+        });
     }
 
     /// The client's end of the link, its reply already on the way: SSH can begin while the agent makes ready.

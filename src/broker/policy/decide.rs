@@ -233,6 +233,7 @@ fn permitted_by(
 /// Whether the caller's token reaches so far. Seeing a container is part of whatever a narrow token is for.
 fn within_token(caller: &Caller, action: Action, container: &Container) -> bool {
     caller.narrowed.as_ref().is_none_or(|narrowed| {
-        narrowed.permits_container(&container.app, &container.full_name) && (action == Action::List || narrowed.permits_action(action))
+        narrowed.permits_container(&container.app, &container.full_name)
+            && (action == Action::List || narrowed.permits_action(action))
     })
 }

@@ -118,7 +118,10 @@ mod tests {
                unless {{ resource.hasTag("team") && resource.getTag("tier") == "prod" && context.time > 7 }};"#
         );
         assert_eq!(projection(&when), reads(&["app", "cluster"], &["team", "tier"]));
-        assert_eq!(projection(r#"permit(principal, action, resource is Container) when { resource.name == "resource" };"#), reads(&["name"], &[]));
+        assert_eq!(
+            projection(r#"permit(principal, action, resource is Container) when { resource.name == "resource" };"#),
+            reads(&["name"], &[])
+        );
     }
 
     #[test]

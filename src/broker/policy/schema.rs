@@ -5,9 +5,7 @@
 
 use std::net::IpAddr;
 
-use cedar_policy::{
-    Context, Entities, Entity, EntityId, EntityTypeName, EntityUid, Request, RestrictedExpression, Schema,
-};
+use cedar_policy::{Context, Entities, Entity, EntityId, EntityTypeName, EntityUid, Request, RestrictedExpression, Schema};
 
 use crate::broker::registry::Container;
 use crate::proto::Action;
@@ -81,7 +79,8 @@ impl Words {
 
     /// The user with its groups and `container` with its attributes: all that a decision looks at.
     pub(super) fn entities(&self, user: &str, groups: &[Account], container: &Container) -> Result<Entities, Unspeakable> {
-        let groups = groups.iter().map(|group| EntityUid::from_type_name_and_id(self.group.clone(), EntityId::new(group.as_str())));
+        let groups =
+            groups.iter().map(|group| EntityUid::from_type_name_and_id(self.group.clone(), EntityId::new(group.as_str())));
         let user = Entity::new_no_attrs(self.user(user), groups.collect());
         Entities::from_entities([user, self.container(container)?], None).map_err(unspeakable)
     }
@@ -152,8 +151,7 @@ mod tests {
         for action in Action::ALL {
             let login = Login::container_default();
             let request = words.request("ada@local", action, &container, Some(&login), &circumstances).unwrap();
-            let (who, what, which) =
-                (request.principal().unwrap(), request.action().unwrap(), request.resource().unwrap());
+            let (who, what, which) = (request.principal().unwrap(), request.action().unwrap(), request.resource().unwrap());
             let context = request.context().unwrap().clone();
             Request::new(who.clone(), what.clone(), which.clone(), context, Some(&words.schema)).unwrap();
         }

@@ -93,7 +93,10 @@ fn the_grant_says_what_was_asked_and_who_decided() {
     let grant = ask(&set(&text), &caller(&[]), &container, &[Action::Exec, Action::Shell], "root", &circumstances).unwrap();
     assert_eq!((grant.user(), grant.container(), grant.login().as_str()), ("ada@local", container.id, "root"));
     assert_eq!((grant.actions().to_string().as_str(), grant.command()), ("shell,exec", Some("id -u")));
-    assert_eq!((grant.policies(), grant.deadline(), grant.record()), (&["again".into(), "all".into()][..], NOW + 8 * 3600, false));
+    assert_eq!(
+        (grant.policies(), grant.deadline(), grant.record()),
+        (&["again".into(), "all".into()][..], NOW + 8 * 3600, false)
+    );
 }
 
 #[test]
@@ -139,7 +142,9 @@ fn login_address_labels_and_time_are_seen() {
 #[test]
 fn an_evaluation_error_denies() {
     // Validation knows no overflow.
-    let text = format!(r#"{ALL} @id("broken") forbid(principal, action, resource) when {{ context.time * 9223372036854775807 > 1 }};"#);
+    let text = format!(
+        r#"{ALL} @id("broken") forbid(principal, action, resource) when {{ context.time * 9223372036854775807 > 1 }};"#
+    );
     assert_eq!(shell(&text, None).unwrap_err(), Denial::Evaluation { policies: vec!["broken".into()] });
 }
 
@@ -182,7 +187,8 @@ fn mistakes_are_told_with_their_place() {
     let (line, _, text) = place(&format!("{ALL}\npermit(principal, action == Action::\"copy\", resource);"));
     assert!(line == 2 && text.contains("copy"), "{text}");
     assert_eq!(faults("permit(principal == ?principal, action, resource);").len(), 1, "no templates");
-    assert_eq!(faults("permit(x); permit(y);").len(), 2, "every mistake, not only the first");
+    let lines: Vec<usize> = faults("permit(principal action);\npermit(resource);").iter().map(|fault| fault.line).collect();
+    assert!(lines.contains(&1) && lines.contains(&2), "every mistake, not only the first: {lines:?}");
     assert_eq!(place("permit(principal, action, resource)").0, 1, "no semicolon");
 }
 
@@ -236,6 +242,7 @@ fn the_example_does_what_its_comments_say() {
     assert_eq!(enter(&["on-call"], &production, "default", Some("why")).unwrap().deadline(), NOW + 3600);
     assert!(enter(&["on-call"], &Container::example("postgres"), "root", Some("why")).is_err());
     assert!(enter(&[], &Container::example("web"), "default", None).is_err());
-    let seen = |groups: &[&str]| listable(&set, &caller(groups), vec![Arc::new(production.clone())], &circumstances(None)).len();
+    let seen =
+        |groups: &[&str]| listable(&set, &caller(groups), vec![Arc::new(production.clone())], &circumstances(None)).len();
     assert_eq!((seen(&["developers"]), seen(&["on-call"])), (0, 1));
 }

@@ -56,7 +56,8 @@ fn names_are_as_short_as_the_view_allows() {
 
 #[test]
 fn exact_beats_prefix_and_nothing_is_guessed() {
-    let view = rows(vec![with_id("tomcat", "7f9a"), with_id("tomcat", "7f9b"), with_id("tomcat-7f9a", "555"), with_id("db", "abc")]);
+    let view =
+        rows(vec![with_id("tomcat", "7f9a"), with_id("tomcat", "7f9b"), with_id("tomcat-7f9a", "555"), with_id("db", "abc")]);
     let one = |typed: &str| match resolve(typed, &view) {
         Resolution::One(row) => row.name,
         other => panic!("{typed}: {other:?}"),
