@@ -4,7 +4,7 @@
 //! | --- | --- |
 //! | [`args`], `run`, `init` | the program: words, wiring, a container's first process |
 //! | `dial`, `greeting`, `uplink` | the connections to the broker |
-//! | `book`, `server`, `channel` | who may come in, and what happens on a session's channels |
+//! | `book`, `server`, `channel`, `waiting` | who may come in, and what happens on a session's channels |
 //! | [`connector`] | how containers are reached |
 //! | `passwd`, `environment`, `program`, `spawn`, [`trampoline`] | from a login and a command to a process |
 //! | `reaper`, `sweep` | the ends of processes |
@@ -29,6 +29,7 @@ mod server;
 mod spawn;
 mod sweep;
 mod uplink;
+mod waiting;
 
 pub use connector::Connector;
 pub use connector::process::{Description, ProcessConnector};

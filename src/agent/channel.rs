@@ -2,10 +2,11 @@
 //!
 //! The order at the end is the protocol's and what clients rely on: all output, the exit status, the end of the output, the close.
 
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 use russh::server::{Handle, Msg};
 use russh::{Channel, ChannelMsg, ChannelReadHalf, ChannelWriteHalf, Sig};
 use rustix::process::Signal;
@@ -18,6 +19,7 @@ use crate::agent::program::Asked;
 use crate::agent::reaper::Exit;
 use crate::agent::server::Session;
 use crate::agent::spawn::{Control, Process, Size, Stream};
+use crate::agent::waiting::Waiting;
 use crate::proto::agent::ChannelReport;
 
 /// What a client wants on a channel.
@@ -145,7 +147,7 @@ pub(super) async fn run(
             finish(&connection, &writer, exit).await;
         }
         // The client has closed the channel: nobody listens any more.
-        () = feed(reader, stdin, control.has_terminal()) => control.signal(Signal::HUP),
+        () = feed(reader, stdin, control.has_terminal(), &session.waiting) => control.signal(Signal::HUP),
     }
 }
 
@@ -180,27 +182,52 @@ async fn finish(connection: &Handle, writer: &ChannelWriteHalf<Msg>, exit: Exit)
 
 /// Hands the client's input to the process. Returns when the client closes the channel or leaves.
 ///
-/// What a process does not read any more is dropped, as a closed pipe would; what it does not read yet waits, and so does the client.
-async fn feed(mut reader: ChannelReadHalf, stdin: Stream, terminal: bool) {
+/// What a process does not read any more is dropped, as a closed pipe would; what it does not read yet waits here, counted in
+/// `waiting`, by which the door slows the client down. SSH's own queue is emptied at once: a full one would stop the whole link.
+async fn feed(mut reader: ChannelReadHalf, stdin: Stream, terminal: bool, waiting: &Waiting) {
     let mut stdin = Some(stdin);
-    while let Some(message) = reader.wait().await {
-        match message {
-            ChannelMsg::Data { data } => {
-                if let Some(open) = &mut stdin
-                    && open.write_all(&data).await.is_err()
-                {
-                    stdin = None;
+    let (mut queue, mut counted, mut ended) = (VecDeque::<Bytes>::new(), waiting.share(), false);
+    loop {
+        let message = match (&mut stdin, queue.front_mut()) {
+            (Some(open), Some(next)) => tokio::select! {
+                message = reader.wait() => message,
+                written = open.write(next) => {
+                    match written {
+                        Ok(written @ 1..) => {
+                            next.advance(written);
+                            counted.less(written);
+                            if next.is_empty() {
+                                queue.pop_front();
+                            }
+                        }
+                        _ => stdin = None,
+                    }
+                    continue;
                 }
-            }
-            ChannelMsg::Eof => {
+            },
+            (Some(open), None) if ended => {
                 // A terminal has no half-close; end-of-file is a character that its line discipline knows.
-                if let Some(mut open) = stdin.take_if(|_| terminal) {
+                if terminal {
                     let _ = open.write_all(&[END_OF_FILE]).await;
                 }
                 stdin = None;
+                continue;
             }
-            ChannelMsg::Close => return,
-            _ => {}
+            (None, Some(_)) => {
+                queue.clear();
+                counted.nothing();
+                continue;
+            }
+            (_, None) => reader.wait().await,
+        };
+        match message {
+            Some(ChannelMsg::Data { data }) if stdin.is_some() && !ended && !data.is_empty() => {
+                counted.more(data.len());
+                queue.push_back(data);
+            }
+            Some(ChannelMsg::Eof) => ended = true,
+            Some(ChannelMsg::Close) | None => return,
+            Some(_) => {}
         }
     }
 }

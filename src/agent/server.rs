@@ -22,6 +22,7 @@ use self::severable::Severable;
 use crate::agent::host::Host;
 use crate::agent::reaper::Exit;
 use crate::agent::sweep::{self, Leader};
+use crate::agent::waiting::{self, Waiting};
 use crate::proto::agent::{Announcement, ChannelReport, FromAgent, LinkHeader, Outcome};
 use crate::ssh::cert::user::UserCertificate;
 use crate::ssh::{Certificate, algorithms};
@@ -41,6 +42,8 @@ pub(super) struct Session {
     pub(super) ending: watch::Sender<Option<String>>,
     /// The channels' tasks.
     pub(super) channels: TaskTracker,
+    /// Input that no process has read yet.
+    pub(super) waiting: Waiting,
     state: Mutex<State>,
 }
 
@@ -54,8 +57,8 @@ struct State {
 impl Session {
     fn new(host: Arc<Host>, grant: UserCertificate, permits_pty: bool, runtime_id: String, announced: Announcement) -> Self {
         let state = State { declared: announced.declared, leaders: Vec::new(), last_exit: None };
-        let (ending, channels) = (watch::Sender::new(None), TaskTracker::new());
-        Self { host, grant, permits_pty, runtime_id, ending, channels, state: Mutex::new(state) }
+        let (ending, channels, waiting) = (watch::Sender::new(None), TaskTracker::new(), Waiting::default());
+        Self { host, grant, permits_pty, runtime_id, ending, channels, waiting, state: Mutex::new(state) }
     }
 
     /// Whether one of `reports` was declared at connect; a declaration covers one channel.
@@ -197,7 +200,7 @@ fn config(host: &Host, certificate: Certificate) -> Config {
         inactivity_timeout: None,
         keepalive_interval: Some(Duration::from_secs(20)),
         keepalive_max: 3,
-        window_size: WINDOW,
+        window_size: waiting::WINDOW,
         channel_buffer_size: CHANNEL_BUFFER,
         nodelay: true,
         ..Config::default()
@@ -213,12 +216,8 @@ const GOODBYE: Duration = Duration::from_secs(1);
 /// When the agent leaves, its sessions' processes have this long after the hang-up.
 const LEAVE: Duration = Duration::from_millis(500);
 
-/// What a client may send ahead on a channel: enough for 10 MB/s over 100 ms.
-const WINDOW: u32 = 1024 * 1024;
-
-/// Messages of a client that wait for its process to read: a whole window in packets of the usual size. When they are full the link
-/// is not read until the process reads on.
-const CHANNEL_BUFFER: usize = 128;
+/// Messages of a client between SSH and the channel's task, which takes them at once.
+const CHANNEL_BUFFER: usize = 32;
 
 /// First processes of channels that are remembered for a session's end.
 const LEADERS: usize = 256;

@@ -1,5 +1,7 @@
 //! Sessions: what they may do, what they carry, and that nothing of them stays.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
 use russh::client::{Handle, Msg};
@@ -280,4 +282,43 @@ async fn a_login_is_dropped_to_with_its_groups_and_an_unknown_one_is_said() {
     let given = collect(start(&client, "id").await).await;
     assert_eq!(given.status, Some(126));
     assert!(given.stderr.contains("there is no user no-such-user"), "{}", given.stderr);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn input_that_nobody_reads_yet_waits_and_stops_nothing_else() {
+    let mut world = World::new().await;
+    let (slow, quick) = ("read go < \"$GO\"; wc -c", "echo quick");
+    let folder = tempfile::tempdir().unwrap();
+    let fifo = folder.path().join("go");
+    assert!(std::process::Command::new("mkfifo").arg(&fifo).status().unwrap().success());
+    let slow = slow.replace("$GO", fifo.to_str().unwrap());
+    let grant = world.grant(&[Action::Exec], &[exec(&slow), exec(quick)]);
+    let client = world.enter(&grant).await;
+    let channel = start(&client, &slow).await;
+    let (mut reader, writer) = channel.split();
+    let sent = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&sent);
+    let sending = tokio::spawn(async move {
+        for _ in 0..128 {
+            writer.data_bytes(vec![b'x'; 65_536]).await.unwrap();
+            counter.fetch_add(65_536, Relaxed);
+        }
+        writer.eof().await.unwrap();
+    });
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while sent.load(Relaxed) < 1024 * 1024 {
+        assert!(Instant::now() < deadline, "a whole window is taken at once");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    // While the first channel's input has nowhere to go, the second runs from start to end.
+    assert_eq!(collect(start(&client, quick).await).await.stdout, b"quick\n");
+    assert!(!sending.is_finished(), "eight megabytes are more than may wait");
+    std::fs::write(&fifo, "go\n").unwrap();
+    let mut output = Vec::new();
+    while let Some(message) = timeout(Duration::from_secs(20), reader.wait()).await.unwrap() {
+        if let ChannelMsg::Data { data } = message {
+            output.extend_from_slice(&data);
+        }
+    }
+    assert_eq!(String::from_utf8(output).unwrap().trim(), "8388608");
 }

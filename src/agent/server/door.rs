@@ -15,6 +15,7 @@ use crate::agent::environment::{self, Variables};
 use crate::agent::host::Host;
 use crate::agent::program::Asked;
 use crate::agent::spawn::Size;
+use crate::agent::waiting;
 use crate::proto::Action;
 use crate::proto::agent::{ANNOUNCE_TIMEOUT, LinkHeader};
 use crate::ssh::cert::user::UserCertificate;
@@ -123,6 +124,17 @@ impl Handler for Door {
 
     async fn channel_close(&mut self, id: ChannelId, _: &mut Connection) -> Result<(), russh::Error> {
         self.channels.remove(&id);
+        Ok(())
+    }
+
+    fn adjust_window(&mut self, _: ChannelId, current: u32) -> u32 {
+        self.session.as_ref().map_or(current, |session| session.waiting.window())
+    }
+
+    async fn data(&mut self, _: ChannelId, data: &[u8], _: &mut Connection) -> Result<(), russh::Error> {
+        if self.session.as_ref().is_some_and(|session| session.waiting.slows(data.len())) {
+            tokio::time::sleep(waiting::SLOWLY).await;
+        }
         Ok(())
     }
 
