@@ -5,11 +5,21 @@
 //! Identity (`store`, `identity`, `oauth`, `pages`, `rate`) and access (`policy`, `ca`, `registry`, `agents`, `connect`, `relay`) meet
 //! only in [`State`]; `http` is the table of routes.
 
+use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
+use rustls::ServerConfig;
+use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
+use crate::proto::ca::CaSet;
+use crate::transport::tls::RootFingerprint;
+
+use audit::Event;
+use state_folder::StateFolder;
 
 mod admin;
 mod agents;
@@ -32,8 +42,22 @@ mod state_folder;
 mod store;
 mod tls;
 
-pub use admin::Admin;
+#[cfg(test)]
+mod tests;
+
+pub use admin::{
+    Admin, AdminError, AgentRow, AuditQuery, AuditRecord, JoinTokenSpec, TokenId, TokenRow, UserRow, UserTokenSpec,
+};
 pub use config::{Config, ConfigError};
+pub use state_folder::StateFolderError;
+pub use tls::TlsError;
+
+/// A broker that is set up and serves nobody yet.
+pub struct Broker {
+    state: Arc<State>,
+    tls: Option<Arc<ServerConfig>>,
+    folder: StateFolder,
+}
 
 /// What the parts of the broker share. In an `Arc` everywhere.
 pub(crate) struct State {
@@ -48,6 +72,163 @@ pub(crate) struct State {
     pub(crate) sessions: Arc<relay::Sessions>,
     pub(crate) directory: identity::Directory,
     pub(crate) limits: rate::Limits,
+    /// Cancelled when the broker stops.
     pub(crate) shutdown: CancellationToken,
     pub(crate) tls_root: Option<tls::Root>,
 }
+
+/// Why a broker cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Its configuration holds a trap.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// Its state folder is not fit.
+    #[error(transparent)]
+    State(#[from] StateFolderError),
+    /// TLS.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// The audit journal.
+    #[error(transparent)]
+    Journal(#[from] audit::JournalError),
+    /// The policies.
+    #[error(transparent)]
+    Policy(#[from] policy::LoadError),
+    /// The keys of the certificate authorities.
+    #[error(transparent)]
+    Ca(#[from] ca::CaError),
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] store::StoreError),
+}
+
+/// Why a broker stopped, or never began, to serve.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The administration's socket.
+    #[error("the administration socket {} cannot be used: {source}", path.display())]
+    Socket {
+        /// Where.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The audit journal cannot be written, and nothing happens unwritten.
+    #[error(transparent)]
+    Journal(#[from] audit::JournalError),
+}
+
+impl Broker {
+    /// Opens the state folder, the policies, the keys (made at the first start), the journal and the database.
+    ///
+    /// # Errors
+    /// [`OpenError`]: nothing is opened that cannot be trusted.
+    pub async fn open(config: Config, clock: Clock) -> Result<Self, OpenError> {
+        config.check()?;
+        let folder = StateFolder::open(&config.state)?;
+        let policies = policy::Policies::load(&config.policy)?;
+        let (tls, tls_root) = tls::open(&config, &clock)?;
+        let ca = ca::Authority::open(&folder.join("ca"))?.with_lifetime(config.certificate_lifetime.as_secs());
+        let journal = audit::Journal::open(&folder.join("audit"), clock.clone())?;
+        let store = store::Store::open(config.database_url().expose()).await?;
+        let state = Arc::new(State {
+            directory: identity::Directory::new(store.clone()),
+            limits: rate::Limits::default(),
+            registry: registry::Registry::default(),
+            agents: agents::Agents::default(),
+            sessions: Arc::default(),
+            shutdown: CancellationToken::new(),
+            config,
+            clock,
+            store,
+            journal,
+            policies,
+            ca,
+            tls_root,
+        });
+        Ok(Self { state, tls, folder })
+    }
+
+    /// The public keys that clients and agents pin.
+    pub fn ca_set(&self) -> CaSet {
+        self.state.ca.set().clone()
+    }
+
+    /// The private TLS root in PEM form, if TLS is self-made.
+    pub fn tls_root_pem(&self) -> Option<String> {
+        self.state.tls_root.as_ref().map(|root| root.pem().to_owned())
+    }
+
+    /// The private TLS root's fingerprint, if TLS is self-made.
+    pub fn tls_root_fingerprint(&self) -> Option<RootFingerprint> {
+        self.state.tls_root.as_ref().map(tls::Root::fingerprint)
+    }
+
+    /// What an operator may do; it works before and while the broker serves.
+    pub fn admin(&self) -> Admin {
+        Admin::new(Arc::clone(&self.state))
+    }
+
+    /// Serves until `shutdown`: then nothing new is accepted, sessions end with a reason, and the journal says so.
+    ///
+    /// # Errors
+    /// [`ServeError`].
+    pub async fn serve(self, listener: TcpListener, shutdown: CancellationToken) -> Result<(), ServeError> {
+        let Self { state, tls, folder } = self;
+        // However this future ends, even by being dropped, what it started ends too.
+        let _stop = state.shutdown.clone().drop_guard();
+        let path = folder.join(ADMIN_SOCKET);
+        let socket = admin::socket::bind(&path).map_err(|source| ServeError::Socket { path: path.clone(), source })?;
+        state.journal.append(Event::BrokerStarted { version: env!("CARGO_PKG_VERSION").to_owned() }).await?;
+        state.journal.append(Event::PolicyLoaded { policies: state.policies.current().ids() }).await?;
+        let admin = tokio::spawn(admin::socket::serve(Arc::clone(&state), socket, state.shutdown.clone()));
+        let pruning = tokio::spawn(prune(Arc::clone(&state)));
+        let router = http::router(Arc::clone(&state));
+        let serving = http::serve(listener, tls, router, state.shutdown.clone());
+        let stopping = async {
+            shutdown.cancelled().await;
+            tracing::info!("stopping: sessions end now");
+            state.shutdown.cancel();
+            state.sessions.cut_all(STOPPING);
+            // The agents must stay until their sessions have been told.
+            state.sessions.drained(LAST_WORDS).await;
+            state.agents.shut_down();
+        };
+        tokio::join!(serving, stopping);
+        for ended in [admin.await, pruning.await] {
+            if let Err(error) = ended {
+                tracing::error!(%error, "a task of the broker ended badly");
+            }
+        }
+        // Nobody waits behind this file any more; a client shall be told that there is no broker.
+        let _ = std::fs::remove_file(&path);
+        state.journal.append(Event::BrokerStopped {}).await?;
+        state.store.close().await;
+        Ok(())
+    }
+}
+
+/// Forgets what has expired, so that the database does not grow for ever. Nothing depends on it: what has expired counts for nothing.
+async fn prune(state: Arc<State>) {
+    loop {
+        if let Err(error) = state.store.prune(state.clock.now()).await {
+            tracing::warn!(%error, "what has expired could not be removed from the database");
+        }
+        if state.shutdown.run_until_cancelled(tokio::time::sleep(PRUNE_EVERY)).await.is_none() {
+            return;
+        }
+    }
+}
+
+/// The administration's socket in the state folder.
+pub(crate) const ADMIN_SOCKET: &str = "admin.sock";
+
+/// What users read when their session ends with the broker.
+const STOPPING: &str = "the broker is being stopped";
+
+/// An hour: expired rows are small.
+const PRUNE_EVERY: Duration = Duration::from_secs(3600);
+
+/// How long sessions may take to end.
+const LAST_WORDS: Duration = Duration::from_secs(5);

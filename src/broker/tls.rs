@@ -28,10 +28,20 @@ use crate::transport::tls::{HTTP1, RootFingerprint, provider};
 /// A private root, as others get to see it.
 #[derive(Debug, Clone)]
 pub(crate) struct Root {
+    pem: String,
+    fingerprint: RootFingerprint,
+}
+
+impl Root {
     /// The certificate, in PEM form.
-    pub(crate) pem: String,
+    pub(crate) fn pem(&self) -> &str {
+        &self.pem
+    }
+
     /// What a join token carries.
-    pub(crate) fingerprint: RootFingerprint,
+    pub(crate) fn fingerprint(&self) -> RootFingerprint {
+        self.fingerprint
+    }
 }
 
 /// Why there is no TLS.
