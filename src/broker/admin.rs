@@ -1,0 +1,241 @@
+//! Administration: what an operator may do to a running broker, written down before it happens.
+//!
+//! [`Admin`] does the work. The Unix socket and the commands of `ztbroker` are two thin skins over it; both ends of the socket
+//! share the bodies of [`wire`].
+
+pub mod client;
+pub(crate) mod socket;
+pub mod tokens;
+pub mod wire;
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use super::audit::{Event, Follow, JournalError};
+use super::identity::{DirectoryError, LOCAL};
+use super::oauth::device::ApproveError;
+use super::policy::LoadError;
+use super::store::StoreError;
+use super::{State, oauth};
+use crate::proto::name::Account;
+use crate::proto::{AgentId, ErrorBody, ErrorCode, Secret};
+
+pub use super::audit::{Query as AuditQuery, Record as AuditRecord};
+pub use wire::{AgentRow, JoinTokenSpec, TokenId, TokenRow, UserRow, UserTokenSpec};
+
+/// A handle to a broker's administration; clones share it.
+#[derive(Clone)]
+pub struct Admin {
+    state: Arc<State>,
+    /// Who acts, for the journal.
+    by: Arc<str>,
+}
+
+/// Why an operation was not done.
+#[derive(Debug, thiserror::Error)]
+pub enum AdminError {
+    /// There is one of that name.
+    #[error("there is a user {0} already")]
+    UserExists(Account),
+    /// There is none of that name.
+    #[error("there is no user {0}")]
+    NoUser(Account),
+    /// There is none with that id.
+    #[error("there is no token {0}")]
+    NoToken(TokenId),
+    /// There is none with that id.
+    #[error("there is no agent {0}")]
+    NoAgent(AgentId),
+    /// What was asked for is outside its limits.
+    #[error("{0}")]
+    Invalid(&'static str),
+    /// The code is unknown, used or expired.
+    #[error("the code cannot be approved: {0}")]
+    Approve(#[from] ApproveError),
+    /// The new policies are refused; those in force stay.
+    #[error("the policies in force stay, the new ones are refused:\n{0}")]
+    Policy(#[from] LoadError),
+    /// What cannot be written down is not done.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The directory of users.
+    #[error(transparent)]
+    Directory(#[from] DirectoryError),
+}
+
+impl Admin {
+    /// The handle of this process itself.
+    pub(crate) fn new(state: Arc<State>) -> Self {
+        Self::of_peer(state, rustix::process::geteuid().as_raw())
+    }
+
+    /// The handle for what the user `uid` of this machine asks for.
+    pub(crate) fn of_peer(state: Arc<State>, uid: u32) -> Self {
+        Self { state, by: format!("operator (uid {uid})").into() }
+    }
+
+    /// Adds a person to the directory.
+    ///
+    /// # Errors
+    /// [`AdminError::UserExists`], [`AdminError::Invalid`] for a short password, and what keeps it from being written down.
+    pub async fn add_user(&self, name: &Account, groups: &[Account], password: Secret<String>) -> Result<(), AdminError> {
+        fits(&password)?;
+        if self.state.store.user(name).await?.is_some() {
+            return Err(AdminError::UserExists(name.clone()));
+        }
+        let groups_as_text = groups.iter().map(Account::to_string).collect();
+        self.write_down(Event::UserAdded { user: name.to_string(), groups: groups_as_text, by: self.by() }).await?;
+        Ok(self.state.directory.add_user(name, groups, password, self.state.clock.now()).await?)
+    }
+
+    /// The people of the directory, by name.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn users(&self) -> Result<Vec<UserRow>, AdminError> {
+        let users = self.state.store.users().await?;
+        Ok(users.into_iter().map(|user| UserRow { name: user.name, groups: user.groups }).collect())
+    }
+
+    /// Removes a person: logins end, and with them the sessions that are open.
+    ///
+    /// # Errors
+    /// [`AdminError::NoUser`], and what keeps it from being written down.
+    pub async fn remove_user(&self, name: &Account) -> Result<(), AdminError> {
+        self.known(name).await?;
+        self.write_down(Event::UserRemoved { user: name.to_string(), by: self.by() }).await?;
+        self.state.store.remove_user(name).await?;
+        self.state.sessions.cut_user(&format!("{name}@{LOCAL}"), "your account was removed");
+        Ok(())
+    }
+
+    /// Gives a person another password.
+    ///
+    /// # Errors
+    /// [`AdminError::NoUser`], [`AdminError::Invalid`], and what keeps it from being written down.
+    pub async fn set_password(&self, name: &Account, password: Secret<String>) -> Result<(), AdminError> {
+        fits(&password)?;
+        self.known(name).await?;
+        self.write_down(Event::PasswordSet { user: name.to_string(), by: self.by() }).await?;
+        Ok(self.state.directory.set_password(name, password).await?)
+    }
+
+    /// Approves the code of a device login for `user`, in place of the page that asks for the password.
+    ///
+    /// # Errors
+    /// [`AdminError::NoUser`], [`AdminError::Approve`], and what keeps it from being written down.
+    pub async fn approve_device(&self, user_code: &str, user: &Account) -> Result<(), AdminError> {
+        self.known(user).await?;
+        self.write_down(Event::DeviceApproved { user: format!("{user}@{LOCAL}"), by: self.by() }).await?;
+        Ok(oauth::device::approve(&self.state, user_code, user).await?)
+    }
+
+    /// The enrolled agents, and which of them are here.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn agents(&self) -> Result<Vec<AgentRow>, AdminError> {
+        let enrolled = self.state.store.agents().await?;
+        Ok(enrolled
+            .into_iter()
+            .map(|agent| AgentRow {
+                connected: self.state.agents.present(agent.agent).is_some(),
+                containers: self.state.registry.count(agent.agent),
+                id: agent.agent,
+                name: agent.name,
+                cluster: agent.cluster,
+                namespace: agent.namespace,
+                enrolled_at: agent.enrolled_at,
+            })
+            .collect())
+    }
+
+    /// Removes an agent's enrolment and ends its connections; it comes back only with a join token.
+    ///
+    /// # Errors
+    /// [`AdminError::NoAgent`], and what keeps it from being written down.
+    pub async fn remove_agent(&self, agent: AgentId) -> Result<(), AdminError> {
+        if self.state.store.agent(agent).await?.is_none() {
+            return Err(AdminError::NoAgent(agent));
+        }
+        self.write_down(Event::AgentRemoved { agent, by: self.by() }).await?;
+        self.state.store.remove_agent(agent).await?;
+        self.state.agents.expel(agent);
+        Ok(())
+    }
+
+    /// What the journal has on `query`, oldest first.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub async fn audit(&self, query: AuditQuery) -> Result<Vec<AuditRecord>, AdminError> {
+        Ok(self.state.journal.read(query).await?)
+    }
+
+    /// What the journal gets from now on.
+    pub(crate) fn follow(&self) -> Follow {
+        self.state.journal.follow()
+    }
+
+    /// Loads the policies again and returns their ids. A set with a mistake changes nothing.
+    ///
+    /// # Errors
+    /// [`AdminError::Policy`] with every mistake and its place.
+    pub async fn reload_policy(&self) -> Result<Vec<String>, AdminError> {
+        let state = Arc::clone(&self.state);
+        let loaded = tokio::task::spawn_blocking(move || state.policies.reload()).await;
+        match loaded.map_err(|_| AdminError::Invalid("the policies could not be loaded: the broker is stopping"))? {
+            Ok(set) => {
+                let policies = set.ids();
+                self.write_down(Event::PolicyLoaded { policies: policies.clone() }).await?;
+                Ok(policies)
+            }
+            Err(error) => {
+                self.write_down(Event::PolicyRefused { error: error.to_string() }).await?;
+                Err(error.into())
+            }
+        }
+    }
+
+    async fn known(&self, name: &Account) -> Result<(), AdminError> {
+        self.state.store.user(name).await?.map(drop).ok_or_else(|| AdminError::NoUser(name.clone()))
+    }
+
+    async fn write_down(&self, event: Event) -> Result<(), AdminError> {
+        self.state.journal.append(event).await?;
+        Ok(())
+    }
+
+    fn by(&self) -> String {
+        self.by.to_string()
+    }
+}
+
+impl AdminError {
+    /// The error as it crosses the socket.
+    pub(crate) fn to_body(&self) -> ErrorBody {
+        let code = match self {
+            Self::UserExists(_) | Self::Invalid(_) | Self::Approve(_) | Self::Policy(_) => ErrorCode::InvalidRequest,
+            Self::NoUser(_) | Self::NoToken(_) | Self::NoAgent(_) => ErrorCode::NotFound,
+            Self::Journal(_) | Self::Store(_) => ErrorCode::Unavailable,
+            Self::Directory(_) => ErrorCode::Internal,
+        };
+        ErrorBody::new(code, self.to_string())
+    }
+}
+
+fn fits(password: &Secret<String>) -> Result<(), AdminError> {
+    match password.expose().chars().count() {
+        PASSWORD_LEAST..=PASSWORD_MOST => Ok(()),
+        _ => Err(AdminError::Invalid("a password has 8 to 512 characters")),
+    }
+}
+
+/// The directory's own bounds, asked before anything is written down.
+const PASSWORD_LEAST: usize = 8;
+const PASSWORD_MOST: usize = 512;

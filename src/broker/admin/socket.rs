@@ -1,0 +1,246 @@
+//! The administration socket: HTTP over `STATE/admin.sock`, 0600 in a 0700 folder, for this broker's own user and root alone.
+//!
+//! Each route is one call of [`Admin`]; who asks is known from the connection, never from what it says.
+
+use std::convert::Infallible;
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::{Body, Bytes};
+use axum::extract::connect_info::Connected;
+use axum::extract::{ConnectInfo, DefaultBodyLimit, FromRequestParts, Path as Segment, Query, State as Extracted};
+use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
+use axum::http::request::Parts;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{delete, get, post};
+use axum::serve::{IncomingStream, Listener};
+use axum::{Json, Router};
+use tokio::net::{UnixListener, UnixStream};
+use tokio_util::sync::CancellationToken;
+
+use super::wire::{AddUser, ApproveDevice, JoinTokenSpec, MadeToken, PoliciesLoaded, SetPassword, TokenId, UserTokenSpec};
+use super::{Admin, AdminError, AuditQuery};
+use crate::broker::State;
+use crate::broker::audit::Follow;
+use crate::proto::name::Account;
+use crate::proto::{AgentId, ErrorBody};
+
+/// Binds the socket at `path`. Another one there is left from a broker that ended: the state folder's lock says that none is alive.
+///
+/// # Errors
+/// What the system says.
+pub(crate) fn bind(path: &Path) -> io::Result<UnixListener> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let listener = UnixListener::bind(path)?;
+    // Before this the folder's 0700 alone keeps others out, which is enough.
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
+    Ok(listener)
+}
+
+/// Serves administration until `shutdown`; then requests under way have a moment to end.
+pub(crate) async fn serve(state: Arc<State>, listener: UnixListener, shutdown: CancellationToken) {
+    let door = Door { listener, own: rustix::process::geteuid().as_raw() };
+    let shared = Shared { state, shutdown: shutdown.clone() };
+    let app = routes().with_state(shared).into_make_service_with_connect_info::<Operator>();
+    let serving = axum::serve(door, app).with_graceful_shutdown(shutdown.clone().cancelled_owned());
+    tokio::select! {
+        // It ends only by the shutdown, and without an error.
+        _ = serving.into_future() => {}
+        () = async { shutdown.cancelled().await; tokio::time::sleep(GRACE).await } => {}
+    }
+}
+
+fn routes() -> Router<Shared> {
+    Router::new()
+        .route("/users", post(add_user).get(users))
+        .route("/users/{name}", delete(remove_user))
+        .route("/users/{name}/password", post(set_password))
+        .route("/tokens", get(tokens))
+        .route("/tokens/join", post(create_join_token))
+        .route("/tokens/user", post(create_user_token))
+        .route("/tokens/{id}", delete(remove_token))
+        .route("/agents", get(agents))
+        .route("/agents/{id}", delete(remove_agent))
+        .route("/audit", get(audit))
+        .route("/audit/follow", get(follow))
+        .route("/device/approve", post(approve_device))
+        .route("/policy/reload", post(reload_policy))
+        .layer(DefaultBodyLimit::max(BODY_LIMIT))
+}
+
+#[derive(Clone)]
+struct Shared {
+    state: Arc<State>,
+    shutdown: CancellationToken,
+}
+
+/// Lets in only connections of our own user and of root.
+struct Door {
+    listener: UnixListener,
+    own: u32,
+}
+
+impl Listener for Door {
+    type Io = UnixStream;
+    type Addr = Operator;
+
+    async fn accept(&mut self) -> (UnixStream, Operator) {
+        loop {
+            match self.listener.accept().await.and_then(|(stream, _)| Ok((stream.peer_cred()?.uid(), stream))) {
+                Ok((uid, stream)) if uid == self.own || uid == 0 => return (stream, Operator(uid)),
+                Ok((uid, _)) => tracing::warn!("the administration socket was opened by uid {uid} and closed"),
+                Err(error) => {
+                    tracing::warn!("the administration socket does not accept: {error}");
+                    // Out of file descriptors, most likely: others have to end first.
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
+            }
+        }
+    }
+
+    fn local_addr(&self) -> io::Result<Operator> {
+        Ok(Operator(self.own))
+    }
+}
+
+/// Who is at the other end, as the kernel knows it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Operator(u32);
+
+impl Connected<IncomingStream<'_, Door>> for Operator {
+    fn connect_info(stream: IncomingStream<'_, Door>) -> Self {
+        *stream.remote_addr()
+    }
+}
+
+impl FromRequestParts<Shared> for Admin {
+    type Rejection = StatusCode;
+
+    async fn from_request_parts(parts: &mut Parts, shared: &Shared) -> Result<Self, StatusCode> {
+        let operator = ConnectInfo::<Operator>::from_request_parts(parts, shared).await;
+        let ConnectInfo(Operator(uid)) = operator.map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)?;
+        Ok(Self::of_peer(Arc::clone(&shared.state), uid))
+    }
+}
+
+impl IntoResponse for AdminError {
+    fn into_response(self) -> Response {
+        let body: ErrorBody = self.to_body();
+        let status = StatusCode::from_u16(body.code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        (status, Json(body)).into_response()
+    }
+}
+
+async fn add_user(admin: Admin, Json(body): Json<AddUser>) -> Result<StatusCode, AdminError> {
+    admin.add_user(&body.name, &body.groups, body.password).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn users(admin: Admin) -> Result<impl IntoResponse, AdminError> {
+    Ok(Json(admin.users().await?))
+}
+
+async fn remove_user(admin: Admin, Segment(name): Segment<Account>) -> Result<StatusCode, AdminError> {
+    admin.remove_user(&name).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn set_password(
+    admin: Admin,
+    Segment(name): Segment<Account>,
+    Json(body): Json<SetPassword>,
+) -> Result<StatusCode, AdminError> {
+    admin.set_password(&name, body.password).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn tokens(admin: Admin) -> Result<impl IntoResponse, AdminError> {
+    Ok(Json(admin.tokens().await?))
+}
+
+async fn create_join_token(admin: Admin, Json(spec): Json<JoinTokenSpec>) -> Result<impl IntoResponse, AdminError> {
+    Ok(Json(MadeToken { token: admin.create_join_token(spec).await? }))
+}
+
+async fn create_user_token(admin: Admin, Json(spec): Json<UserTokenSpec>) -> Result<impl IntoResponse, AdminError> {
+    Ok(Json(MadeToken { token: admin.create_user_token(spec).await? }))
+}
+
+async fn remove_token(admin: Admin, Segment(id): Segment<TokenId>) -> Result<StatusCode, AdminError> {
+    admin.remove_token(&id).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn agents(admin: Admin) -> Result<impl IntoResponse, AdminError> {
+    Ok(Json(admin.agents().await?))
+}
+
+async fn remove_agent(admin: Admin, Segment(id): Segment<AgentId>) -> Result<StatusCode, AdminError> {
+    admin.remove_agent(id).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn audit(admin: Admin, Query(query): Query<AuditQuery>) -> Result<impl IntoResponse, AdminError> {
+    Ok(Json(admin.audit(query).await?))
+}
+
+/// One record a line, as they come, until either side ends.
+async fn follow(admin: Admin, Extracted(shared): Extracted<Shared>, Query(query): Query<AuditQuery>) -> impl IntoResponse {
+    let following = Following { follow: admin.follow(), query, shutdown: shared.shutdown };
+    let lines = futures_util::stream::unfold(following, |mut following| async move {
+        let lines = following.next().await?;
+        Some((Ok::<_, Infallible>(lines), following))
+    });
+    ([(CONTENT_TYPE, "application/x-ndjson")], Body::from_stream(lines))
+}
+
+async fn approve_device(admin: Admin, Json(body): Json<ApproveDevice>) -> Result<StatusCode, AdminError> {
+    admin.approve_device(&body.user_code, &body.user).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn reload_policy(admin: Admin) -> Result<impl IntoResponse, AdminError> {
+    Ok(Json(PoliciesLoaded { policies: admin.reload_policy().await? }))
+}
+
+struct Following {
+    follow: Follow,
+    query: AuditQuery,
+    shutdown: CancellationToken,
+}
+
+impl Following {
+    /// The next lines that are asked for; `None` at the end. A slow reader is waited for: the journal is the buffer.
+    async fn next(&mut self) -> Option<Bytes> {
+        loop {
+            let records = tokio::select! {
+                records = self.follow.next() => records,
+                () = self.shutdown.cancelled() => return None,
+            };
+            let records = records.inspect_err(|error| tracing::warn!("following the journal ends: {error}")).ok()?;
+            let mut lines = Vec::new();
+            for record in records.iter().filter(|record| self.query.wants(record)) {
+                serde_json::to_writer(&mut lines, record).ok()?;
+                lines.push(b'\n');
+            }
+            if !lines.is_empty() {
+                return Some(lines.into());
+            }
+        }
+    }
+}
+
+/// The most bytes of a request: names, a password, some patterns.
+const BODY_LIMIT: usize = 64 * 1024;
+
+/// How long requests under way may go on after the shutdown.
+const GRACE: Duration = Duration::from_secs(2);
+
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);

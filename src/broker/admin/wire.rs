@@ -1,0 +1,239 @@
+//! The bodies that cross the administration socket, the same for both ends: JSON, one struct an operation.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::proto::name::Account;
+use crate::proto::{Actions, AgentId, Secret};
+
+/// `POST /users`.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AddUser {
+    /// The name.
+    pub name: Account,
+    /// The groups, which policies can name.
+    #[serde(default)]
+    pub groups: Vec<Account>,
+    /// The first password.
+    pub password: Secret<String>,
+}
+
+/// One person of `GET /users`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UserRow {
+    /// The name.
+    pub name: Account,
+    /// The groups.
+    pub groups: Vec<Account>,
+}
+
+/// `POST /users/{name}/password`.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SetPassword {
+    /// The new password.
+    pub password: Secret<String>,
+}
+
+/// `POST /tokens/join`: what a join token is worth.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct JoinTokenSpec {
+    /// How many agents may join with it.
+    pub uses: u32,
+    /// For how long.
+    #[serde(with = "seconds")]
+    pub ttl: Duration,
+    /// The cluster that their containers are in, which policies can rely on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cluster: Option<String>,
+    /// The namespace that their containers are in, which policies can rely on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub namespace: Option<String>,
+}
+
+/// `POST /tokens/user`: what a user token is worth; never more than its user.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UserTokenSpec {
+    /// Whose login it is.
+    pub user: Account,
+    /// For how long.
+    #[serde(with = "seconds")]
+    pub ttl: Duration,
+    /// Only these actions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub actions: Option<Actions>,
+    /// Only containers with such a name or app, `*` for any letters; empty for all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub containers: Vec<String>,
+}
+
+/// What a new token's secret is, said once.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct MadeToken {
+    /// The secret.
+    pub token: Secret<String>,
+}
+
+/// One token of `GET /tokens`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TokenRow {
+    /// Its id.
+    pub id: String,
+    /// `join` or `user`.
+    pub kind: String,
+    /// Whose login a user token is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<Account>,
+    /// How many agents may still join with a join token.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uses_left: Option<u32>,
+    /// When it was made, in seconds since 1970.
+    pub created_at: u64,
+    /// When it ends, in seconds since 1970.
+    pub expires_at: u64,
+    /// The cluster that a join token asserts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cluster: Option<String>,
+    /// The namespace that a join token asserts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub namespace: Option<String>,
+    /// What a user token may do; empty for all that its user may.
+    #[serde(default, skip_serializing_if = "Actions::is_empty")]
+    pub actions: Actions,
+    /// Where a user token may do it; empty for everywhere.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub containers: Vec<String>,
+}
+
+/// One agent of `GET /agents`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AgentRow {
+    /// Its id, derived from its key.
+    pub id: AgentId,
+    /// The name under which it enrolled.
+    pub name: String,
+    /// What its join token asserts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cluster: Option<String>,
+    /// What its join token asserts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub namespace: Option<String>,
+    /// In seconds since 1970.
+    pub enrolled_at: u64,
+    /// Whether it is connected now.
+    pub connected: bool,
+    /// How many containers it reports.
+    pub containers: usize,
+}
+
+/// `POST /device/approve`.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ApproveDevice {
+    /// The code that the device shows.
+    pub user_code: String,
+    /// Who logs in with it.
+    pub user: Account,
+}
+
+/// What `POST /policy/reload` put in force.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct PoliciesLoaded {
+    /// The ids of the policies.
+    pub policies: Vec<String>,
+}
+
+/// A token's id: what it is called in lists and in the journal, worth nothing by itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct TokenId(String);
+
+/// The text is no token's id.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("not a token's id: 16 hexadecimal digits are expected, as `ztbroker token ls` shows them")]
+pub struct InvalidTokenId;
+
+impl TokenId {
+    /// A new id: 64 bits, which never meet among the tokens of one broker.
+    pub(super) fn random() -> Self {
+        Self(format!("{:016x}", rand::random::<u64>()))
+    }
+
+    /// The id as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for TokenId {
+    type Err = InvalidTokenId;
+
+    fn from_str(text: &str) -> Result<Self, InvalidTokenId> {
+        let digits = text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+        if text.len() == 16 && digits { Ok(Self(text.to_owned())) } else { Err(InvalidTokenId) }
+    }
+}
+
+impl TryFrom<String> for TokenId {
+    type Error = InvalidTokenId;
+
+    fn try_from(text: String) -> Result<Self, InvalidTokenId> {
+        text.parse()
+    }
+}
+
+impl From<TokenId> for String {
+    fn from(id: TokenId) -> Self {
+        id.0
+    }
+}
+
+impl fmt::Display for TokenId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Durations as whole seconds.
+mod seconds {
+    use std::time::Duration;
+
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(duration: &Duration, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_u64(duration.as_secs())
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
+        u64::deserialize(from).map(Duration::from_secs)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn token_ids_read_back_and_nothing_else_does() {
+        let id = TokenId::random();
+        assert_eq!(id.to_string().parse(), Ok(id));
+        for text in ["", "0123456789abcde", "0123456789abcdeF", "../etc/passwd0000"] {
+            assert_eq!(text.parse::<TokenId>(), Err(InvalidTokenId), "{text}");
+        }
+    }
+
+    #[test]
+    fn bodies_are_plain_json_and_show_no_password() {
+        let spec: JoinTokenSpec = serde_json::from_str(r#"{"uses":3,"ttl":60}"#).unwrap();
+        assert_eq!((spec.uses, spec.ttl), (3, Duration::from_secs(60)));
+        let user: AddUser = serde_json::from_str(r#"{"name":"ada","password":"hunter2hunter2"}"#).unwrap();
+        assert!(!format!("{user:?}").contains("hunter2"));
+        assert!(serde_json::from_str::<AddUser>(r#"{"name":"ada","password":"x","root":true}"#).is_err());
+    }
+}

@@ -1,0 +1,319 @@
+//! The words of `ztbroker`: what can be typed, and nothing of what it does.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{ArgGroup, Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use url::Url;
+
+use super::admin::TokenId;
+use super::commands::moment;
+use crate::proto::name::Account;
+use crate::proto::{Action, AgentId, SessionId};
+
+/// `ztbroker`'s command line, for man pages and completions.
+pub fn command() -> clap::Command {
+    Ztbroker::command()
+}
+
+/// Decide who may enter which container, and carry the sessions
+#[derive(Debug, Parser)]
+#[command(name = "ztbroker", version, max_term_width = 100, disable_help_subcommand = true, after_help = AFTER_HELP)]
+pub(super) struct Ztbroker {
+    #[command(flatten)]
+    pub(super) place: Place,
+    #[command(subcommand)]
+    pub(super) verb: Verb,
+}
+
+/// Where the broker is, which all verbs understand.
+#[derive(Debug, Args)]
+pub(super) struct Place {
+    /// The broker's configuration [default: /etc/ztbroker/ztbroker.toml]
+    #[arg(long, global = true, value_name = "FILE", env = "ZTBROKER_CONFIG", hide_env_values = true)]
+    pub(super) config: Option<PathBuf>,
+    /// The broker's state folder, instead of the one that the configuration names
+    #[arg(long, global = true, value_name = "DIR", env = "ZTBROKER_STATE", hide_env_values = true)]
+    pub(super) state: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Verb {
+    /// Run the broker
+    #[command(after_help = SERVE_HELP)]
+    Serve(Serve),
+    /// Run a broker for trying things out, with a user and a join token, and say what to type next
+    #[command(after_help = DEV_HELP)]
+    Dev(Dev),
+    /// Add, list and remove the people of the broker's own directory
+    #[command(subcommand, after_help = USER_HELP)]
+    User(User),
+    /// Make, list and revoke tokens for agents and for machines
+    #[command(subcommand, after_help = TOKEN_HELP)]
+    Token(Token),
+    /// Show what happened
+    #[command(after_help = AUDIT_HELP)]
+    Audit(Audit),
+    /// List and remove the agents that joined
+    #[command(subcommand, after_help = AGENTS_HELP)]
+    Agents(Agents),
+    /// Put a changed policy in force
+    #[command(subcommand, after_help = POLICY_HELP)]
+    Policy(Policy),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Serve {
+    /// Listen at ADDR instead of where the configuration says
+    #[arg(long, value_name = "ADDR:PORT")]
+    pub(super) listen: Option<SocketAddr>,
+    /// Be called URL by people and agents
+    #[arg(long, value_name = "URL")]
+    pub(super) public_url: Option<Url>,
+    /// Use the policy file, or the folder of policies, at PATH
+    #[arg(long, value_name = "PATH")]
+    pub(super) policy: Option<PathBuf>,
+    /// What is written to stderr
+    #[arg(long = "log", value_enum, value_name = "LEVEL")]
+    pub(super) log_level: Option<LogLevel>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Dev {
+    /// Listen at ADDR; with port 0 at any that is free
+    #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:8443")]
+    pub(super) listen: SocketAddr,
+    /// Use the policy file, or the folder of policies, at PATH [default: everybody may do everything]
+    #[arg(long, value_name = "PATH")]
+    pub(super) policy: Option<PathBuf>,
+    /// The user that is made
+    #[arg(long, value_name = "NAME", default_value = "dev")]
+    pub(super) user: Account,
+    /// What is written to stderr
+    #[arg(long = "log", value_enum, value_name = "LEVEL", default_value_t = LogLevel::Warn)]
+    pub(super) log_level: LogLevel,
+}
+
+/// How much is logged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum LogLevel {
+    /// Only what stops something from working
+    Error,
+    /// And what may soon
+    Warn,
+    /// And what a quiet day consists of
+    Info,
+    /// And what helps to find a mistake
+    Debug,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum User {
+    /// Add a person; the password is asked for, or read as one line from stdin
+    Add {
+        /// The name
+        name: Account,
+        /// Put the person into GROUP, which policies can name
+        #[arg(long = "group", value_name = "GROUP")]
+        groups: Vec<Account>,
+    },
+    /// List the people and their groups
+    Ls(Listing),
+    /// Remove a person, with every login and session
+    Rm {
+        /// The name
+        name: Account,
+    },
+    /// Give a person another password
+    Passwd {
+        /// The name
+        name: Account,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Token {
+    /// Make a token and print it, once
+    Create(CreateToken),
+    /// List the tokens, without their secrets
+    Ls(Listing),
+    /// Revoke a token
+    Rm {
+        /// Its id, as `ztbroker token ls` shows it
+        id: TokenId,
+    },
+}
+
+#[derive(Debug, Args)]
+#[command(group = ArgGroup::new("kind").required(true).args(["join", "user"]))]
+pub(super) struct CreateToken {
+    /// For agents to join with
+    #[arg(long)]
+    pub(super) join: bool,
+    /// For NAME to log in with on a machine, as ZTCTL_TOKEN
+    #[arg(long, value_name = "NAME")]
+    pub(super) user: Option<Account>,
+    /// For how long it may be used: 90s, 5m, 8h, 30d
+    #[arg(long, value_name = "TIME", default_value = "1h", value_parser = moment::duration)]
+    pub(super) ttl: Duration,
+    /// How many agents may join
+    #[arg(long, value_name = "N", default_value_t = 1, conflicts_with = "user")]
+    pub(super) uses: u32,
+    /// The cluster that the agents' containers are in, which policies can rely on
+    #[arg(long, value_name = "NAME", conflicts_with = "user")]
+    pub(super) cluster: Option<String>,
+    /// The namespace that the agents' containers are in, which policies can rely on
+    #[arg(long, value_name = "NAME", conflicts_with = "user")]
+    pub(super) namespace: Option<String>,
+    /// Allow only this action: list, shell or exec
+    #[arg(long = "action", value_name = "ACTION", conflicts_with = "join")]
+    pub(super) actions: Vec<Action>,
+    /// Allow only containers with such a name or app, `*` for any letters
+    #[arg(long = "container", value_name = "PATTERN", conflicts_with = "join")]
+    pub(super) containers: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Audit {
+    /// Go on with what happens from now on
+    #[arg(long, short, conflicts_with_all = ["since", "limit"])]
+    pub(super) follow: bool,
+    /// Only what happened since: 15m, 8h, 2d ago, or a date like 2026-01-31 or 2026-01-31T09:30:00Z
+    #[arg(long, value_name = "TIME", value_parser = moment::since)]
+    pub(super) since: Option<moment::Since>,
+    /// Only what is about this session
+    #[arg(long, value_name = "ID")]
+    pub(super) session: Option<SessionId>,
+    /// Only what is about this user: a name, or NAME@IDP
+    #[arg(long, value_name = "NAME")]
+    pub(super) user: Option<Account>,
+    /// The last N that fit
+    #[arg(long, value_name = "N")]
+    pub(super) limit: Option<usize>,
+    #[command(flatten)]
+    pub(super) listing: Listing,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Agents {
+    /// List the agents
+    Ls(Listing),
+    /// Remove an agent: it is cut off, and comes back only with a join token
+    Rm {
+        /// Its id, as `ztbroker agents ls` shows it
+        id: AgentId,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Policy {
+    /// Load the policies again; a mistake in them changes nothing
+    Reload,
+}
+
+/// How a list is shown.
+#[derive(Debug, Clone, Copy, Args)]
+pub(super) struct Listing {
+    /// For people, or for programs
+    #[arg(long, short, value_enum, value_name = "FORM", default_value_t = Output::Table)]
+    pub(super) output: Output,
+}
+
+/// The forms of a list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Output {
+    /// Columns
+    Table,
+    /// JSON, one object a line
+    Json,
+}
+
+const AFTER_HELP: &str = "\
+Examples:
+  ztbroker dev
+  ztbroker serve --config /etc/ztbroker/ztbroker.toml
+  ztbroker user add ada --group developers
+  ztbroker token create --join --uses 10 --ttl 1h
+
+All verbs but serve and dev speak to the running broker, through a socket in its state folder.";
+
+const SERVE_HELP: &str = "\
+Examples:
+  ztbroker serve --config /etc/ztbroker/ztbroker.toml
+  ztbroker serve --config ztbroker.toml --log debug
+
+SIGHUP loads the policies again. SIGTERM ends the broker in order: sessions are told, the journal is complete.";
+
+const DEV_HELP: &str = "\
+Examples:
+  ztbroker dev
+  ztbroker dev --state ./state --listen 127.0.0.1:0
+
+Without --state everything is in a temporary folder, which is removed at the end.";
+
+const USER_HELP: &str = "\
+Examples:
+  ztbroker user add ada --group developers --group oncall
+  printf '%s\\n' \"$PASSWORD\" | ztbroker user passwd ada
+  ztbroker user ls
+  ztbroker user rm ada";
+
+const TOKEN_HELP: &str = "\
+Examples:
+  ztbroker token create --join --uses 10 --ttl 1h --cluster prod > join
+  ztbroker token create --user ci --ttl 30d --action exec --container 'web-*'
+  ztbroker token ls
+  ztbroker token rm 0123456789abcdef";
+
+const AUDIT_HELP: &str = "\
+Examples:
+  ztbroker audit --since 1h
+  ztbroker audit --user ada --output json
+  ztbroker audit --follow";
+
+const AGENTS_HELP: &str = "\
+Examples:
+  ztbroker agents ls
+  ztbroker agents rm 0123456789abcdef0123456789abcdef";
+
+const POLICY_HELP: &str = "\
+Examples:
+  ztbroker policy reload";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(line: &str) -> Result<Ztbroker, clap::Error> {
+        Ztbroker::try_parse_from(line.split(' '))
+    }
+
+    #[test]
+    fn the_command_line_is_sound() {
+        command().debug_assert();
+    }
+
+    #[test]
+    fn the_broker_is_named_before_or_after_the_verb() {
+        for line in ["ztbroker --config F user ls", "ztbroker user ls --config F"] {
+            assert_eq!(parse(line).unwrap().place.config, Some("F".into()), "{line}");
+        }
+    }
+
+    #[test]
+    fn a_token_is_for_agents_or_for_a_user() {
+        assert!(parse("ztbroker token create --join --uses 3 --ttl 5m").is_ok());
+        assert!(parse("ztbroker token create --user ci --action exec --container web-*").is_ok());
+        for line in [
+            "ztbroker token create",
+            "ztbroker token create --join --user ci",
+            "ztbroker token create --join --action exec",
+            "ztbroker token create --user ci --cluster prod",
+            "ztbroker token create --join --ttl soon",
+            "ztbroker user add a/b",
+        ] {
+            assert_eq!(parse(line).unwrap_err().exit_code(), 2, "{line}");
+        }
+    }
+}

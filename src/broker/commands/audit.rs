@@ -1,0 +1,101 @@
+//! `ztbroker audit`: what the journal has, for people and for programs.
+
+use serde_json::Value;
+use url::form_urlencoded::Serializer;
+
+use super::failure::Failure;
+use super::moment;
+use super::print::Printer;
+use super::table;
+use crate::broker::admin::AuditRecord;
+use crate::broker::admin::client::Client;
+use crate::broker::args::{Audit, Output};
+use crate::clock::Clock;
+
+pub(super) async fn run(client: &Client, args: Audit, printer: Printer) -> Result<(), Failure> {
+    let path = path(&args, Clock::system().now());
+    if args.follow {
+        return follow(client, &path, args.listing.output, printer).await;
+    }
+    let records: Vec<AuditRecord> = client.get(&path).await?;
+    table::show(printer, args.listing, ["TIME (UTC)", "SEQ", "EVENT", "WHAT"], &records, cells)
+}
+
+async fn follow(client: &Client, path: &str, output: Output, printer: Printer) -> Result<(), Failure> {
+    let mut failed = None;
+    let each = |record: AuditRecord| {
+        let line = match output {
+            Output::Table => Ok(cells(&record).join("  ")),
+            Output::Json => table::json(&record),
+        };
+        match line.and_then(|line| printer.line(&line)) {
+            Ok(read) => read,
+            Err(failure) => {
+                failed = Some(failure);
+                false
+            }
+        }
+    };
+    client.follow(path, each).await?;
+    failed.map_or(Ok(()), Err)
+}
+
+fn path(args: &Audit, now: u64) -> String {
+    let mut query = Serializer::new(String::new());
+    if let Some(since) = args.since {
+        query.append_pair("since", &since.seconds(now).to_string());
+    }
+    if let Some(session) = args.session {
+        query.append_pair("session", &session.to_string());
+    }
+    if let Some(user) = &args.user {
+        query.append_pair("user", user.as_str());
+    }
+    if let Some(limit) = args.limit {
+        query.append_pair("limit", &limit.to_string());
+    }
+    format!("/audit{}?{}", if args.follow { "/follow" } else { "" }, query.finish())
+}
+
+/// A record for people: its fields as `name=value`, without those of the chain.
+fn cells(record: &AuditRecord) -> [String; 4] {
+    let mut name = String::new();
+    let mut fields = Vec::new();
+    if let Ok(Value::Object(event)) = serde_json::to_value(&record.event) {
+        for (field, value) in event {
+            match (field.as_str(), value) {
+                ("event", Value::String(event)) => name = event,
+                (_, Value::Null) => {}
+                (field, value) => fields.push(format!("{field}={}", plain(&value))),
+            }
+        }
+    }
+    [moment::show(record.time), record.seq.to_string(), name, fields.join(" ")]
+}
+
+/// Text without quotes where it is one word; all else as JSON.
+fn plain(value: &Value) -> String {
+    match value {
+        Value::String(text) if !text.is_empty() && !text.contains([' ', '"', '=']) => text.clone(),
+        Value::Array(values) if values.iter().all(Value::is_string) => values.iter().map(plain).collect::<Vec<_>>().join(","),
+        value => value.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::broker::audit::Event;
+
+    #[test]
+    fn a_record_reads_as_words() {
+        let event =
+            Event::UserAdded { user: "ada".into(), groups: vec!["dev".into(), "ops".into()], by: "operator (uid 0)".into() };
+        let record = AuditRecord { seq: 7, time: 0, event, prev: String::new(), hash: String::new() };
+        let [time, seq, name, what] = cells(&record);
+        assert_eq!([time.as_str(), &seq, &name], ["1970-01-01 00:00:00", "7", "user_added"]);
+        for words in ["user=ada", "groups=dev,ops", "by=\"operator (uid 0)\""] {
+            assert!(what.contains(words), "{what}");
+        }
+    }
+}

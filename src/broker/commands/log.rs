@@ -1,0 +1,84 @@
+//! The log on stderr: one event a line, whatever the text in it.
+
+use std::io::{self, Write};
+
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::fmt::MakeWriter;
+
+use crate::broker::args;
+use crate::broker::config::LogLevel;
+
+/// Starts to log.
+pub(super) fn start(level: LogLevel) {
+    let level = match level {
+        LogLevel::Error => LevelFilter::ERROR,
+        LogLevel::Warn => LevelFilter::WARN,
+        LogLevel::Info => LevelFilter::INFO,
+        LogLevel::Debug => LevelFilter::DEBUG,
+    };
+    let logging = tracing_subscriber::fmt().with_max_level(level).with_writer(OneLine).with_ansi(false).with_target(false);
+    // Only a program that logs already refuses, and then it does log.
+    let _ = logging.try_init();
+}
+
+impl From<args::LogLevel> for LogLevel {
+    fn from(level: args::LogLevel) -> Self {
+        match level {
+            args::LogLevel::Error => Self::Error,
+            args::LogLevel::Warn => Self::Warn,
+            args::LogLevel::Info => Self::Info,
+            args::LogLevel::Debug => Self::Debug,
+        }
+    }
+}
+
+/// Writes each event, which arrives whole, as one line: a name with a line end in it must not forge another event.
+#[derive(Debug, Clone, Copy)]
+struct OneLine;
+
+impl<'a> MakeWriter<'a> for OneLine {
+    type Writer = Self;
+
+    fn make_writer(&'a self) -> Self {
+        *self
+    }
+}
+
+impl Write for OneLine {
+    fn write(&mut self, event: &[u8]) -> io::Result<usize> {
+        io::stderr().lock().write_all(one_line(event).as_bytes())?;
+        Ok(event.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        io::stderr().flush()
+    }
+}
+
+fn one_line(event: &[u8]) -> String {
+    let text = String::from_utf8_lossy(event);
+    let mut line = String::with_capacity(text.len() + 1);
+    for character in text.trim_end_matches('\n').chars() {
+        if character.is_control() {
+            line.extend(character.escape_default());
+        } else {
+            line.push(character);
+        }
+    }
+    line.push('\n');
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::one_line;
+
+    #[test]
+    fn an_event_is_one_line_whatever_it_says() {
+        assert_eq!(
+            one_line(b"agent web\n2026 INFO all is well\x1b[2J joined\n"),
+            "agent web\\n2026 INFO all is well\\u{1b}[2J joined\n"
+        );
+        assert_eq!(one_line("\u{9b}31m é\n".as_bytes()), "\\u{9b}31m é\n");
+    }
+}
