@@ -1,1 +1,113 @@
-//! (being written)
+//! `ztctl demo`: a broker, two containers of one app and a login, on this machine alone, gone without a trace at the end.
+//!
+//! Everything in it is the real thing (TLS with a root of its own, policy, certificates, relay, audit); only where it runs is
+//! special: the broker in this process on a loopback port, its state in a temporary folder, the containers in namespaces
+//! ([`container`]), the tokens in memory.
+
+pub mod container;
+mod events;
+mod stage;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::cli::access::Access;
+use crate::cli::args::DemoArgs;
+use crate::cli::failure::{Failure, Kind};
+use crate::cli::ui::Ui;
+use crate::cli::{exec, ls, shell};
+use crate::client::resolve::Entry;
+use crate::proto::api::ContainerRow;
+use stage::Stage;
+
+/// Runs the demo: with a command, that command in the first container; else the list, the picker, a shell and the audit.
+///
+/// # Errors
+/// What any verb can fail with, and a stage that cannot be set.
+pub fn run(args: DemoArgs, ui: &Ui) -> Result<ExitCode, Failure> {
+    // The broker shares this process with the client's terminal: it gets threads of its own.
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().map_err(Failure::runtime)?;
+    let result = runtime.block_on(until_a_signal(ui, args.command));
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    result
+}
+
+/// The play, and the end of it that a signal makes: the stage is cleared either way.
+async fn until_a_signal(ui: &Ui, command: Vec<OsString>) -> Result<ExitCode, Failure> {
+    let listen = |kind| signal(kind).map_err(Failure::runtime);
+    let (mut interrupt, mut terminate) = (listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?);
+    let mut hangup = listen(SignalKind::hangup())?;
+    let mut stage = None;
+    let result = tokio::select! {
+        result = play(ui, &command, &mut stage) => result,
+        _ = interrupt.recv() => Ok(ExitCode::from(128 + 2)),
+        _ = terminate.recv() => Ok(ExitCode::from(128 + 15)),
+        _ = hangup.recv() => Ok(ExitCode::from(128 + 1)),
+    };
+    if let Some(stage) = stage {
+        stage.clear().await;
+    }
+    result
+}
+
+async fn play(ui: &Ui, command: &[OsString], stage: &mut Option<Stage>) -> Result<ExitCode, Failure> {
+    let stage = stage.insert(Stage::set().await?);
+    stage.start_containers().await?;
+    let access = stage.log_in().await?;
+    let containers = both(&access).await?;
+    if !command.is_empty() {
+        return in_the_first(&access, &containers, command).await;
+    }
+    ui.note(&format!("a broker at {}, with a policy, a certificate authority and an audit journal of its own", stage.url()));
+    ui.note(&match stage.why_plain() {
+        None => format!("two containers of `{}`, each in its own user, mount, PID and UTS namespaces", container::APP),
+        Some(why) => format!("two plain processes in place of containers: this kernel allows no namespaces here ({why})"),
+    });
+    ui.note(&format!("logged in as {}, with tokens in memory", stage::USER));
+    ui.note("");
+    ls::print(ui, &containers, access.api.http().clock().now())?;
+    ui.note("");
+    let code = shell::enter(ui, &access, None, Entry { login: None, reason: None }).await;
+    ui.note("");
+    ui.note("what the audit journal has of it (ztbroker audit):");
+    ui.note("");
+    events::print(ui, &stage.audit().await?)?;
+    ui.note("");
+    ui.note("your own: ztbroker dev starts a broker, ztagent run puts a container into the list");
+    code
+}
+
+/// `ztctl exec` in the first of the demo's own containers; of others there may be any number.
+async fn in_the_first(access: &Access, containers: &[ContainerRow], command: &[OsString]) -> Result<ExitCode, Failure> {
+    let first = containers.iter().find(|row| row.app == container::APP).ok_or_else(|| absent(0))?;
+    let name = first.full_name.parse().map_err(|_| absent(1))?;
+    exec::execute(access, name, Entry { login: None, reason: None }, command).await
+}
+
+/// The list, once both containers are in it.
+async fn both(access: &Access) -> Result<Vec<ContainerRow>, Failure> {
+    let deadline = tokio::time::Instant::now() + APPEAR;
+    loop {
+        let list = access.api.containers().await.map_err(|error| Failure::of_api(error, &access.api))?;
+        let ours = list.containers.iter().filter(|row| row.app == container::APP).count();
+        if ours >= stage::HOSTNAMES.len() {
+            return Ok(list.containers);
+        }
+        if tokio::time::Instant::now() >= deadline {
+            return Err(absent(ours));
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+fn absent(ours: usize) -> Failure {
+    let message = format!("{ours} of {} demo containers appeared within {} seconds", stage::HOSTNAMES.len(), APPEAR.as_secs());
+    Failure::new(Kind::Failed, "demo", message)
+}
+
+/// How long the two containers may take to be in the list; they take milliseconds.
+const APPEAR: Duration = Duration::from_secs(20);

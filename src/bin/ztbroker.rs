@@ -1,2 +1,7 @@
-//! (being written)
-fn main() {}
+//! `ztbroker`: the trust point. All of it is in [`ztctl::broker`].
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    ztctl::broker::commands::run(std::env::args_os())
+}

@@ -1,0 +1,169 @@
+//! A demo container: the agent as PID 1 of its own user, mount, PID and UTS namespaces, with a small app under it.
+//!
+//! The program starts itself again twice. The first process makes the namespaces and stays outside as the container's parent; the
+//! second is born into the PID namespace, makes the inside look like a container and becomes `ztagent run -- APP`. Where the
+//! kernel does not allow namespaces, it is a plain child, and the first line of the first process's output says so.
+//!
+//! The file system is the machine's own, read-only but for `/tmp`, `/var/log` and `/root`, which are empty and the container's.
+
+use std::io::{self, BufRead, BufReader, Write};
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Child, Command, ExitCode, Stdio};
+
+use rustix::mount::{MountFlags, MountPropagationFlags, mount, mount_change, mount_remount};
+use rustix::process::{Signal, getgid, getuid, set_parent_process_death_signal};
+use rustix::thread::UnshareFlags;
+
+use crate::proto::Secret;
+
+/// The hidden verb that a demo container's two processes are started with.
+pub const ENTRY: &str = "__container";
+
+/// What the demo's containers are replicas of.
+pub const APP: &str = "shop";
+
+/// A running demo container. Dropping it ends it, and all that runs in it.
+#[derive(Debug)]
+pub struct Container {
+    parent: Child,
+    /// Why it has no namespaces of its own, if it has none.
+    pub plain: Option<String>,
+}
+
+impl Container {
+    /// Starts the container that calls itself `hostname` and joins with `token`.
+    ///
+    /// # Errors
+    /// When the program cannot be started again, or the container ends before it has said how it is isolated.
+    pub fn start(hostname: &str, token: &Secret<String>) -> io::Result<Self> {
+        let mut command = itself();
+        command.args([ENTRY, OUTSIDE, hostname]);
+        // Of the caller's environment nothing but what any container has.
+        command.env_clear().env("PATH", PATH).env("LANG", "C.UTF-8").env("HOME", "/root");
+        // Its own process group, so that a Ctrl-C at the terminal is the demo's to handle.
+        command.process_group(0).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut parent = command.spawn()?;
+        let (stdin, stdout) = (parent.stdin.take(), parent.stdout.take());
+        let mut container = Self { parent, plain: None };
+        let (Some(mut stdin), Some(stdout)) = (stdin, stdout) else {
+            return Err(io::ErrorKind::BrokenPipe.into());
+        };
+        // On standard input, where no `ps` and no `/proc/PID/environ` inside the container shows it.
+        stdin.write_all(token.expose().as_bytes())?;
+        drop(stdin);
+        let mut line = String::new();
+        BufReader::new(stdout).read_line(&mut line)?;
+        match line.trim_end().split_once(' ') {
+            Some((ISOLATED, _)) => {}
+            Some((PLAIN, why)) => container.plain = Some(why.to_owned()),
+            _ => return Err(io::Error::other("the demo container ended at its start")),
+        }
+        Ok(container)
+    }
+}
+
+impl Drop for Container {
+    fn drop(&mut self) {
+        // The outer process dies with its child and takes it along: see `set_parent_process_death_signal` in both.
+        let _ = self.parent.kill();
+        let _ = self.parent.wait();
+    }
+}
+
+/// What the program does when it was started as [`ENTRY`].
+pub fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(2).collect();
+    let result = match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+        [OUTSIDE, hostname] => outside(hostname),
+        [INSIDE, hostname] => inside(hostname, true),
+        [UNCONFINED, hostname] => inside(hostname, false),
+        _ => Err(io::Error::other("not for people")),
+    };
+    result.unwrap_or(ExitCode::FAILURE)
+}
+
+/// The container's parent: makes the namespaces, says whether there are any, and ends with the inner process.
+fn outside(hostname: &str) -> io::Result<ExitCode> {
+    set_parent_process_death_signal(Some(Signal::KILL))?;
+    let (isolation, stage) = match make_namespaces() {
+        Ok(()) => (format!("{ISOLATED} yes"), INSIDE),
+        Err(error) => (format!("{PLAIN} {error}"), UNCONFINED),
+    };
+    let mut command = itself();
+    command.args([ENTRY, stage, hostname]).stdout(Stdio::null());
+    let mut child = command.spawn()?;
+    let mut stdout = io::stdout();
+    writeln!(stdout, "{isolation}")?;
+    stdout.flush()?;
+    let status = child.wait()?;
+    Ok(status.code().and_then(|code| u8::try_from(code).ok()).map_or(ExitCode::FAILURE, ExitCode::from))
+}
+
+/// New user, mount, PID and UTS namespaces, this user as root in them.
+fn make_namespaces() -> io::Result<()> {
+    let (uid, gid) = (getuid().as_raw(), getgid().as_raw());
+    let flags = UnshareFlags::NEWUSER | UnshareFlags::NEWNS | UnshareFlags::NEWPID | UnshareFlags::NEWUTS;
+    // SAFETY: this process has one thread, and shares no file descriptor table or memory with another.
+    unsafe { rustix::thread::unshare_unsafe(flags) }?;
+    std::fs::write("/proc/self/setgroups", "deny")?;
+    std::fs::write("/proc/self/uid_map", format!("0 {uid} 1"))?;
+    std::fs::write("/proc/self/gid_map", format!("0 {gid} 1"))
+}
+
+/// The container's first process: sets the scene where it may, then is the agent.
+fn inside(hostname: &str, isolated: bool) -> io::Result<ExitCode> {
+    set_parent_process_death_signal(Some(Signal::KILL))?;
+    if isolated {
+        set_the_scene(hostname)?;
+    }
+    let log = if isolated { "/var/log/shop.log" } else { "/dev/null" };
+    let app = format!("log={log}; {WORKLOAD}");
+    let arguments = [
+        "ztagent",
+        "run",
+        "--join-token-file",
+        "/dev/stdin",
+        "--name",
+        hostname,
+        "--app",
+        APP,
+        "--label",
+        "tier=demo",
+        "--",
+        "/bin/sh",
+        "-c",
+        &app,
+    ];
+    Ok(crate::agent::args::run(arguments.iter().map(Into::into)))
+}
+
+/// Host name, `/proc` of the new PID namespace, the file system read-only but for three empty folders.
+fn set_the_scene(hostname: &str) -> io::Result<()> {
+    rustix::system::sethostname(hostname.as_bytes())?;
+    mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC)?;
+    mount("proc", "/proc", "proc", MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC, None)?;
+    // Kernels keep flags that the outer namespace locked; where those are others than these, the root stays writable.
+    let _ = mount_remount("/", MountFlags::BIND | MountFlags::RDONLY | MountFlags::RELATIME, "");
+    for folder in ["/tmp", "/var/log", "/root"] {
+        if Path::new(folder).is_dir() {
+            mount("tmpfs", folder, "tmpfs", MountFlags::NOSUID | MountFlags::NODEV, None)?;
+        }
+    }
+    Ok(())
+}
+
+/// The running program, also where its path is hidden or replaced.
+fn itself() -> Command {
+    Command::new("/proc/self/exe")
+}
+
+const OUTSIDE: &str = "outside";
+const INSIDE: &str = "inside";
+const UNCONFINED: &str = "unconfined";
+const ISOLATED: &str = "isolated";
+const PLAIN: &str = "plain";
+const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// The app: serves nobody, and writes a log worth collecting.
+const WORKLOAD: &str = r#"n=0; while :; do n=$((n+1)); echo "$(date -u +%FT%TZ) order $n accepted" >>"$log"; sleep 1; done"#;

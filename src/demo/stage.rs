@@ -1,0 +1,149 @@
+//! What the demo plays on: the temporary folder, the broker, the containers, and their orderly removal.
+
+use std::time::Duration;
+
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use super::container::Container;
+use crate::broker::{Admin, AuditQuery, AuditRecord, Broker, Config, JoinTokenSpec};
+use crate::cli::access::Access;
+use crate::cli::failure::{Failure, Kind};
+use crate::client::api::Api;
+use crate::client::credential::MemoryStore;
+use crate::client::http::{Http, ProxySettings, Server, Trust};
+use crate::client::oauth::device::DeviceCode;
+use crate::client::oauth::{Dialogue, device, discovery};
+use crate::client::tokens::Tokens;
+use crate::clock::Clock;
+use crate::proto::Secret;
+use crate::proto::ca::CaSet;
+use crate::proto::name::Account;
+use crate::transport::tls::Roots;
+
+/// The demo's user.
+pub(super) const USER: &str = "demo@local";
+
+/// What the two containers call themselves.
+pub(super) const HOSTNAMES: [&str; 2] = ["shop-1", "shop-2"];
+
+/// The stage as it stands. [`Stage::clear`] removes it; dropped, it removes what needs no waiting.
+pub(super) struct Stage {
+    /// First, so that they are gone before the broker and the folder are.
+    containers: Vec<Container>,
+    url: String,
+    root: Roots,
+    ca: CaSet,
+    admin: Admin,
+    stop: CancellationToken,
+    broker: JoinHandle<()>,
+    /// The broker's state and the policy.
+    folder: TempDir,
+}
+
+impl Stage {
+    /// A broker that serves, and nothing else yet.
+    pub(super) async fn set() -> Result<Self, Failure> {
+        let folder =
+            tempfile::Builder::new().prefix("ztctl-demo-").tempdir().map_err(|error| broken("a temporary folder", &error))?;
+        let policy = folder.path().join("policy.cedar");
+        std::fs::write(&policy, POLICY).map_err(|error| broken("the temporary folder", &error))?;
+        let listener = TcpListener::bind("127.0.0.1:0").await.map_err(|error| broken("a loopback port", &error))?;
+        let address = listener.local_addr().map_err(|error| broken("a loopback port", &error))?;
+        let config = Config::dev(folder.path().join("state"), address, policy);
+        let broker = Broker::open(config, Clock::system()).await.map_err(|error| broken("the broker", &error))?;
+        let pem = broker.tls_root_pem().unwrap_or_default();
+        let root = Roots::from_pem(pem.as_bytes()).map_err(|error| broken("the broker's TLS root", &error))?;
+        let (admin, ca, stop) = (broker.admin(), broker.ca_set(), CancellationToken::new());
+        let serve = broker.serve(listener, stop.clone());
+        let broker = tokio::spawn(async move {
+            // Its end is seen by everybody who talks to it; there is nobody else to tell.
+            let _ = serve.await;
+        });
+        Ok(Self { containers: Vec::new(), url: format!("https://{address}"), root, ca, admin, stop, broker, folder })
+    }
+
+    /// The broker's address.
+    pub(super) fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Why the containers have no namespaces, if they have none.
+    pub(super) fn why_plain(&self) -> Option<&str> {
+        self.containers.iter().find_map(|container| container.plain.as_deref())
+    }
+
+    /// Starts the two containers with a join token for two.
+    pub(super) async fn start_containers(&mut self) -> Result<(), Failure> {
+        let spec = JoinTokenSpec { uses: HOSTNAMES.len() as u32, ttl: JOIN_WITHIN, cluster: None, namespace: None };
+        let token = self.admin.create_join_token(spec).await.map_err(|error| broken("a join token", &error))?;
+        for hostname in HOSTNAMES {
+            self.containers.push(Container::start(hostname, &token).map_err(|error| broken("a demo container", &error))?);
+        }
+        Ok(())
+    }
+
+    /// Logs the demo's user in: a real device login, approved by the operator's hand instead of a page.
+    pub(super) async fn log_in(&self) -> Result<Access, Failure> {
+        let (name, group) = (account("demo")?, account("developers")?);
+        let password = Secret::new(crate::proto::SessionId::random().to_string());
+        self.admin.add_user(&name, &[group], password).await.map_err(|error| broken("the demo's user", &error))?;
+        let url = self.url.parse().map_err(|error| broken("the broker's address", &error))?;
+        let server = Server { url, trust: Trust::Roots(self.root.clone()), proxy: ProxySettings::default() };
+        let http = Http::new(&server, Clock::system()).map_err(|error| broken("the client", &error))?;
+        let metadata = discovery::discover(&http).await.map_err(|error| broken("the login", &error))?;
+        let operator = Operator { admin: self.admin.clone(), user: name };
+        let credential = device::login(&http, &metadata, &operator).await.map_err(|error| broken("the login", &error))?;
+        let tokens = Tokens::kept(Box::new(MemoryStore::new(credential)), self.folder.path().join("token.lock"));
+        let api = Api::over(http, tokens);
+        Ok(Access { api, ca: self.ca.clone(), user: Some(USER.to_owned()), kept: "memory".to_owned() })
+    }
+
+    /// What the journal has of the demo's user.
+    pub(super) async fn audit(&self) -> Result<Vec<AuditRecord>, Failure> {
+        let query = AuditQuery { user: Some(USER.to_owned()), ..AuditQuery::default() };
+        self.admin.audit(query).await.map_err(|error| broken("the audit journal", &error))
+    }
+
+    /// Ends containers and broker, and removes the folder.
+    pub(super) async fn clear(self) {
+        let Self { containers, stop, mut broker, folder, .. } = self;
+        drop(containers);
+        stop.cancel();
+        if tokio::time::timeout(STOP_WITHIN, &mut broker).await.is_err() {
+            broker.abort();
+        }
+        drop(folder);
+    }
+}
+
+/// Approves the code that the client is shown.
+struct Operator {
+    admin: Admin,
+    user: Account,
+}
+
+impl Dialogue for Operator {
+    fn page(&self, _: &url::Url) {}
+
+    fn code(&self, code: &DeviceCode) {
+        let (admin, user, code) = (self.admin.clone(), self.user.clone(), code.user_code.clone());
+        tokio::spawn(async move { admin.approve_device(&code, &user).await });
+    }
+}
+
+fn account(name: &str) -> Result<Account, Failure> {
+    name.parse().map_err(|error| broken("the demo's user", &error))
+}
+
+fn broken(what: &str, error: &dyn std::fmt::Display) -> Failure {
+    Failure::new(Kind::Failed, "demo", format!("the demo cannot have {what}: {error}"))
+}
+
+/// Who may do what, for a reader who sees a policy for the first time.
+const POLICY: &str = include_str!("demo/policy.cedar");
+
+const JOIN_WITHIN: Duration = Duration::from_secs(60);
+const STOP_WITHIN: Duration = Duration::from_secs(5);
