@@ -93,11 +93,14 @@ impl Agents {
         self.closing.cancel();
     }
 
-    /// Lets `presence` in; an older connection of the same agent ends.
-    fn enter(&self, presence: Arc<Presence>) {
-        if let Some(older) = self.lock().insert(presence.agent, presence) {
+    /// Lets `presence` in; an older connection of the same agent ends. `attach` runs in the same moment, so that of two connections
+    /// the one that is present is the one that may report.
+    fn enter<T>(&self, presence: Arc<Presence>, attach: impl FnOnce() -> T) -> T {
+        let mut present = self.lock();
+        if let Some(older) = present.insert(presence.agent, presence) {
             older.gone.cancel();
         }
+        attach()
     }
 
     /// Takes `presence` out, unless a newer connection has taken its place.

@@ -6,6 +6,9 @@
 mod request;
 mod session;
 
+#[cfg(test)]
+mod tests;
+
 use std::net::IpAddr;
 use std::sync::Arc;
 

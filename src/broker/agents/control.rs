@@ -18,28 +18,29 @@ use crate::broker::audit::{Event, Journal};
 use crate::broker::registry::{Asserted, Lease, Registry, TooMany};
 use crate::broker::relay::Sessions;
 use crate::clock::Clock;
-use crate::proto::SessionId;
 use crate::proto::agent::ChannelReport;
 use crate::proto::agent::{CONTROL_PING, CONTROL_SILENCE, FRAME_LIMIT, FromAgent, FromBroker};
 use crate::proto::frame::{self, FrameError, FrameReader};
+use crate::proto::{ErrorBody, ErrorCode, SessionId};
 
 /// Serves an opened control connection until it ends.
-pub(super) async fn run(state: &State, opened: Opened, address: IpAddr) {
-    let Opened { reader, writer, agent, key, enrolment, hello, skew } = opened;
+pub(super) async fn run(state: &State, mut opened: Opened, address: IpAddr) {
+    let (agent, enrolment) = (opened.agent, opened.enrolment.clone());
     let connected = Event::AgentConnected {
         agent,
         name: enrolment.name.clone(),
-        version: hello.version.clone(),
+        version: opened.hello.version.clone(),
         address: address.to_string(),
     };
     if let Err(error) = state.journal.append(connected).await {
-        return tracing::error!(%error, "an agent is sent away: its coming could not be written down");
+        tracing::error!(%error, "an agent is sent away: its coming could not be written down");
+        let message = "the audit journal cannot be written: come back";
+        return opened.turn_away(ErrorBody::new(ErrorCode::Unavailable, message)).await;
     }
     let asserted = Asserted { agent, name: enrolment.name.clone(), cluster: enrolment.cluster, namespace: enrolment.namespace };
-    let (presence, queue) = Presence::new(agent, enrolment.name, key, skew, &state.agents.closing);
+    let (presence, queue) = Presence::new(agent, enrolment.name, opened.key.clone(), opened.skew, &state.agents.closing);
     let presence = Arc::new(presence);
-    state.agents.enter(Arc::clone(&presence));
-    let lease = state.registry.attach(asserted);
+    let lease = state.agents.enter(Arc::clone(&presence), || state.registry.attach(asserted));
     let desk = Desk {
         presence: Arc::clone(&presence),
         lease,
@@ -49,7 +50,11 @@ pub(super) async fn run(state: &State, opened: Opened, address: IpAddr) {
         clock: &state.clock,
         pace: Pace::default(),
     };
-    let why = desk.serve(reader, writer, queue).await.to_string();
+    // The agent may dial its data connections as soon as it is welcomed, so that its presence has to be known before.
+    let why = match opened.welcome().await {
+        Ok(()) => desk.serve(opened.reader, opened.writer, queue).await.to_string(),
+        Err(error) => error.to_string(),
+    };
     state.registry.detach(&desk.lease);
     state.agents.leave(&presence);
     tracing::info!(agent = %presence.name, %why, "an agent's control connection ended");

@@ -18,7 +18,7 @@ use crate::proto::version::{PROTOCOL, negotiate};
 use crate::proto::{AgentId, ErrorBody, ErrorCode};
 use crate::ssh::{PublicKey, proof, public_key, public_line};
 
-/// A connection whose agent is known and welcomed.
+/// A connection whose agent is known.
 pub(super) struct Opened {
     pub(super) reader: FrameReader<ReadHalf<Link>>,
     pub(super) writer: WriteHalf<Link>,
@@ -27,6 +27,20 @@ pub(super) struct Opened {
     pub(super) enrolment: Enrolment,
     pub(super) hello: Hello,
     pub(super) skew: i64,
+    /// What the agent hears once there is a place for it: whoever is welcomed may rely on it.
+    welcome: Answer,
+}
+
+impl Opened {
+    /// Tells the agent that it is in.
+    pub(super) async fn welcome(&mut self) -> Result<(), FrameError> {
+        within(frame::write(&mut self.writer, &self.welcome, HELLO_LIMIT)).await
+    }
+
+    /// Tells the agent that it is not, after all.
+    pub(super) async fn turn_away(mut self, body: ErrorBody) {
+        refuse(&mut self.writer, body).await;
+    }
 }
 
 /// Why a connection was not opened.
@@ -65,10 +79,9 @@ pub(super) async fn run(state: &State, kind: Kind, link: Link, address: IpAddr) 
     };
     let Proved { agent, key, hello, protocol } = proved;
     let welcome = Answer::Welcome { agent, name: enrolment.name.clone(), ca: state.ca.set().clone(), protocol };
-    within(frame::write(&mut writer, &welcome, HELLO_LIMIT)).await?;
     let reader = FrameReader::new(reader.into_inner(), FRAME_LIMIT);
     let skew = super::skew(hello.time, now);
-    Ok(Opened { reader, writer, agent, key, enrolment, hello, skew })
+    Ok(Opened { reader, writer, agent, key, enrolment, hello, skew, welcome })
 }
 
 /// Sends the challenge and takes the proof.

@@ -13,6 +13,7 @@ use crate::broker::State;
 use crate::broker::relay::upgrade::Link;
 use crate::proto::agent::{FRAME_LIMIT, FromParked, LinkHeader, PARKED_PING, ToParked};
 use crate::proto::frame::{self, FrameError, FrameReader};
+use crate::proto::{ErrorBody, ErrorCode};
 
 /// An agent's parked connections, the longest parked first.
 #[derive(Debug, Default)]
@@ -68,10 +69,14 @@ impl Parked {
 }
 
 /// Parks an opened data connection until a session takes it or it ends.
-pub(super) async fn run(state: &State, opened: Opened) {
+pub(super) async fn run(state: &State, mut opened: Opened) {
     let Some(presence) = state.agents.present(opened.agent) else {
-        return tracing::debug!(agent = %opened.agent, "a data connection came without a control connection");
+        let message = "a data connection needs the agent's control connection first";
+        return opened.turn_away(ErrorBody::new(ErrorCode::AgentAway, message)).await;
     };
+    if opened.welcome().await.is_err() {
+        return;
+    }
     wait(&presence.parked, &presence.gone, opened.reader, opened.writer, PARKED_PING).await;
 }
 

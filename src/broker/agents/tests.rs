@@ -248,8 +248,8 @@ async fn a_newer_connection_ends_the_older() {
         Arc::new(Presence::new(asserted().agent, "node".into(), key, 0, &agents.closing).0)
     };
     let (older, newer) = (presence(), presence());
-    agents.enter(Arc::clone(&older));
-    agents.enter(Arc::clone(&newer));
+    agents.enter(Arc::clone(&older), || ());
+    agents.enter(Arc::clone(&newer), || ());
     assert!(older.gone.is_cancelled());
     agents.leave(&older);
     assert!(Arc::ptr_eq(&agents.present(asserted().agent).unwrap(), &newer));
