@@ -14,7 +14,7 @@ mod tests;
 use std::sync::Arc;
 
 use super::audit::{Event, Follow, JournalError};
-use super::identity::{DirectoryError, LOCAL};
+use super::identity::{DirectoryError, IdentityProvider};
 use super::oauth::device::ApproveError;
 use super::policy::LoadError;
 use super::store::StoreError;
@@ -110,7 +110,7 @@ impl Admin {
         self.known(name).await?;
         self.write_down(Event::UserRemoved { user: name.to_string(), by: self.by() }).await?;
         self.state.store.remove_user(name).await?;
-        self.state.sessions.cut_user(&format!("{name}@{LOCAL}"), "your account was removed");
+        self.state.sessions.cut_user(&self.whole_name(name), "your account was removed");
         Ok(())
     }
 
@@ -131,7 +131,7 @@ impl Admin {
     /// [`AdminError::NoUser`], [`AdminError::Approve`], and what keeps it from being written down.
     pub async fn approve_device(&self, user_code: &str, user: &Account) -> Result<(), AdminError> {
         self.known(user).await?;
-        self.write_down(Event::DeviceApproved { user: format!("{user}@{LOCAL}"), by: self.by() }).await?;
+        self.write_down(Event::DeviceApproved { user: self.whole_name(user), by: self.by() }).await?;
         Ok(oauth::device::approve(&self.state, user_code, user).await?)
     }
 
@@ -209,6 +209,11 @@ impl Admin {
     async fn write_down(&self, event: Event) -> Result<(), AdminError> {
         self.state.journal.append(event).await?;
         Ok(())
+    }
+
+    /// `name@idp`, as sessions and the journal know a person.
+    fn whole_name(&self, name: &Account) -> String {
+        format!("{name}@{}", self.state.directory.name())
     }
 
     fn by(&self) -> String {
