@@ -95,10 +95,8 @@ impl Narrowing {
     pub fn words(&self) -> Option<String> {
         let actions = (!self.actions.is_empty()).then(|| self.actions.to_string());
         let containers = (!self.containers.is_empty()).then(|| format!("on {}", self.containers.join(", ")));
-        match (actions, containers) {
-            (None, None) => None,
-            (actions, containers) => Some([actions, containers].into_iter().flatten().collect::<Vec<_>>().join(" ")),
-        }
+        let words: Vec<String> = [actions, containers].into_iter().flatten().collect();
+        (!words.is_empty()).then(|| words.join(" "))
     }
 }
 
@@ -107,7 +105,8 @@ impl Narrowing {
 /// # Errors
 /// `not_logged_in` without a token that holds, `unavailable` when the database does not answer.
 pub(crate) async fn authenticate(state: &State, headers: &HeaderMap) -> Result<Caller, ErrorBody> {
-    let token = bearer(headers).ok_or_else(|| ErrorBody::new(ErrorCode::NotLoggedIn, "no access token came with the request"))?;
+    let token =
+        bearer(headers).ok_or_else(|| ErrorBody::new(ErrorCode::NotLoggedIn, "no access token came with the request"))?;
     let (hash, now) = (token::hash(token), state.clock.now());
     let found = if token.starts_with(token::ACCESS) {
         state.store.access(&hash, now).await
@@ -169,7 +168,9 @@ mod tests {
 
     #[test]
     fn patterns_are_the_whole_text() {
-        for (pattern, text) in [("tomcat", "tomcat"), ("*", ""), ("tom*", "tomcat"), ("*-7f9*", "tomcat-7f9c"), ("a*b*c", "aXbYbZc")] {
+        for (pattern, text) in
+            [("tomcat", "tomcat"), ("*", ""), ("tom*", "tomcat"), ("*-7f9*", "tomcat-7f9c"), ("a*b*c", "aXbYbZc")]
+        {
             assert!(matches(pattern, text), "{pattern} {text}");
         }
         for (pattern, text) in [("tom", "tomcat"), ("cat", "tomcat"), ("", "a"), ("a*b", "abc"), ("t?m", "tom")] {

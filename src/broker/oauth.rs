@@ -1,1 +1,79 @@
-//! The OAuth 2 authorization server that `ztctl` logs in at.
+//! The OAuth 2 authorization server that `ztctl` logs in at, for one public client.
+//!
+//! | module | owns |
+//! | --- | --- |
+//! | `authorize` | the code flow: RFC 6749 §4.1 with PKCE (RFC 7636) on a loopback redirect (RFC 8252) |
+//! | `device` | the device flow, RFC 8628, and its page |
+//! | `token` | tokens for codes and refresh tokens, and their return (RFC 7009) |
+//! | `form` | reading parameters, and OAuth's own errors |
+//! | `password` | judging a name and a password, with limits and the journal |
+
+mod authorize;
+pub(crate) mod device;
+mod form;
+mod password;
+mod token;
+
+use std::sync::Arc;
+
+use axum::extract::State as Extracted;
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use serde::Serialize;
+
+use super::State;
+
+/// Where a login takes place.
+pub(crate) fn routes() -> Router<Arc<State>> {
+    Router::new()
+        .route("/.well-known/oauth-authorization-server", get(metadata))
+        .route("/oauth/authorize", get(authorize::show).post(authorize::submit))
+        .route("/oauth/device", post(device::begin))
+        .route("/device", get(device::show).post(device::submit))
+        .route("/oauth/token", post(token::exchange))
+        .route("/oauth/revoke", post(token::revoke))
+}
+
+/// RFC 8414 §2.
+#[derive(Serialize)]
+struct Metadata {
+    issuer: String,
+    authorization_endpoint: String,
+    token_endpoint: String,
+    revocation_endpoint: String,
+    device_authorization_endpoint: String,
+    response_types_supported: [&'static str; 1],
+    grant_types_supported: [&'static str; 3],
+    code_challenge_methods_supported: [&'static str; 1],
+    token_endpoint_auth_methods_supported: [&'static str; 1],
+    revocation_endpoint_auth_methods_supported: [&'static str; 1],
+    authorization_response_iss_parameter_supported: bool,
+}
+
+async fn metadata(Extracted(state): Extracted<Arc<State>>) -> Json<Metadata> {
+    Json(Metadata {
+        issuer: issuer(&state),
+        authorization_endpoint: url(&state, "/oauth/authorize"),
+        token_endpoint: url(&state, "/oauth/token"),
+        revocation_endpoint: url(&state, "/oauth/revoke"),
+        device_authorization_endpoint: url(&state, "/oauth/device"),
+        response_types_supported: ["code"],
+        grant_types_supported: [token::CODE, token::REFRESH, token::DEVICE],
+        code_challenge_methods_supported: ["S256"],
+        token_endpoint_auth_methods_supported: ["none"],
+        revocation_endpoint_auth_methods_supported: ["none"],
+        authorization_response_iss_parameter_supported: true,
+    })
+}
+
+/// What the broker calls itself, without a slash at the end.
+fn issuer(state: &State) -> String {
+    state.config.public_url.as_str().trim_end_matches('/').to_owned()
+}
+
+fn url(state: &State, path: &str) -> String {
+    format!("{}{path}", issuer(state))
+}
+
+/// The one client there is. It runs on people's machines and has no secret.
+const CLIENT_ID: &str = "ztctl";

@@ -42,11 +42,6 @@ struct Bucket {
 }
 
 impl Limits {
-    /// Nothing was tried yet.
-    pub(crate) fn new() -> Self {
-        Self::default()
-    }
-
     /// Counts one attempt of `key`.
     ///
     /// # Errors
@@ -108,7 +103,7 @@ mod tests {
 
     #[test]
     fn a_burst_then_one_a_while() {
-        let limits = Limits::new();
+        let limits = Limits::default();
         for _ in 0..10 {
             assert_eq!(limits.attempt(Limit::Account, "ada", 1000), Ok(()));
         }
@@ -123,7 +118,7 @@ mod tests {
 
     #[test]
     fn memory_is_bounded() {
-        let limits = Limits::new();
+        let limits = Limits::default();
         for index in 0..BUCKETS + 100 {
             let _ = limits.attempt(Limit::Address, &index.to_string(), 1000);
         }

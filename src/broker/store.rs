@@ -41,7 +41,7 @@ pub(crate) struct Store {
 
 /// Why the database does not do what it is asked.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum StoreError {
+pub enum StoreError {
     /// The address means no database that we know.
     #[error("the database must be sqlite:///PATH or postgres://…")]
     Address,

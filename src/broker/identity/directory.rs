@@ -23,7 +23,7 @@ pub(crate) struct Directory {
 
 /// Why a password was not judged, or a person not kept.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum DirectoryError {
+pub enum DirectoryError {
     /// The database.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -110,7 +110,8 @@ impl IdentityProvider for Directory {
                 let hash = hash.unwrap_or_else(|| NOBODY.clone());
                 let short = password.expose().len() <= LONGEST * 4;
                 let password = if short { password.expose().as_bytes() } else { b"" };
-                let verified = PasswordHash::new(&hash).is_ok_and(|hash| Argon2::default().verify_password(password, &hash).is_ok());
+                let verified =
+                    PasswordHash::new(&hash).is_ok_and(|hash| Argon2::default().verify_password(password, &hash).is_ok());
                 known && short && verified
             })
             .await?;

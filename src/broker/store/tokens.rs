@@ -181,7 +181,10 @@ fn user_row(row: &AnyRow) -> Result<TokenRow, StoreError> {
 /// The actions and the patterns of a row of `user_tokens`.
 pub(super) fn scope(row: &AnyRow) -> Result<(Actions, Vec<String>), StoreError> {
     let (actions, containers): (String, String) = (row.try_get("actions")?, row.try_get("containers")?);
-    let actions =
-        if actions.is_empty() { Actions::default() } else { actions.parse().map_err(|_| StoreError::Corrupt("set of actions"))? };
+    let actions = if actions.is_empty() {
+        Actions::default()
+    } else {
+        actions.parse().map_err(|_| StoreError::Corrupt("set of actions"))?
+    };
     Ok((actions, containers.lines().map(str::to_owned).collect()))
 }

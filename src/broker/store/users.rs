@@ -1,6 +1,7 @@
 //! People of the embedded directory: names, groups, the hash of the password.
 
 use sqlx::Row;
+use sqlx::any::AnyRow;
 
 use super::{Store, StoreError, or_exists, parsed, time};
 use crate::proto::name::Account;
@@ -86,7 +87,7 @@ impl Store {
 }
 
 /// One person for the rows that follow each other with the same name.
-fn gathered(rows: &[sqlx::any::AnyRow]) -> Result<Vec<User>, StoreError> {
+fn gathered(rows: &[AnyRow]) -> Result<Vec<User>, StoreError> {
     let mut users: Vec<User> = Vec::new();
     for row in rows {
         let name: Account = parsed(row, "name", "user name")?;

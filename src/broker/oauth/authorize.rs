@@ -1,0 +1,182 @@
+//! Login in the browser: the page, and the way back to the loopback address where `ztctl` waits.
+
+use std::sync::Arc;
+
+use axum::extract::{Request, State as Extracted};
+use axum::http::header::LOCATION;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use url::form_urlencoded::Serializer;
+
+use super::form::{Parameters, Refusal, Sent};
+use super::{issuer, password};
+use crate::broker::State;
+use crate::broker::identity::token;
+use crate::broker::pages::{self, Field, Page};
+use crate::broker::store::AuthorizationCode;
+
+/// What the client asks for, once it makes sense.
+struct Asked<'a> {
+    redirect: &'a str,
+    state: &'a str,
+    challenge: &'a str,
+}
+
+pub(super) async fn show(Extracted(state): Extracted<Arc<State>>, request: Request) -> Response {
+    let Some(query) = Parameters::parse(request.uri().query().unwrap_or_default().as_bytes()) else {
+        return wrong("A parameter comes twice.");
+    };
+    match read(&query) {
+        Ok(asked) => page(&state, request.headers(), &asked, StatusCode::OK, None),
+        Err(refusal) => refuse(&state, &query, &refusal),
+    }
+}
+
+pub(super) async fn submit(Extracted(state): Extracted<Arc<State>>, request: Request) -> Response {
+    let sent = match Sent::read(&state, request).await {
+        Ok(sent) => sent,
+        Err(refusal) => return wrong(&refusal.description),
+    };
+    let asked = match read(&sent.form) {
+        Ok(asked) => asked,
+        Err(refusal) => return refuse(&state, &sent.form, &refusal),
+    };
+    if !pages::is_ours(&state, &sent.headers, sent.form.value(pages::CSRF)) {
+        let text = "This page was open for too long, or cookies are switched off. Please try again.";
+        return page(&state, &sent.headers, &asked, StatusCode::FORBIDDEN, Some(text));
+    }
+    if sent.form.value("answer") == Some("cancel") {
+        return back(&state, asked.redirect, Some(asked.state), &[("error", "access_denied")]);
+    }
+    let user = match password::check(&state, &sent.form, sent.address).await {
+        Ok(user) => user,
+        Err(error) => return page(&state, &sent.headers, &asked, error.status(), Some(&error.to_string())),
+    };
+    let code = token::random("");
+    let kept = AuthorizationCode {
+        hash: token::hash(code.expose()),
+        user: user.name,
+        redirect: asked.redirect.to_owned(),
+        challenge: asked.challenge.to_owned(),
+        expires_at: state.clock.now().saturating_add(CODE_LIFETIME),
+    };
+    match state.store.add_authorization_code(&kept).await {
+        Ok(()) => back(&state, asked.redirect, Some(asked.state), &[("code", code.expose())]),
+        Err(error) => refuse(&state, &sent.form, &Refusal::unavailable(&error)),
+    }
+}
+
+/// Judges what the client asks for.
+fn read(parameters: &Parameters) -> Result<Asked<'_>, Refusal> {
+    parameters.client()?;
+    let redirect = parameters.needed("redirect_uri")?;
+    if !is_loopback(redirect) {
+        return Err(Refusal::new("invalid_request", "redirect_uri must be http://127.0.0.1:PORT/callback"));
+    }
+    let state = parameters.needed("state")?;
+    if parameters.needed("response_type")? != "code" {
+        return Err(Refusal::new("unsupported_response_type", "response_type must be code"));
+    }
+    if parameters.needed("code_challenge_method")? != "S256" {
+        return Err(Refusal::new("invalid_request", "code_challenge_method must be S256"));
+    }
+    let challenge = parameters.needed("code_challenge")?;
+    if challenge.len() != 43 || !challenge.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')) {
+        return Err(Refusal::new("invalid_request", "code_challenge must be base64url of a SHA-256"));
+    }
+    if state.len() > STATE_LIMIT {
+        return Err(Refusal::new("invalid_request", "state is too long"));
+    }
+    Ok(Asked { redirect, state, challenge })
+}
+
+/// `http://127.0.0.1:PORT/callback` or the same at `[::1]`, letter by letter: what is not parsed cannot be parsed in two ways.
+fn is_loopback(redirect: &str) -> bool {
+    let rest = redirect.strip_prefix("http://127.0.0.1:").or_else(|| redirect.strip_prefix("http://[::1]:"));
+    rest.and_then(|rest| rest.strip_suffix("/callback")).is_some_and(|port| {
+        port.bytes().all(|byte| byte.is_ascii_digit()) && !port.starts_with('0') && port.parse::<u16>().is_ok()
+    })
+}
+
+/// Says what is wrong: to the client where we know that it waits there, else on a page (RFC 6749 §4.1.2.1).
+fn refuse(state: &State, parameters: &Parameters, refusal: &Refusal) -> Response {
+    let redirect = parameters.value("redirect_uri").filter(|redirect| is_loopback(redirect));
+    match (redirect, parameters.value("state")) {
+        (Some(redirect), Some(given)) if parameters.client().is_ok() && given.len() <= STATE_LIMIT => {
+            let answer = [("error", refusal.error), ("error_description", refusal.description.as_str())];
+            back(state, redirect, Some(given), &answer)
+        }
+        _ => pages::answer(refusal.status(), &Page::said("This login cannot go on", &capital(&refusal.description))),
+    }
+}
+
+fn wrong(text: &str) -> Response {
+    pages::answer(StatusCode::BAD_REQUEST, &Page::said("This login cannot go on", &capital(text)))
+}
+
+fn capital(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
+}
+
+/// Sends the browser back to the client, with our name (RFC 9207) so that it knows who answers.
+fn back(state: &State, redirect: &str, given: Option<&str>, answer: &[(&str, &str)]) -> Response {
+    let mut query = Serializer::new(String::new());
+    query.extend_pairs(answer).extend_pairs(given.map(|given| ("state", given))).append_pair("iss", &issuer(state));
+    (StatusCode::SEE_OTHER, [(LOCATION, format!("{redirect}?{}", query.finish()))]).into_response()
+}
+
+fn page(state: &State, headers: &HeaderMap, asked: &Asked<'_>, status: StatusCode, error: Option<&str>) -> Response {
+    let hidden = [
+        ("client_id", super::CLIENT_ID),
+        ("response_type", "code"),
+        ("redirect_uri", asked.redirect),
+        ("state", asked.state),
+        ("code_challenge", asked.challenge),
+        ("code_challenge_method", "S256"),
+    ];
+    let page = Page {
+        title: "Log in",
+        text: vec!["ztctl on this machine asks you to log in.".to_owned()],
+        error,
+        action: Some("/oauth/authorize"),
+        hidden: &hidden,
+        fields: &[Field::Username, Field::Password],
+        buttons: &[("login", "Log in"), ("cancel", "Cancel")],
+        // Chromium holds `form-action` against the redirect that answers the form as well.
+        redirects_to: asked.redirect.strip_suffix("/callback"),
+    };
+    pages::form(state, headers, status, &page)
+}
+
+/// The browser carries the code over at once.
+const CODE_LIFETIME: u64 = 60;
+
+/// Our client sends 43 characters.
+const STATE_LIMIT: usize = 512;
+
+#[cfg(test)]
+mod unit {
+    use super::*;
+
+    #[test]
+    fn only_loopback_redirects() {
+        for redirect in ["http://127.0.0.1:1/callback", "http://[::1]:65535/callback"] {
+            assert!(is_loopback(redirect), "{redirect}");
+        }
+        for redirect in [
+            "https://127.0.0.1:80/callback",
+            "http://localhost:80/callback",
+            "http://127.0.0.1/callback",
+            "http://127.0.0.1:/callback",
+            "http://127.0.0.1:0/callback",
+            "http://127.0.0.1:65536/callback",
+            "http://127.0.0.1:80@evil.example/callback",
+            "http://127.0.0.1:80/callback?x",
+            "http://127.0.0.1:80/../callback",
+            "http://127.0.0.1.evil.example:80/callback",
+        ] {
+            assert!(!is_loopback(redirect), "{redirect}");
+        }
+    }
+}

@@ -1,0 +1,240 @@
+//! Login by a code that is entered in a browser elsewhere: RFC 8628.
+//!
+//! The page asks for the code, then shows where the device is and asks for name and password: who was sent a code by somebody
+//! else sees another address than the one expected, and can say no.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Request, State as Extracted};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+use serde::Serialize;
+
+use super::form::{Parameters, Refusal, Sent};
+use super::{password, url};
+use crate::broker::identity::token;
+use crate::broker::pages::{self, Field, Page};
+use crate::broker::rate::Limit;
+use crate::broker::store::{DeviceRequest, StoreError};
+use crate::broker::{State, http};
+use crate::proto::Secret;
+use crate::proto::name::Account;
+
+/// Why a device is not approved.
+#[derive(Debug, thiserror::Error)]
+pub enum ApproveError {
+    /// No device waits with this code.
+    #[error("no device waits with this code")]
+    Unknown,
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// RFC 8628 §3.2.
+#[derive(Serialize)]
+pub(super) struct Begun {
+    device_code: Secret<String>,
+    user_code: String,
+    verification_uri: String,
+    verification_uri_complete: String,
+    expires_in: u64,
+    interval: u64,
+}
+
+/// Lets the device that waits with `user_code` log in as `user`.
+///
+/// # Errors
+/// [`ApproveError::Unknown`] when none does, or not any more.
+pub(crate) async fn approve(state: &State, user_code: &str, user: &Account) -> Result<(), ApproveError> {
+    let code = normal(user_code).ok_or(ApproveError::Unknown)?;
+    let approved = state.store.answer_device(&code, Some(user), state.clock.now()).await?;
+    approved.then_some(()).ok_or(ApproveError::Unknown)
+}
+
+pub(super) async fn begin(Extracted(state): Extracted<Arc<State>>, request: Request) -> Result<Json<Begun>, Refusal> {
+    let Sent { address, form, .. } = Sent::read(&state, request).await?;
+    form.client()?;
+    let (address, now) = (address.to_string(), state.clock.now());
+    state.limits.attempt(Limit::Device, &address, now).map_err(|error| Refusal::too_many(&error))?;
+    state.store.prune(now).await?;
+    if state.store.devices_waiting(now).await? >= MOST_WAITING {
+        return Err(Refusal::unavailable(&"too many devices wait for a person"));
+    }
+    let device_code = token::random("");
+    let mut tries = 0;
+    let user_code = loop {
+        let device = DeviceRequest {
+            hash: token::hash(device_code.expose()),
+            user_code: random_code(),
+            address: address.clone(),
+            expires_at: now.saturating_add(LIFETIME),
+            interval: INTERVAL,
+        };
+        match state.store.add_device(&device, now).await {
+            Ok(()) => break device.user_code,
+            Err(StoreError::Exists(_)) if tries < 3 => tries += 1,
+            Err(error) => return Err(error.into()),
+        }
+    };
+    let verification_uri = url(&state, "/device");
+    Ok(Json(Begun {
+        verification_uri_complete: format!("{verification_uri}?user_code={user_code}"),
+        device_code,
+        user_code,
+        verification_uri,
+        expires_in: LIFETIME,
+        interval: INTERVAL,
+    }))
+}
+
+pub(super) async fn show(Extracted(state): Extracted<Arc<State>>, request: Request) -> Response {
+    let address = http::client_address(&state, &request).to_string();
+    let query = Parameters::parse(request.uri().query().unwrap_or_default().as_bytes());
+    match query.as_ref().and_then(|query| query.value("user_code")) {
+        Some(code) => second(&state, request.headers(), code, &address).await,
+        None => first(&state, request.headers(), StatusCode::OK, None),
+    }
+}
+
+pub(super) async fn submit(Extracted(state): Extracted<Arc<State>>, request: Request) -> Response {
+    let Sent { headers, address, form } = match Sent::read(&state, request).await {
+        Ok(sent) => sent,
+        Err(refusal) => return pages::answer(refusal.status(), &Page::said("This cannot be read", &refusal.description)),
+    };
+    if !pages::is_ours(&state, &headers, form.value(pages::CSRF)) {
+        let text = "This page was open for too long, or cookies are switched off. Please try again.";
+        return first(&state, &headers, StatusCode::FORBIDDEN, Some(text));
+    }
+    let code = form.value("user_code").unwrap_or_default();
+    let (Some(answer), Some(normal_code)) = (form.value("answer").filter(|answer| *answer != "next"), normal(code)) else {
+        return second(&state, &headers, code, &address.to_string()).await;
+    };
+    let waiting = match look(&state, code, &address.to_string()).await {
+        Ok(waiting) => waiting,
+        Err((status, error)) => return first(&state, &headers, status, Some(&error)),
+    };
+    let user = match password::check(&state, &form, address).await {
+        Ok(user) => user,
+        Err(error) => return ask(&state, &headers, error.status(), (&normal_code, &waiting), Some(&error.to_string())),
+    };
+    let user = (answer == "allow").then_some(&user.name);
+    match state.store.answer_device(&normal_code, user, state.clock.now()).await {
+        Ok(true) if user.is_some() => {
+            pages::answer(StatusCode::OK, &Page::said("Done", "The device is logged in. You can close this window."))
+        }
+        Ok(true) => {
+            pages::answer(StatusCode::OK, &Page::said("Refused", "The device is not logged in. You can close this window."))
+        }
+        Ok(false) => first(&state, &headers, StatusCode::NOT_FOUND, Some(UNKNOWN)),
+        Err(error) => {
+            tracing::error!(%error, "a device cannot be answered");
+            first(&state, &headers, StatusCode::SERVICE_UNAVAILABLE, Some(LATER))
+        }
+    }
+}
+
+/// Where the device with this code is; each question counts as a guess.
+async fn look(state: &State, code: &str, address: &str) -> Result<String, (StatusCode, String)> {
+    let now = state.clock.now();
+    state.limits.attempt(Limit::UserCode, address, now).map_err(|error| {
+        (StatusCode::TOO_MANY_REQUESTS, format!("There were too many attempts. Try again in {} seconds.", error.seconds))
+    })?;
+    let unknown = || (StatusCode::NOT_FOUND, UNKNOWN.to_owned());
+    let code = normal(code).ok_or_else(unknown)?;
+    match state.store.device_waiting(&code, now).await {
+        Ok(waiting) => waiting.ok_or_else(unknown),
+        Err(error) => {
+            tracing::error!(%error, "a user code cannot be looked up");
+            Err((StatusCode::SERVICE_UNAVAILABLE, LATER.to_owned()))
+        }
+    }
+}
+
+/// The page that asks for the code.
+fn first(state: &State, headers: &HeaderMap, status: StatusCode, error: Option<&str>) -> Response {
+    let page = Page {
+        title: "Log in a device",
+        text: vec!["Enter the code that ztctl shows in the terminal.".to_owned()],
+        error,
+        action: Some("/device"),
+        fields: &[Field::UserCode],
+        buttons: &[("next", "Continue")],
+        ..Page::default()
+    };
+    pages::form(state, headers, status, &page)
+}
+
+/// The page that says who asks, if the code is good.
+async fn second(state: &State, headers: &HeaderMap, code: &str, address: &str) -> Response {
+    match (look(state, code, address).await, normal(code)) {
+        (Ok(waiting), Some(code)) => ask(state, headers, StatusCode::OK, (&code, &waiting), None),
+        (Ok(_), None) => first(state, headers, StatusCode::NOT_FOUND, Some(UNKNOWN)),
+        (Err((status, error)), _) => first(state, headers, status, Some(&error)),
+    }
+}
+
+fn ask(state: &State, headers: &HeaderMap, status: StatusCode, device: (&str, &str), error: Option<&str>) -> Response {
+    let (code, waiting) = device;
+    let page = Page {
+        title: "Log in a device",
+        text: vec![
+            format!("A device at the address {waiting} wants to log in as you, with the code {code}."),
+            "Go on only if you started this yourself and the terminal shows the same code.".to_owned(),
+        ],
+        error,
+        action: Some("/device"),
+        hidden: &[("user_code", code)],
+        fields: &[Field::Username, Field::Password],
+        buttons: &[("allow", "Log in"), ("deny", "Refuse")],
+        ..Page::default()
+    };
+    pages::form(state, headers, status, &page)
+}
+
+/// A code as a person types it, in the form that we keep.
+fn normal(code: &str) -> Option<String> {
+    let letters: Vec<char> =
+        code.chars().filter(char::is_ascii_alphanumeric).map(|letter| letter.to_ascii_uppercase()).take(9).collect();
+    let (left, right) = (letters.len() == 8).then(|| letters.split_at(4))?;
+    Some(left.iter().chain(&['-']).chain(right).collect())
+}
+
+/// Eight letters of twenty: 34 bits, which hold for minutes and can be guessed a few times a minute.
+fn random_code() -> String {
+    let letter = || char::from(ALPHABET[usize::from(rand::random::<u8>() % 240) % ALPHABET.len()]);
+    // 240 is twelve times twenty; the sixteen values above it fold onto the first sixteen letters, which costs a tenth of a bit.
+    (0..8).flat_map(|index| (index == 4).then_some('-').into_iter().chain([letter()])).collect()
+}
+
+/// RFC 8628 §6.1: no vowels, so no words, and no digits that look like letters.
+const ALPHABET: &[u8; 20] = b"BCDFGHJKLMNPQRSTVWXZ";
+
+/// Long enough to find another device and a password.
+const LIFETIME: u64 = 600;
+
+const INTERVAL: u64 = 5;
+
+/// More would make guessing a code worth while.
+const MOST_WAITING: u64 = 1000;
+
+const UNKNOWN: &str = "No device waits with this code. Codes hold for ten minutes: start again in the terminal.";
+const LATER: &str = "The broker cannot answer right now. Try again in a moment.";
+
+#[cfg(test)]
+mod unit {
+    use super::*;
+
+    #[test]
+    fn codes_are_read_as_people_type_them() {
+        for code in ["BCDF-GHJK", "bcdfghjk", " bcdf ghjk "] {
+            assert_eq!(normal(code).as_deref(), Some("BCDF-GHJK"), "{code}");
+        }
+        for code in ["", "BCDF", "BCDF-GHJKL", "ééééééé"] {
+            assert_eq!(normal(code), None, "{code}");
+        }
+        let code = random_code();
+        assert_eq!(normal(&code), Some(code));
+    }
+}

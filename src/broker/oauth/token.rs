@@ -1,0 +1,158 @@
+//! Tokens for a code, a device code or a refresh token, and their return.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Request, State as Extracted};
+use axum::http::StatusCode;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+
+use super::form::{Parameters, Refusal, Sent};
+use crate::broker::State;
+use crate::broker::audit::Event;
+use crate::broker::identity::{LOCAL, token};
+use crate::broker::rate::Limit;
+use crate::broker::store::{DevicePoll, NewTokens, Redeemed, Rotation, Started};
+use crate::proto::name::Account;
+use crate::proto::{Secret, SessionId};
+
+/// RFC 6749 §5.1.
+#[derive(Serialize)]
+pub(super) struct Tokens {
+    access_token: Secret<String>,
+    token_type: &'static str,
+    expires_in: u64,
+    refresh_token: Secret<String>,
+}
+
+pub(super) async fn exchange(Extracted(state): Extracted<Arc<State>>, request: Request) -> Result<Json<Tokens>, Refusal> {
+    let Sent { address, form, .. } = Sent::read(&state, request).await?;
+    limit(&state, address)?;
+    form.client()?;
+    let tokens = match form.needed("grant_type")? {
+        CODE => code(&state, &form, address).await?,
+        DEVICE => device(&state, &form, address).await?,
+        REFRESH => refresh(&state, &form, address).await?,
+        _ => return Err(Refusal::new("unsupported_grant_type", "this grant type is not spoken here")),
+    };
+    Ok(Json(tokens))
+}
+
+/// RFC 7009: gives a token back and ends its login. A token that is unknown is no error.
+pub(super) async fn revoke(Extracted(state): Extracted<Arc<State>>, request: Request) -> Result<StatusCode, Refusal> {
+    let Sent { address, form, .. } = Sent::read(&state, request).await?;
+    limit(&state, address)?;
+    form.client()?;
+    if let Some(user) = state.store.end_login(&token::hash(form.needed("token")?)).await? {
+        write_down(&state, Event::Logout { user: whole(&user) }).await?;
+    }
+    Ok(StatusCode::OK)
+}
+
+async fn code(state: &State, form: &Parameters, address: IpAddr) -> Result<Tokens, Refusal> {
+    let hash = token::hash(form.needed("code")?);
+    let (redirect, verifier) = (form.needed("redirect_uri")?, form.needed("code_verifier")?);
+    let challenge = URL_SAFE_NO_PAD.encode(Sha256::digest(verifier.as_bytes()));
+    let refused = || Refusal::new("invalid_grant", "the code is not valid, or not any more");
+    let user = state.store.authorization_code(&hash, redirect, &challenge, state.clock.now()).await?.ok_or_else(refused)?;
+    let (login, tokens, kept) = first(state, user, "browser").await?;
+    match state.store.redeem(&hash, &login, &kept).await? {
+        Redeemed::Started => {}
+        Redeemed::Invalid => return Err(refused()),
+        Redeemed::Reused => {
+            write_down(state, Event::Logout { user: whole(login.user.as_str()) }).await?;
+            return Err(refused());
+        }
+    }
+    begun(state, &login, address).await?;
+    Ok(tokens)
+}
+
+async fn device(state: &State, form: &Parameters, address: IpAddr) -> Result<Tokens, Refusal> {
+    let hash = token::hash(form.needed("device_code")?);
+    let user = match state.store.poll_device(&hash, state.clock.now()).await? {
+        DevicePoll::Approved(user) => user,
+        DevicePoll::Pending => return Err(Refusal::new("authorization_pending", "nobody has entered the code yet")),
+        DevicePoll::SlowDown => return Err(Refusal::new("slow_down", "ask less often")),
+        DevicePoll::Denied => return Err(Refusal::new("access_denied", "the login was refused")),
+        DevicePoll::Expired => return Err(Refusal::new("expired_token", "the code has expired")),
+        DevicePoll::Unknown => return Err(Refusal::new("invalid_grant", "the device code is unknown")),
+    };
+    let (login, tokens, kept) = first(state, user, "device").await?;
+    state.store.start_login(&login, &kept).await?;
+    begun(state, &login, address).await?;
+    Ok(tokens)
+}
+
+/// The next tokens. Two who ask at once, or one whose answer was lost, get the same refresh token again: it is computed from the
+/// old one. Whoever comes with an old one later has stolen it, or was stolen from: the login ends for both.
+async fn refresh(state: &State, form: &Parameters, address: IpAddr) -> Result<Tokens, Refusal> {
+    let (old, now) = (form.needed("refresh_token")?, state.clock.now());
+    let (access, next) = (token::random(token::ACCESS), token::successor(state.store.key(), old));
+    let kept = NewTokens {
+        access: token::hash(access.expose()),
+        access_expires_at: now.saturating_add(ACCESS_LIFETIME),
+        refresh: token::hash(next.expose()),
+    };
+    match state.store.rotate(&token::hash(old), &kept, now, GRACE).await? {
+        Rotation::Fresh { login_expires_at } => Ok(Tokens {
+            access_token: access,
+            token_type: "Bearer",
+            expires_in: ACCESS_LIFETIME.min(login_expires_at.saturating_sub(now)),
+            refresh_token: next,
+        }),
+        Rotation::Unknown => Err(Refusal::new("invalid_grant", "the login has ended: log in again")),
+        Rotation::Reused { user } => {
+            write_down(state, Event::RefreshReuse { user: whole(&user), client_address: address.to_string() }).await?;
+            Err(Refusal::new("invalid_grant", "the login has ended: log in again"))
+        }
+    }
+}
+
+/// A login and its first tokens, which nobody has yet.
+async fn first(state: &State, user: Account, method: &'static str) -> Result<(Started, Tokens, NewTokens), Refusal> {
+    let (now, lifetime) = (state.clock.now(), state.config.login_lifetime.as_secs());
+    state.store.prune(now).await?;
+    let expires_in = ACCESS_LIFETIME.min(lifetime);
+    let (access, refresh) = (token::random(token::ACCESS), token::random(token::REFRESH));
+    let kept = NewTokens {
+        access: token::hash(access.expose()),
+        access_expires_at: now.saturating_add(expires_in),
+        refresh: token::hash(refresh.expose()),
+    };
+    let id = SessionId::random().to_string();
+    let login = Started { id, user, method, now, expires_at: now.saturating_add(lifetime) };
+    Ok((login, Tokens { access_token: access, token_type: "Bearer", expires_in, refresh_token: refresh }, kept))
+}
+
+async fn begun(state: &State, login: &Started, address: IpAddr) -> Result<(), Refusal> {
+    let event =
+        Event::Login { user: whole(login.user.as_str()), method: login.method.to_owned(), client_address: address.to_string() };
+    write_down(state, event).await
+}
+
+async fn write_down(state: &State, event: Event) -> Result<(), Refusal> {
+    state.journal.append(event).await.map(drop).map_err(|error| Refusal::unavailable(&error))
+}
+
+fn limit(state: &State, address: IpAddr) -> Result<(), Refusal> {
+    state.limits.attempt(Limit::Token, &address.to_string(), state.clock.now()).map_err(|error| Refusal::too_many(&error))
+}
+
+fn whole(user: &str) -> String {
+    format!("{user}@{LOCAL}")
+}
+
+pub(super) const CODE: &str = "authorization_code";
+pub(super) const REFRESH: &str = "refresh_token";
+pub(super) const DEVICE: &str = "urn:ietf:params:oauth:grant-type:device_code";
+
+/// What a removed person may still do, at the most.
+const ACCESS_LIFETIME: u64 = 600;
+
+/// Longer than a retry takes, shorter than a thief.
+const GRACE: u64 = 30;
