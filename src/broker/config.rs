@@ -157,7 +157,9 @@ impl Config {
         }
         let loopback = self.listen.ip().is_loopback();
         if self.tls == Tls::None && !loopback && self.trusted_proxies.is_empty() {
-            return refuse("without TLS the broker listens on loopback only, or behind trusted_proxies: set one of them, or [tls]");
+            return refuse(
+                "without TLS the broker listens on loopback only, or behind trusted_proxies: set one of them, or [tls]",
+            );
         }
         if self.public_url.scheme() == "http" && !(self.tls == Tls::None && loopback) {
             return refuse("public_url with http:// is for loopback without TLS: write https://");
