@@ -74,13 +74,6 @@ impl Agents {
         self.lock().get(&agent).cloned()
     }
 
-    /// Everyone who is present, sorted by name.
-    pub(crate) fn all(&self) -> Vec<Arc<Presence>> {
-        let mut all: Vec<_> = self.lock().values().cloned().collect();
-        all.sort_by(|a, b| (&a.name, a.agent).cmp(&(&b.name, b.agent)));
-        all
-    }
-
     /// Ends an agent's connections: its enrolment was removed.
     pub(crate) fn expel(&self, agent: AgentId) {
         if let Some(presence) = self.present(agent) {
