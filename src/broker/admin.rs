@@ -3,10 +3,10 @@
 //! [`Admin`] does the work. The Unix socket and the commands of `ztbroker` are two thin skins over it; both ends of the socket
 //! share the bodies of [`wire`].
 
-pub mod client;
+pub(crate) mod client;
 pub(crate) mod socket;
-pub mod tokens;
-pub mod wire;
+mod tokens;
+pub(crate) mod wire;
 
 #[cfg(test)]
 mod tests;

@@ -19,13 +19,13 @@ use crate::proto::{ErrorBody, Secret};
 
 /// The way to a running broker.
 #[derive(Debug, Clone)]
-pub struct Client {
+pub(crate) struct Client {
     socket: PathBuf,
 }
 
 /// Why the broker did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
-pub enum ClientError {
+pub(crate) enum ClientError {
     /// Nobody listens at the socket.
     #[error("no broker is running at {}", .0.display())]
     NotRunning(PathBuf),
@@ -50,7 +50,7 @@ pub enum ClientError {
 
 impl Client {
     /// The client for the broker whose state is in `state`.
-    pub fn new(state: &Path) -> Self {
+    pub(crate) fn new(state: &Path) -> Self {
         Self { socket: state.join(SOCKET) }
     }
 
@@ -58,7 +58,7 @@ impl Client {
     ///
     /// # Errors
     /// [`ClientError`].
-    pub async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, ClientError> {
+    pub(crate) async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, ClientError> {
         self.read(self.whole(Method::GET, path, Body::empty()).await?.expose())
     }
 
@@ -66,7 +66,7 @@ impl Client {
     ///
     /// # Errors
     /// [`ClientError`].
-    pub async fn post<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> Result<T, ClientError> {
+    pub(crate) async fn post<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> Result<T, ClientError> {
         let answer = self.whole(Method::POST, path, self.json(body)?).await?;
         self.read(answer.expose())
     }
@@ -75,7 +75,7 @@ impl Client {
     ///
     /// # Errors
     /// [`ClientError`].
-    pub async fn tell(&self, path: &str, body: &impl Serialize) -> Result<(), ClientError> {
+    pub(crate) async fn tell(&self, path: &str, body: &impl Serialize) -> Result<(), ClientError> {
         self.whole(Method::POST, path, self.json(body)?).await.map(drop)
     }
 
@@ -83,7 +83,7 @@ impl Client {
     ///
     /// # Errors
     /// [`ClientError`].
-    pub async fn delete(&self, path: &str) -> Result<(), ClientError> {
+    pub(crate) async fn delete(&self, path: &str) -> Result<(), ClientError> {
         self.whole(Method::DELETE, path, Body::empty()).await.map(drop)
     }
 
@@ -91,7 +91,7 @@ impl Client {
     ///
     /// # Errors
     /// [`ClientError`].
-    pub async fn follow(&self, path: &str, mut each: impl FnMut(AuditRecord) -> bool) -> Result<(), ClientError> {
+    pub(crate) async fn follow(&self, path: &str, mut each: impl FnMut(AuditRecord) -> bool) -> Result<(), ClientError> {
         let mut body = self.within(self.send(Method::GET, path, Body::empty())).await?.into_data_stream();
         let mut pending = Vec::new();
         while let Some(chunk) = body.next().await {
@@ -163,7 +163,7 @@ impl Client {
 }
 
 /// The socket's name in the state folder.
-pub const SOCKET: &str = "admin.sock";
+pub(crate) const SOCKET: &str = "admin.sock";
 
 /// The longest that an answer may take: a password is hashed, a journal of gigabytes is read.
 const PATIENCE: Duration = Duration::from_secs(60);

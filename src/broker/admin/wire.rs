@@ -12,7 +12,7 @@ use crate::proto::{Actions, AgentId, Secret};
 /// `POST /users`.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct AddUser {
+pub(crate) struct AddUser {
     /// The name.
     pub name: Account,
     /// The groups, which policies can name.
@@ -34,7 +34,7 @@ pub struct UserRow {
 /// `POST /users/{name}/password`.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct SetPassword {
+pub(crate) struct SetPassword {
     /// The new password.
     pub password: Secret<String>,
 }
@@ -75,7 +75,7 @@ pub struct UserTokenSpec {
 
 /// What a new token's secret is, said once.
 #[derive(Debug, Serialize, Deserialize)]
-pub struct MadeToken {
+pub(crate) struct MadeToken {
     /// The secret.
     pub token: Secret<String>,
 }
@@ -135,7 +135,7 @@ pub struct AgentRow {
 /// `POST /device/approve`.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct ApproveDevice {
+pub(crate) struct ApproveDevice {
     /// The code that the device shows.
     pub user_code: String,
     /// Who logs in with it.
@@ -144,7 +144,7 @@ pub struct ApproveDevice {
 
 /// What `POST /policy/reload` put in force.
 #[derive(Debug, Serialize, Deserialize)]
-pub struct PoliciesLoaded {
+pub(crate) struct PoliciesLoaded {
     /// The ids of the policies.
     pub policies: Vec<String>,
 }
