@@ -93,6 +93,8 @@ async fn a_head_without_an_end_is_cut_off() {
 #[tokio::test]
 async fn the_folder_is_free_again_after_an_end_in_order() {
     let served = Served::start().await;
+    // An answer means that it serves, and so that the socket is there.
+    served.ask("GET /healthz").await;
     let socket = served.folder.path().join("state/admin.sock");
     assert!(std::os::unix::net::UnixStream::connect(&socket).is_ok());
     let second = Broker::open(config(&served.folder, served.port), Clock::system()).await;
