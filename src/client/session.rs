@@ -19,14 +19,14 @@ use russh::client::{self, Handle};
 use russh::keys::ssh_key::Certificate;
 use russh::{Channel, Disconnect};
 
-use super::api::{Api, ApiError};
+use super::api::{Api, ApiError, Link};
 use crate::clock::Clock;
 use crate::proto::api::{CONNECT_LIMIT, ConnectReply, ConnectRequest, LINK_RAW};
 use crate::proto::name::{Login, Target};
 use crate::proto::{Actions, ContainerId, SessionId};
 use crate::ssh::cert::Refusal;
 use crate::ssh::cert::host::HostCertificate;
-use crate::ssh::{Authorities, algorithms, new_key, public_line};
+use crate::ssh::{Authorities, PrivateKey, algorithms, new_key, public_line};
 
 pub mod ending;
 pub mod exec;
@@ -177,18 +177,35 @@ impl Session {
         let (login, picked) = (request.login.clone(), request.container);
         let request = connect_request(request, public_key);
         let (reply, link) = api.connect(&request).await?;
+        if let Some(picked) = picked.filter(|picked| *picked != reply.host_principal) {
+            return Err(SessionError::OtherContainer { picked, offered: reply.host_principal });
+        }
+        Self::over(link, reply, request.as_typed, &login, key, hosts, clock).await
+    }
+
+    /// Proves both ends of a link to each other: the broker's `reply` belongs to it, and to the `key` that was named in the
+    /// request.
+    ///
+    /// # Errors
+    /// [`SessionError`]; nothing has run then.
+    pub async fn over(
+        link: Link,
+        reply: ConnectReply,
+        as_typed: Target,
+        login: &Login,
+        key: PrivateKey,
+        hosts: Authorities,
+        clock: Clock,
+    ) -> Result<Self, SessionError> {
         let ConnectReply { session, certificate, host_principal, name, deadline, link: protocol } = reply;
         if protocol != LINK_RAW {
             return Err(SessionError::Reply("its link protocol was not offered"));
-        }
-        if let Some(picked) = picked.filter(|picked| *picked != host_principal) {
-            return Err(SessionError::OtherContainer { picked, offered: host_principal });
         }
         let certificate =
             Certificate::from_openssh(&certificate).map_err(|_| SessionError::Reply("its certificate cannot be read"))?;
         let throttle = Throttle::new();
         let link = Throttled::new(link, throttle.clone());
-        let expected = HostCertificate { container: host_principal, as_typed: request.as_typed };
+        let expected = HostCertificate { container: host_principal, as_typed };
         let farewell = Farewell::default();
         let host = Host::new(expected, hosts, clock.clone(), name.clone(), farewell.clone());
         let user = login.as_str();

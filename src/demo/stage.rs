@@ -143,7 +143,7 @@ fn broken(what: &str, error: &dyn std::fmt::Display) -> Failure {
 }
 
 /// Who may do what, for a reader who sees a policy for the first time.
-const POLICY: &str = include_str!("demo/policy.cedar");
+const POLICY: &str = include_str!("policy.cedar");
 
 const JOIN_WITHIN: Duration = Duration::from_secs(60);
 const STOP_WITHIN: Duration = Duration::from_secs(5);

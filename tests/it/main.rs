@@ -1,1 +1,21 @@
-//! End-to-end tests.
+//! The stories, one file each, over a [`world`] in one process or a [`stack`] of three; and the real peers.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, missing_docs, unreachable_pub)]
+
+mod attacks;
+mod browser;
+mod demo;
+mod failures;
+mod generated;
+mod keyring;
+mod layering;
+mod listing;
+mod login;
+mod nginx;
+mod openssh;
+mod peer;
+mod pty;
+mod screen;
+mod sessions;
+mod stack;
+mod tomcat;
+mod world;

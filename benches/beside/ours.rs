@@ -1,0 +1,97 @@
+//! Our own: a broker with TLS, policy and audit, an agent beside it, a person who is logged in.
+
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use portable_pty::CommandBuilder;
+
+use super::stack::Stack;
+
+/// The three programs, running.
+pub struct Ours {
+    stack: Stack,
+    agent: Child,
+    name: String,
+}
+
+impl Ours {
+    /// Starts them and waits until the container is in the list.
+    pub fn start() -> Self {
+        let stack = Stack::start_at("127.0.0.1");
+        let agent = Command::new(env!("CARGO_BIN_EXE_ztagent"))
+            .args([
+                "run",
+                "--app",
+                "bench",
+                "--join-token-file",
+                &stack.join_token().display().to_string(),
+                "--",
+                "sleep",
+                "86400",
+            ])
+            .stdin(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let name = stack.names(1, Duration::from_secs(10)).remove(0);
+        Self { stack, agent, name }
+    }
+
+    /// The folder that all of it lives in.
+    pub fn folder(&self) -> &Path {
+        self.stack.folder()
+    }
+
+    /// `ztctl exec` of `command`.
+    pub fn exec(&self, command: &[&str]) -> Command {
+        let mut ztctl = self.stack.ztctl();
+        ztctl.args(["exec", &self.name, "--"]).args(command);
+        ztctl
+    }
+
+    /// `ztctl shell`.
+    pub fn shell(&self) -> CommandBuilder {
+        let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_ztctl"));
+        command.args(["shell", &self.name]);
+        command.env_clear();
+        for (name, value) in self.stack.environment() {
+            command.env(name, value);
+        }
+        command
+    }
+
+    /// A session that stays until it is dropped.
+    pub fn sleeper(&self) -> Sleeper {
+        let child = self.exec(&["cat"]).stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+        std::thread::sleep(Duration::from_millis(100));
+        Sleeper(child)
+    }
+
+    /// The agent's process.
+    pub fn agent(&self) -> u32 {
+        self.agent.id()
+    }
+
+    /// The broker's process.
+    pub fn broker(&self) -> u32 {
+        self.stack.broker()
+    }
+}
+
+impl Drop for Ours {
+    fn drop(&mut self) {
+        let _ = self.agent.kill();
+        let _ = self.agent.wait();
+    }
+}
+
+/// A live session.
+pub struct Sleeper(Child);
+
+impl Drop for Sleeper {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}

@@ -1,0 +1,50 @@
+
+using namespace System.Management.Automation
+using namespace System.Management.Automation.Language
+
+Register-ArgumentCompleter -Native -CommandName 'ztagent' -ScriptBlock {
+    param($wordToComplete, $commandAst, $cursorPosition)
+
+    $commandElements = $commandAst.CommandElements
+    $command = @(
+        'ztagent'
+        for ($i = 1; $i -lt $commandElements.Count; $i++) {
+            $element = $commandElements[$i]
+            if ($element -isnot [StringConstantExpressionAst] -or
+                $element.StringConstantType -ne [StringConstantType]::BareWord -or
+                $element.Value.StartsWith('-') -or
+                $element.Value -eq $wordToComplete) {
+                break
+        }
+        $element.Value
+    }) -join ';'
+
+    $completions = @(switch ($command) {
+        'ztagent' {
+            [CompletionResult]::new('--log-level', '--log-level', [CompletionResultType]::ParameterName, 'What is written to stderr')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('run', 'run', [CompletionResultType]::ParameterValue, 'Run a command as this container''s first process, and serve sessions beside it')
+            break
+        }
+        'ztagent;run' {
+            [CompletionResult]::new('--join-token-file', '--join-token-file', [CompletionResultType]::ParameterName, 'Read the join token from FILE, as `ztbroker token create` printed it')
+            [CompletionResult]::new('--broker', '--broker', [CompletionResultType]::ParameterName, 'Use the broker at URL instead of the one that the token names')
+            [CompletionResult]::new('--ca', '--ca', [CompletionResultType]::ParameterName, 'Trust only this TLS root: a PEM file, or sha256:… of the certificate')
+            [CompletionResult]::new('--name', '--name', [CompletionResultType]::ParameterName, 'Call this container NAME instead of by its host name')
+            [CompletionResult]::new('--app', '--app', [CompletionResultType]::ParameterName, 'Say what this container is a replica of [default: CMD''s name]')
+            [CompletionResult]::new('--image', '--image', [CompletionResultType]::ParameterName, 'Say which image this is')
+            [CompletionResult]::new('--label', '--label', [CompletionResultType]::ParameterName, 'Add a label, which policies can match')
+            [CompletionResult]::new('--state', '--state', [CompletionResultType]::ParameterName, 'Keep the agent''s key in DIR, so that a restart is the same agent and needs no token')
+            [CompletionResult]::new('--log-level', '--log-level', [CompletionResultType]::ParameterName, 'What is written to stderr')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+    })
+
+    $completions.Where{ $_.CompletionText -like "$wordToComplete*" } |
+        Sort-Object -Property ListItemText
+}

@@ -1,0 +1,43 @@
+
+use builtin;
+use str;
+
+set edit:completion:arg-completer[ztagent] = {|@words|
+    fn spaces {|n|
+        builtin:repeat $n ' ' | str:join ''
+    }
+    fn cand {|text desc|
+        edit:complex-candidate $text &display=$text' '(spaces (- 14 (wcswidth $text)))$desc
+    }
+    var command = 'ztagent'
+    for word $words[1..-1] {
+        if (str:has-prefix $word '-') {
+            break
+        }
+        set command = $command';'$word
+    }
+    var completions = [
+        &'ztagent'= {
+            cand --log-level 'What is written to stderr'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+            cand -V 'Print version'
+            cand --version 'Print version'
+            cand run 'Run a command as this container''s first process, and serve sessions beside it'
+        }
+        &'ztagent;run'= {
+            cand --join-token-file 'Read the join token from FILE, as `ztbroker token create` printed it'
+            cand --broker 'Use the broker at URL instead of the one that the token names'
+            cand --ca 'Trust only this TLS root: a PEM file, or sha256:… of the certificate'
+            cand --name 'Call this container NAME instead of by its host name'
+            cand --app 'Say what this container is a replica of [default: CMD''s name]'
+            cand --image 'Say which image this is'
+            cand --label 'Add a label, which policies can match'
+            cand --state 'Keep the agent''s key in DIR, so that a restart is the same agent and needs no token'
+            cand --log-level 'What is written to stderr'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+    ]
+    $completions[$command]
+}

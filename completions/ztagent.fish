@@ -1,0 +1,46 @@
+# Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
+function __fish_ztagent_global_optspecs
+    string join \n log-level= h/help V/version
+end
+
+function __fish_ztagent_needs_command
+    # Figure out if the current invocation already has a command.
+    set -l cmd (commandline -opc)
+    set -e cmd[1]
+    argparse -s (__fish_ztagent_global_optspecs) -- $cmd 2>/dev/null
+    or return
+    if set -q argv[1]
+        # Also print the command, so this can be used to figure out what it is.
+        echo $argv[1]
+        return 1
+    end
+    return 0
+end
+
+function __fish_ztagent_using_subcommand
+    set -l cmd (__fish_ztagent_needs_command)
+    test -z "$cmd"
+    and return 1
+    contains -- $cmd[1] $argv
+end
+
+complete -c ztagent -n "__fish_ztagent_needs_command" -l log-level -d 'What is written to stderr' -r -f -a "error\t'Only what needs somebody'
+warn\t'And what may'
+info\t'And each change of state, each session'
+debug\t'And what helps to find a fault'"
+complete -c ztagent -n "__fish_ztagent_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c ztagent -n "__fish_ztagent_needs_command" -s V -l version -d 'Print version'
+complete -c ztagent -n "__fish_ztagent_needs_command" -f -a "run" -d 'Run a command as this container\'s first process, and serve sessions beside it'
+complete -c ztagent -n "__fish_ztagent_using_subcommand run" -l join-token-file -d 'Read the join token from FILE, as `ztbroker token create` printed it' -r -F
+complete -c ztagent -n "__fish_ztagent_using_subcommand run" -l broker -d 'Use the broker at URL instead of the one that the token names' -r
+complete -c ztagent -n "__fish_ztagent_using_subcommand run" -l ca -d 'Trust only this TLS root: a PEM file, or sha256:… of the certificate' -r
+complete -c ztagent -n "__fish_ztagent_using_subcommand run" -l name -d 'Call this container NAME instead of by its host name' -r
+complete -c ztagent -n "__fish_ztagent_using_subcommand run" -l app -d 'Say what this container is a replica of [default: CMD\'s name]' -r
+complete -c ztagent -n "__fish_ztagent_using_subcommand run" -l image -d 'Say which image this is' -r
+complete -c ztagent -n "__fish_ztagent_using_subcommand run" -l label -d 'Add a label, which policies can match' -r
+complete -c ztagent -n "__fish_ztagent_using_subcommand run" -l state -d 'Keep the agent\'s key in DIR, so that a restart is the same agent and needs no token' -r -F
+complete -c ztagent -n "__fish_ztagent_using_subcommand run" -l log-level -d 'What is written to stderr' -r -f -a "error\t'Only what needs somebody'
+warn\t'And what may'
+info\t'And each change of state, each session'
+debug\t'And what helps to find a fault'"
+complete -c ztagent -n "__fish_ztagent_using_subcommand run" -s h -l help -d 'Print help (see more with \'--help\')'

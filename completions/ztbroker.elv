@@ -1,0 +1,180 @@
+
+use builtin;
+use str;
+
+set edit:completion:arg-completer[ztbroker] = {|@words|
+    fn spaces {|n|
+        builtin:repeat $n ' ' | str:join ''
+    }
+    fn cand {|text desc|
+        edit:complex-candidate $text &display=$text' '(spaces (- 14 (wcswidth $text)))$desc
+    }
+    var command = 'ztbroker'
+    for word $words[1..-1] {
+        if (str:has-prefix $word '-') {
+            break
+        }
+        set command = $command';'$word
+    }
+    var completions = [
+        &'ztbroker'= {
+            cand --config 'The broker''s configuration [default: /etc/ztbroker/ztbroker.toml]'
+            cand --state 'The broker''s state folder, instead of the one that the configuration names'
+            cand -h 'Print help'
+            cand --help 'Print help'
+            cand -V 'Print version'
+            cand --version 'Print version'
+            cand serve 'Run the broker'
+            cand dev 'Run a broker for trying things out, with a user and a join token, and say what to type next'
+            cand user 'Add, list and remove the people of the broker''s own directory'
+            cand token 'Make, list and revoke tokens for agents and for machines'
+            cand audit 'Show what happened'
+            cand agents 'List and remove the agents that joined'
+            cand policy 'Put a changed policy in force'
+        }
+        &'ztbroker;serve'= {
+            cand --listen 'Listen at ADDR instead of where the configuration says'
+            cand --public-url 'Be called URL by people and agents'
+            cand --policy 'Use the policy file, or the folder of policies, at PATH'
+            cand --log 'What is written to stderr'
+            cand --config 'The broker''s configuration [default: /etc/ztbroker/ztbroker.toml]'
+            cand --state 'The broker''s state folder, instead of the one that the configuration names'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'ztbroker;dev'= {
+            cand --listen 'Listen at ADDR; with port 0 at any that is free'
+            cand --policy 'Use the policy file, or the folder of policies, at PATH [default: everybody may do everything]'
+            cand --user 'The user that is made'
+            cand --log 'What is written to stderr'
+            cand --config 'The broker''s configuration [default: /etc/ztbroker/ztbroker.toml]'
+            cand --state 'The broker''s state folder, instead of the one that the configuration names'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'ztbroker;user'= {
+            cand --config 'The broker''s configuration [default: /etc/ztbroker/ztbroker.toml]'
+            cand --state 'The broker''s state folder, instead of the one that the configuration names'
+            cand -h 'Print help'
+            cand --help 'Print help'
+            cand add 'Add a person; the password is asked for, or read as one line from stdin'
+            cand ls 'List the people and their groups'
+            cand rm 'Remove a person, with every login and session'
+            cand passwd 'Give a person another password'
+        }
+        &'ztbroker;user;add'= {
+            cand --group 'Put the person into GROUP, which policies can name'
+            cand --config 'The broker''s configuration [default: /etc/ztbroker/ztbroker.toml]'
+            cand --state 'The broker''s state folder, instead of the one that the configuration names'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'ztbroker;user;ls'= {
+            cand -o 'For people, or for programs'
+            cand --output 'For people, or for programs'
+            cand --config 'The broker''s configuration [default: /etc/ztbroker/ztbroker.toml]'
+            cand --state 'The broker''s state folder, instead of the one that the configuration names'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'ztbroker;user;rm'= {
+            cand --config 'The broker''s configuration [default: /etc/ztbroker/ztbroker.toml]'
+            cand --state 'The broker''s state folder, instead of the one that the configuration names'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'ztbroker;user;passwd'= {
+            cand --config 'The broker''s configuration [default: /etc/ztbroker/ztbroker.toml]'
+            cand --state 'The broker''s state folder, instead of the one that the configuration names'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'ztbroker;token'= {
+            cand --config 'The broker''s configuration [default: /etc/ztbroker/ztbroker.toml]'
+            cand --state 'The broker''s state folder, instead of the one that the configuration names'
+            cand -h 'Print help'
+            cand --help 'Print help'
+            cand create 'Make a token and print it, once'
+            cand ls 'List the tokens, without their secrets'
+            cand rm 'Revoke a token'
+        }
+        &'ztbroker;token;create'= {
+            cand --user 'For NAME to log in with on a machine, as ZTCTL_TOKEN'
+            cand --ttl 'For how long it may be used: 90s, 5m, 8h, 30d'
+            cand --uses 'How many agents may join'
+            cand --cluster 'The cluster that the agents'' containers are in, which policies can rely on'
+            cand --namespace 'The namespace that the agents'' containers are in, which policies can rely on'
+            cand --action 'Allow only this action: list, shell or exec'
+            cand --container 'Allow only containers with such a name or app, `*` for any letters'
+            cand --config 'The broker''s configuration [default: /etc/ztbroker/ztbroker.toml]'
+            cand --state 'The broker''s state folder, instead of the one that the configuration names'
+            cand --join 'For agents to join with'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'ztbroker;token;ls'= {
+            cand -o 'For people, or for programs'
+            cand --output 'For people, or for programs'
+            cand --config 'The broker''s configuration [default: /etc/ztbroker/ztbroker.toml]'
+            cand --state 'The broker''s state folder, instead of the one that the configuration names'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'ztbroker;token;rm'= {
+            cand --config 'The broker''s configuration [default: /etc/ztbroker/ztbroker.toml]'
+            cand --state 'The broker''s state folder, instead of the one that the configuration names'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'ztbroker;audit'= {
+            cand --since 'Only what happened since: 15m, 8h, 2d ago, or a date like 2026-01-31 or 2026-01-31T09:30:00Z'
+            cand --session 'Only what is about this session'
+            cand --user 'Only what is about this user: a name, or NAME@IDP'
+            cand --limit 'The last N that fit'
+            cand -o 'For people, or for programs'
+            cand --output 'For people, or for programs'
+            cand --config 'The broker''s configuration [default: /etc/ztbroker/ztbroker.toml]'
+            cand --state 'The broker''s state folder, instead of the one that the configuration names'
+            cand -f 'Go on with what happens from now on'
+            cand --follow 'Go on with what happens from now on'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'ztbroker;agents'= {
+            cand --config 'The broker''s configuration [default: /etc/ztbroker/ztbroker.toml]'
+            cand --state 'The broker''s state folder, instead of the one that the configuration names'
+            cand -h 'Print help'
+            cand --help 'Print help'
+            cand ls 'List the agents'
+            cand rm 'Remove an agent: it is cut off, and comes back only with a join token'
+        }
+        &'ztbroker;agents;ls'= {
+            cand -o 'For people, or for programs'
+            cand --output 'For people, or for programs'
+            cand --config 'The broker''s configuration [default: /etc/ztbroker/ztbroker.toml]'
+            cand --state 'The broker''s state folder, instead of the one that the configuration names'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'ztbroker;agents;rm'= {
+            cand --config 'The broker''s configuration [default: /etc/ztbroker/ztbroker.toml]'
+            cand --state 'The broker''s state folder, instead of the one that the configuration names'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'ztbroker;policy'= {
+            cand --config 'The broker''s configuration [default: /etc/ztbroker/ztbroker.toml]'
+            cand --state 'The broker''s state folder, instead of the one that the configuration names'
+            cand -h 'Print help'
+            cand --help 'Print help'
+            cand reload 'Load the policies again; a mistake in them changes nothing'
+        }
+        &'ztbroker;policy;reload'= {
+            cand --config 'The broker''s configuration [default: /etc/ztbroker/ztbroker.toml]'
+            cand --state 'The broker''s state folder, instead of the one that the configuration names'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+    ]
+    $completions[$command]
+}

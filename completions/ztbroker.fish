@@ -1,0 +1,134 @@
+# Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
+function __fish_ztbroker_global_optspecs
+    string join \n config= state= h/help V/version
+end
+
+function __fish_ztbroker_needs_command
+    # Figure out if the current invocation already has a command.
+    set -l cmd (commandline -opc)
+    set -e cmd[1]
+    argparse -s (__fish_ztbroker_global_optspecs) -- $cmd 2>/dev/null
+    or return
+    if set -q argv[1]
+        # Also print the command, so this can be used to figure out what it is.
+        echo $argv[1]
+        return 1
+    end
+    return 0
+end
+
+function __fish_ztbroker_using_subcommand
+    set -l cmd (__fish_ztbroker_needs_command)
+    test -z "$cmd"
+    and return 1
+    contains -- $cmd[1] $argv
+end
+
+complete -c ztbroker -n "__fish_ztbroker_needs_command" -l config -d 'The broker\'s configuration [default: /etc/ztbroker/ztbroker.toml]' -r -F
+complete -c ztbroker -n "__fish_ztbroker_needs_command" -l state -d 'The broker\'s state folder, instead of the one that the configuration names' -r -F
+complete -c ztbroker -n "__fish_ztbroker_needs_command" -s h -l help -d 'Print help'
+complete -c ztbroker -n "__fish_ztbroker_needs_command" -s V -l version -d 'Print version'
+complete -c ztbroker -n "__fish_ztbroker_needs_command" -f -a "serve" -d 'Run the broker'
+complete -c ztbroker -n "__fish_ztbroker_needs_command" -f -a "dev" -d 'Run a broker for trying things out, with a user and a join token, and say what to type next'
+complete -c ztbroker -n "__fish_ztbroker_needs_command" -f -a "user" -d 'Add, list and remove the people of the broker\'s own directory'
+complete -c ztbroker -n "__fish_ztbroker_needs_command" -f -a "token" -d 'Make, list and revoke tokens for agents and for machines'
+complete -c ztbroker -n "__fish_ztbroker_needs_command" -f -a "audit" -d 'Show what happened'
+complete -c ztbroker -n "__fish_ztbroker_needs_command" -f -a "agents" -d 'List and remove the agents that joined'
+complete -c ztbroker -n "__fish_ztbroker_needs_command" -f -a "policy" -d 'Put a changed policy in force'
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand serve" -l listen -d 'Listen at ADDR instead of where the configuration says' -r
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand serve" -l public-url -d 'Be called URL by people and agents' -r
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand serve" -l policy -d 'Use the policy file, or the folder of policies, at PATH' -r -F
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand serve" -l log -d 'What is written to stderr' -r -f -a "error\t'Only what stops something from working'
+warn\t'And what may soon'
+info\t'And what a quiet day consists of'
+debug\t'And what helps to find a mistake'"
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand serve" -l config -d 'The broker\'s configuration [default: /etc/ztbroker/ztbroker.toml]' -r -F
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand serve" -l state -d 'The broker\'s state folder, instead of the one that the configuration names' -r -F
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand serve" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand dev" -l listen -d 'Listen at ADDR; with port 0 at any that is free' -r
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand dev" -l policy -d 'Use the policy file, or the folder of policies, at PATH [default: everybody may do everything]' -r -F
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand dev" -l user -d 'The user that is made' -r
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand dev" -l log -d 'What is written to stderr' -r -f -a "error\t'Only what stops something from working'
+warn\t'And what may soon'
+info\t'And what a quiet day consists of'
+debug\t'And what helps to find a mistake'"
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand dev" -l config -d 'The broker\'s configuration [default: /etc/ztbroker/ztbroker.toml]' -r -F
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand dev" -l state -d 'The broker\'s state folder, instead of the one that the configuration names' -r -F
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand dev" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand user; and not __fish_seen_subcommand_from add ls rm passwd" -l config -d 'The broker\'s configuration [default: /etc/ztbroker/ztbroker.toml]' -r -F
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand user; and not __fish_seen_subcommand_from add ls rm passwd" -l state -d 'The broker\'s state folder, instead of the one that the configuration names' -r -F
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand user; and not __fish_seen_subcommand_from add ls rm passwd" -s h -l help -d 'Print help'
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand user; and not __fish_seen_subcommand_from add ls rm passwd" -f -a "add" -d 'Add a person; the password is asked for, or read as one line from stdin'
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand user; and not __fish_seen_subcommand_from add ls rm passwd" -f -a "ls" -d 'List the people and their groups'
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand user; and not __fish_seen_subcommand_from add ls rm passwd" -f -a "rm" -d 'Remove a person, with every login and session'
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand user; and not __fish_seen_subcommand_from add ls rm passwd" -f -a "passwd" -d 'Give a person another password'
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand user; and __fish_seen_subcommand_from add" -l group -d 'Put the person into GROUP, which policies can name' -r
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand user; and __fish_seen_subcommand_from add" -l config -d 'The broker\'s configuration [default: /etc/ztbroker/ztbroker.toml]' -r -F
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand user; and __fish_seen_subcommand_from add" -l state -d 'The broker\'s state folder, instead of the one that the configuration names' -r -F
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand user; and __fish_seen_subcommand_from add" -s h -l help -d 'Print help'
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand user; and __fish_seen_subcommand_from ls" -s o -l output -d 'For people, or for programs' -r -f -a "table\t'Columns'
+json\t'JSON, one object a line'"
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand user; and __fish_seen_subcommand_from ls" -l config -d 'The broker\'s configuration [default: /etc/ztbroker/ztbroker.toml]' -r -F
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand user; and __fish_seen_subcommand_from ls" -l state -d 'The broker\'s state folder, instead of the one that the configuration names' -r -F
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand user; and __fish_seen_subcommand_from ls" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand user; and __fish_seen_subcommand_from rm" -l config -d 'The broker\'s configuration [default: /etc/ztbroker/ztbroker.toml]' -r -F
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand user; and __fish_seen_subcommand_from rm" -l state -d 'The broker\'s state folder, instead of the one that the configuration names' -r -F
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand user; and __fish_seen_subcommand_from rm" -s h -l help -d 'Print help'
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand user; and __fish_seen_subcommand_from passwd" -l config -d 'The broker\'s configuration [default: /etc/ztbroker/ztbroker.toml]' -r -F
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand user; and __fish_seen_subcommand_from passwd" -l state -d 'The broker\'s state folder, instead of the one that the configuration names' -r -F
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand user; and __fish_seen_subcommand_from passwd" -s h -l help -d 'Print help'
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand token; and not __fish_seen_subcommand_from create ls rm" -l config -d 'The broker\'s configuration [default: /etc/ztbroker/ztbroker.toml]' -r -F
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand token; and not __fish_seen_subcommand_from create ls rm" -l state -d 'The broker\'s state folder, instead of the one that the configuration names' -r -F
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand token; and not __fish_seen_subcommand_from create ls rm" -s h -l help -d 'Print help'
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand token; and not __fish_seen_subcommand_from create ls rm" -f -a "create" -d 'Make a token and print it, once'
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand token; and not __fish_seen_subcommand_from create ls rm" -f -a "ls" -d 'List the tokens, without their secrets'
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand token; and not __fish_seen_subcommand_from create ls rm" -f -a "rm" -d 'Revoke a token'
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand token; and __fish_seen_subcommand_from create" -l user -d 'For NAME to log in with on a machine, as ZTCTL_TOKEN' -r
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand token; and __fish_seen_subcommand_from create" -l ttl -d 'For how long it may be used: 90s, 5m, 8h, 30d' -r
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand token; and __fish_seen_subcommand_from create" -l uses -d 'How many agents may join' -r
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand token; and __fish_seen_subcommand_from create" -l cluster -d 'The cluster that the agents\' containers are in, which policies can rely on' -r
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand token; and __fish_seen_subcommand_from create" -l namespace -d 'The namespace that the agents\' containers are in, which policies can rely on' -r
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand token; and __fish_seen_subcommand_from create" -l action -d 'Allow only this action: list, shell or exec' -r
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand token; and __fish_seen_subcommand_from create" -l container -d 'Allow only containers with such a name or app, `*` for any letters' -r
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand token; and __fish_seen_subcommand_from create" -l config -d 'The broker\'s configuration [default: /etc/ztbroker/ztbroker.toml]' -r -F
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand token; and __fish_seen_subcommand_from create" -l state -d 'The broker\'s state folder, instead of the one that the configuration names' -r -F
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand token; and __fish_seen_subcommand_from create" -l join -d 'For agents to join with'
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand token; and __fish_seen_subcommand_from create" -s h -l help -d 'Print help'
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand token; and __fish_seen_subcommand_from ls" -s o -l output -d 'For people, or for programs' -r -f -a "table\t'Columns'
+json\t'JSON, one object a line'"
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand token; and __fish_seen_subcommand_from ls" -l config -d 'The broker\'s configuration [default: /etc/ztbroker/ztbroker.toml]' -r -F
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand token; and __fish_seen_subcommand_from ls" -l state -d 'The broker\'s state folder, instead of the one that the configuration names' -r -F
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand token; and __fish_seen_subcommand_from ls" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand token; and __fish_seen_subcommand_from rm" -l config -d 'The broker\'s configuration [default: /etc/ztbroker/ztbroker.toml]' -r -F
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand token; and __fish_seen_subcommand_from rm" -l state -d 'The broker\'s state folder, instead of the one that the configuration names' -r -F
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand token; and __fish_seen_subcommand_from rm" -s h -l help -d 'Print help'
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand audit" -l since -d 'Only what happened since: 15m, 8h, 2d ago, or a date like 2026-01-31 or 2026-01-31T09:30:00Z' -r
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand audit" -l session -d 'Only what is about this session' -r
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand audit" -l user -d 'Only what is about this user: a name, or NAME@IDP' -r
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand audit" -l limit -d 'The last N that fit' -r
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand audit" -s o -l output -d 'For people, or for programs' -r -f -a "table\t'Columns'
+json\t'JSON, one object a line'"
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand audit" -l config -d 'The broker\'s configuration [default: /etc/ztbroker/ztbroker.toml]' -r -F
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand audit" -l state -d 'The broker\'s state folder, instead of the one that the configuration names' -r -F
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand audit" -s f -l follow -d 'Go on with what happens from now on'
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand audit" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand agents; and not __fish_seen_subcommand_from ls rm" -l config -d 'The broker\'s configuration [default: /etc/ztbroker/ztbroker.toml]' -r -F
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand agents; and not __fish_seen_subcommand_from ls rm" -l state -d 'The broker\'s state folder, instead of the one that the configuration names' -r -F
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand agents; and not __fish_seen_subcommand_from ls rm" -s h -l help -d 'Print help'
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand agents; and not __fish_seen_subcommand_from ls rm" -f -a "ls" -d 'List the agents'
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand agents; and not __fish_seen_subcommand_from ls rm" -f -a "rm" -d 'Remove an agent: it is cut off, and comes back only with a join token'
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand agents; and __fish_seen_subcommand_from ls" -s o -l output -d 'For people, or for programs' -r -f -a "table\t'Columns'
+json\t'JSON, one object a line'"
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand agents; and __fish_seen_subcommand_from ls" -l config -d 'The broker\'s configuration [default: /etc/ztbroker/ztbroker.toml]' -r -F
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand agents; and __fish_seen_subcommand_from ls" -l state -d 'The broker\'s state folder, instead of the one that the configuration names' -r -F
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand agents; and __fish_seen_subcommand_from ls" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand agents; and __fish_seen_subcommand_from rm" -l config -d 'The broker\'s configuration [default: /etc/ztbroker/ztbroker.toml]' -r -F
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand agents; and __fish_seen_subcommand_from rm" -l state -d 'The broker\'s state folder, instead of the one that the configuration names' -r -F
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand agents; and __fish_seen_subcommand_from rm" -s h -l help -d 'Print help'
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand policy; and not __fish_seen_subcommand_from reload" -l config -d 'The broker\'s configuration [default: /etc/ztbroker/ztbroker.toml]' -r -F
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand policy; and not __fish_seen_subcommand_from reload" -l state -d 'The broker\'s state folder, instead of the one that the configuration names' -r -F
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand policy; and not __fish_seen_subcommand_from reload" -s h -l help -d 'Print help'
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand policy; and not __fish_seen_subcommand_from reload" -f -a "reload" -d 'Load the policies again; a mistake in them changes nothing'
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand policy; and __fish_seen_subcommand_from reload" -l config -d 'The broker\'s configuration [default: /etc/ztbroker/ztbroker.toml]' -r -F
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand policy; and __fish_seen_subcommand_from reload" -l state -d 'The broker\'s state folder, instead of the one that the configuration names' -r -F
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand policy; and __fish_seen_subcommand_from reload" -s h -l help -d 'Print help'

@@ -1,0 +1,90 @@
+
+use builtin;
+use str;
+
+set edit:completion:arg-completer[ztctl] = {|@words|
+    fn spaces {|n|
+        builtin:repeat $n ' ' | str:join ''
+    }
+    fn cand {|text desc|
+        edit:complex-candidate $text &display=$text' '(spaces (- 14 (wcswidth $text)))$desc
+    }
+    var command = 'ztctl'
+    for word $words[1..-1] {
+        if (str:has-prefix $word '-') {
+            break
+        }
+        set command = $command';'$word
+    }
+    var completions = [
+        &'ztctl'= {
+            cand --broker 'Talk to this broker, where there are logins at several'
+            cand -h 'Print help'
+            cand --help 'Print help'
+            cand -V 'Print version'
+            cand --version 'Print version'
+            cand login 'Log in at a broker, in the browser or with a code'
+            cand logout 'End the login and remove what it left on this machine'
+            cand status 'Show the broker, the user, when the login ends and where the tokens are'
+            cand ls 'List the containers that you may reach'
+            cand shell 'Open a shell in a container'
+            cand exec 'Run one command in a container, without a terminal'
+            cand version 'Show the version of this program and of its protocol'
+            cand demo 'Try it: a broker, two containers and a shell, on this machine alone'
+        }
+        &'ztctl;login'= {
+            cand --ca 'Trust this private TLS root: a PEM file, or sha256: and its fingerprint'
+            cand --store 'Keep the tokens here, instead of in the first of these that works'
+            cand --broker 'Talk to this broker, where there are logins at several'
+            cand --device 'Log in with a code that is entered in a browser elsewhere'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'ztctl;logout'= {
+            cand --broker 'Talk to this broker, where there are logins at several'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'ztctl;status'= {
+            cand -o 'How to print'
+            cand --output 'How to print'
+            cand --broker 'Talk to this broker, where there are logins at several'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'ztctl;ls'= {
+            cand -o 'How to print'
+            cand --output 'How to print'
+            cand --broker 'Talk to this broker, where there are logins at several'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'ztctl;shell'= {
+            cand -u 'Be this Unix user inside, instead of the container''s own'
+            cand --user 'Be this Unix user inside, instead of the container''s own'
+            cand --reason 'Say why, where the policy asks for it or the audit should have it'
+            cand --broker 'Talk to this broker, where there are logins at several'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'ztctl;exec'= {
+            cand -u 'Be this Unix user inside, instead of the container''s own'
+            cand --user 'Be this Unix user inside, instead of the container''s own'
+            cand --reason 'Say why, where the policy asks for it or the audit should have it'
+            cand --broker 'Talk to this broker, where there are logins at several'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'ztctl;version'= {
+            cand --broker 'Talk to this broker, where there are logins at several'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'ztctl;demo'= {
+            cand --broker 'Talk to this broker, where there are logins at several'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+    ]
+    $completions[$command]
+}

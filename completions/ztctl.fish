@@ -1,0 +1,67 @@
+# Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
+function __fish_ztctl_global_optspecs
+    string join \n broker= h/help V/version
+end
+
+function __fish_ztctl_needs_command
+    # Figure out if the current invocation already has a command.
+    set -l cmd (commandline -opc)
+    set -e cmd[1]
+    argparse -s (__fish_ztctl_global_optspecs) -- $cmd 2>/dev/null
+    or return
+    if set -q argv[1]
+        # Also print the command, so this can be used to figure out what it is.
+        echo $argv[1]
+        return 1
+    end
+    return 0
+end
+
+function __fish_ztctl_using_subcommand
+    set -l cmd (__fish_ztctl_needs_command)
+    test -z "$cmd"
+    and return 1
+    contains -- $cmd[1] $argv
+end
+
+complete -c ztctl -n "__fish_ztctl_needs_command" -l broker -d 'Talk to this broker, where there are logins at several' -r
+complete -c ztctl -n "__fish_ztctl_needs_command" -s h -l help -d 'Print help'
+complete -c ztctl -n "__fish_ztctl_needs_command" -s V -l version -d 'Print version'
+complete -c ztctl -n "__fish_ztctl_needs_command" -f -a "login" -d 'Log in at a broker, in the browser or with a code'
+complete -c ztctl -n "__fish_ztctl_needs_command" -f -a "logout" -d 'End the login and remove what it left on this machine'
+complete -c ztctl -n "__fish_ztctl_needs_command" -f -a "status" -d 'Show the broker, the user, when the login ends and where the tokens are'
+complete -c ztctl -n "__fish_ztctl_needs_command" -f -a "ls" -d 'List the containers that you may reach'
+complete -c ztctl -n "__fish_ztctl_needs_command" -f -a "shell" -d 'Open a shell in a container'
+complete -c ztctl -n "__fish_ztctl_needs_command" -f -a "exec" -d 'Run one command in a container, without a terminal'
+complete -c ztctl -n "__fish_ztctl_needs_command" -f -a "version" -d 'Show the version of this program and of its protocol'
+complete -c ztctl -n "__fish_ztctl_needs_command" -f -a "demo" -d 'Try it: a broker, two containers and a shell, on this machine alone'
+complete -c ztctl -n "__fish_ztctl_using_subcommand login" -l ca -d 'Trust this private TLS root: a PEM file, or sha256: and its fingerprint' -r
+complete -c ztctl -n "__fish_ztctl_using_subcommand login" -l store -d 'Keep the tokens here, instead of in the first of these that works' -r -f -a "keyring\t'The desktop\'s keyring: Secret Service, Keychain, Credential Manager'
+kernel\t'The Linux kernel\'s persistent keyring: gone after three days unused, or at a restart'
+file\t'A file that only you can read, and that can be copied'"
+complete -c ztctl -n "__fish_ztctl_using_subcommand login" -l broker -d 'Talk to this broker, where there are logins at several' -r
+complete -c ztctl -n "__fish_ztctl_using_subcommand login" -l device -d 'Log in with a code that is entered in a browser elsewhere'
+complete -c ztctl -n "__fish_ztctl_using_subcommand login" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c ztctl -n "__fish_ztctl_using_subcommand logout" -l broker -d 'Talk to this broker, where there are logins at several' -r
+complete -c ztctl -n "__fish_ztctl_using_subcommand logout" -s h -l help -d 'Print help'
+complete -c ztctl -n "__fish_ztctl_using_subcommand status" -s o -l output -d 'How to print' -r -f -a "text\t'For people'
+json\t'For programs; errors too'"
+complete -c ztctl -n "__fish_ztctl_using_subcommand status" -l broker -d 'Talk to this broker, where there are logins at several' -r
+complete -c ztctl -n "__fish_ztctl_using_subcommand status" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c ztctl -n "__fish_ztctl_using_subcommand ls" -s o -l output -d 'How to print' -r -f -a "table\t'Columns that fit the terminal'
+json\t'For programs; errors too'
+name\t'One name a line'"
+complete -c ztctl -n "__fish_ztctl_using_subcommand ls" -l broker -d 'Talk to this broker, where there are logins at several' -r
+complete -c ztctl -n "__fish_ztctl_using_subcommand ls" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c ztctl -n "__fish_ztctl_using_subcommand shell" -s u -l user -d 'Be this Unix user inside, instead of the container\'s own' -r
+complete -c ztctl -n "__fish_ztctl_using_subcommand shell" -l reason -d 'Say why, where the policy asks for it or the audit should have it' -r
+complete -c ztctl -n "__fish_ztctl_using_subcommand shell" -l broker -d 'Talk to this broker, where there are logins at several' -r
+complete -c ztctl -n "__fish_ztctl_using_subcommand shell" -s h -l help -d 'Print help'
+complete -c ztctl -n "__fish_ztctl_using_subcommand exec" -s u -l user -d 'Be this Unix user inside, instead of the container\'s own' -r
+complete -c ztctl -n "__fish_ztctl_using_subcommand exec" -l reason -d 'Say why, where the policy asks for it or the audit should have it' -r
+complete -c ztctl -n "__fish_ztctl_using_subcommand exec" -l broker -d 'Talk to this broker, where there are logins at several' -r
+complete -c ztctl -n "__fish_ztctl_using_subcommand exec" -s h -l help -d 'Print help'
+complete -c ztctl -n "__fish_ztctl_using_subcommand version" -l broker -d 'Talk to this broker, where there are logins at several' -r
+complete -c ztctl -n "__fish_ztctl_using_subcommand version" -s h -l help -d 'Print help'
+complete -c ztctl -n "__fish_ztctl_using_subcommand demo" -l broker -d 'Talk to this broker, where there are logins at several' -r
+complete -c ztctl -n "__fish_ztctl_using_subcommand demo" -s h -l help -d 'Print help'

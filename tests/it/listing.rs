@@ -1,0 +1,124 @@
+//! `ztctl ls`: containers come and go by themselves, and only what policy allows is there.
+
+use std::time::Duration;
+
+use crate::world::World;
+
+/// A container that starts or ends is seen within this; issue and design say a second.
+const SOON: Duration = Duration::from_secs(1);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn containers_come_and_go_within_a_second() {
+    let world = World::start().await;
+    let ada = world.person("ada", &[]).await;
+    let empty = ada.run(&["ls"]).await;
+    assert_eq!((empty.code, empty.stdout.as_str()), (0, ""));
+    assert!(empty.stderr.contains("policy") && empty.stderr.contains("ada"), "{}", empty.stderr);
+    let first = world.agent("tomcat").await;
+    ada.names_within(1, SOON).await;
+    let second = world.agent("tomcat").await;
+    let names = ada.names_within(2, SOON).await;
+    assert!(names.iter().all(|name| name.starts_with("tomcat-")) && names[0] != names[1], "{names:?}");
+    first.stop().await;
+    assert_eq!(ada.names_within(1, SOON).await.len(), 1);
+    second.vanish();
+    ada.names_within(0, SOON).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_agent_that_hangs_without_a_word_is_gone_within_ten_seconds() {
+    let world = World::start().await;
+    let ada = world.person("ada", &[]).await;
+    // A process of its own, so that it can be stopped without its connections being closed.
+    let token = world.join_token(1).await.encode();
+    let file = world.root().with_file_name("join");
+    std::fs::write(&file, token.expose()).unwrap();
+    let mut agent = std::process::Command::new(env!("CARGO_BIN_EXE_ztagent"))
+        .args(["run", "--app", "frozen", "--join-token-file", &file.display().to_string(), "--", "sleep", "600"])
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    ada.names_within(1, Duration::from_secs(5)).await;
+    let pid = rustix::process::Pid::from_raw(agent.id() as i32).unwrap();
+    rustix::process::kill_process(pid, rustix::process::Signal::STOP).unwrap();
+    ada.names_within(0, Duration::from_secs(10)).await;
+    // And it comes back by itself.
+    rustix::process::kill_process(pid, rustix::process::Signal::CONT).unwrap();
+    ada.names_within(1, Duration::from_secs(6)).await;
+    rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+    agent.wait().unwrap();
+    ada.names_within(0, SOON).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn everybody_sees_what_policy_allows_and_names_are_unique_for_the_viewer() {
+    let world = World::with_policy(
+        r#"
+        @id("web for developers")
+        permit (principal in Group::"developers", action in [Action::"list", Action::"shell", Action::"exec"], resource)
+        when { resource.app == "web" };
+        @id("operators see all")
+        permit (principal in Group::"operators", action == Action::"list", resource);
+        "#,
+    )
+    .await;
+    let (_web, _db) = (world.agent("web").await, world.agent("db").await);
+    let (dev, ops) = (world.person("dev", &["developers"]).await, world.person("ops", &["operators"]).await);
+    let nobody = world.person("nobody", &[]).await;
+    let all = ops.names(2).await;
+    let web = dev.names(1).await.remove(0);
+    assert!(web.starts_with("web-"));
+    assert_eq!(nobody.names(0).await.len(), 0);
+    let db = all.iter().find(|name| name.starts_with("db-")).unwrap();
+    // One that may not be listed and one that never was: the same words, the same status.
+    let hidden = dev.run(&["exec", db, "--", "true"]).await;
+    let absent = dev.run(&["exec", "db-000", "--", "true"]).await;
+    assert_eq!(hidden.stderr.replace(db.as_str(), "NAME"), absent.stderr.replace("db-000", "NAME"));
+    assert_eq!((hidden.code, absent.code), (255, 255));
+    // Seen, but no more than that.
+    let seen = ops.run(&["exec", &web, "--", "true"]).await;
+    assert_eq!(seen.code, 255);
+    assert!(seen.stderr.contains("not allowed") || seen.stderr.contains("denied"), "{}", seen.stderr);
+    assert_eq!(dev.run(&["exec", &web, "--", "true"]).await.code, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_list_is_for_people_and_for_programs() {
+    let world = World::start().await;
+    let _agent = world.agent("tomcat").await;
+    let ada = world.person("ada", &[]).await;
+    let name = ada.names(1).await.remove(0);
+    let table = ada.run(&["ls"]).await.stdout;
+    let titles: Vec<&str> = table.lines().next().unwrap().split_whitespace().collect();
+    assert_eq!(titles, ["NAME", "APP", "IMAGE", "WHERE", "STATE", "AGE", "AGENT"]);
+    assert!(table.lines().nth(1).unwrap().starts_with(&name));
+    let json: serde_json::Value = serde_json::from_str(&ada.run(&["ls", "--output", "json"]).await.stdout).unwrap();
+    let row = &json["containers"][0];
+    assert_eq!(
+        (row["app"].as_str(), row["state"].as_str(), row["location"].as_str()),
+        (Some("tomcat"), Some("running"), Some("testhost"))
+    );
+    assert!(row["full_name"].as_str().unwrap().starts_with(&name));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn names_resolve_and_are_never_guessed() {
+    let world = World::start().await;
+    let (_one, _two) = (world.agent("tomcat").await, world.agent("tomcat").await);
+    let ada = world.person("ada", &[]).await;
+    let names = ada.names(2).await;
+    let json: serde_json::Value = serde_json::from_str(&ada.run(&["ls", "--output", "json"]).await.stdout).unwrap();
+    let row = &json["containers"][0];
+    for target in [row["name"].as_str(), row["full_name"].as_str(), row["id"].as_str()] {
+        let said = ada.run(&["exec", target.unwrap(), "--", "true"]).await;
+        assert_eq!(said.code, 0, "{target:?}: {}", said.stderr);
+    }
+    let ambiguous = ada.run(&["exec", "tomcat", "--", "true"]).await;
+    assert_eq!(ambiguous.code, 255);
+    assert!(names.iter().all(|name| ambiguous.stderr.contains(name.as_str())), "{}", ambiguous.stderr);
+    let unknown = ada.run(&["exec", "nothing-like-it", "--", "true"]).await;
+    assert!(unknown.code == 255 && unknown.stderr.contains("ztctl ls"), "{unknown:?}");
+    // No terminal to pick at: the names instead.
+    let unnamed = ada.run(&["shell"]).await;
+    assert!(unnamed.code != 0 && names.iter().all(|name| unnamed.stderr.contains(name.as_str())), "{unnamed:?}");
+}

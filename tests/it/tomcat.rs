@@ -1,0 +1,148 @@
+//! The story that started the project, with everything real: a Docker engine, an unchanged Tomcat with the agent in front of
+//! `catalina.sh run`, two replicas, a broker that is killed and comes back.
+
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use crate::peer;
+use crate::stack::Stack;
+
+/// A container of the engine, removed with this.
+struct Container {
+    id: String,
+}
+
+impl Container {
+    fn run(arguments: &[&str]) -> Self {
+        let id = docker(&[&["run", "--detach"], arguments].concat());
+        Self { id: id.trim().to_owned() }
+    }
+
+    fn address(&self) -> String {
+        docker(&["inspect", "--format", "{{.NetworkSettings.IPAddress}}", &self.id]).trim().to_owned()
+    }
+
+    fn logs(&self) -> String {
+        let output = Command::new("docker").args(["logs", &self.id]).output().unwrap();
+        String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned()
+    }
+}
+
+impl Drop for Container {
+    fn drop(&mut self) {
+        let _ = Command::new("docker").args(["rm", "--force", &self.id]).output();
+    }
+}
+
+#[test]
+fn two_tomcats_with_the_agent_as_their_entrypoint() {
+    let Some(agent) = peer::static_agent() else { return };
+    if !peer::docker() || !peer::tomcat() {
+        return;
+    }
+    let bridge = docker(&["network", "inspect", "bridge", "--format", "{{(index .IPAM.Config 0).Gateway}}"]);
+    let mut stack = Stack::start_at(bridge.trim());
+    let image = image_with(&stack, &agent);
+    let token = stack.join_token();
+    let mount = format!("{}:/run/join:ro", token.display());
+    let tomcats: Vec<Container> = (0..2).map(|_| Container::run(&["--volume", &mount, &image])).collect();
+
+    // Both are in the list by themselves, and Tomcat answers as before.
+    let names = stack.names(2, Duration::from_secs(10));
+    assert!(names.iter().all(|name| name.starts_with("tomcat-")), "{names:?}");
+    for tomcat in &tomcats {
+        answers(tomcat, Duration::from_secs(60));
+    }
+
+    // Root in the one that was chosen, and in no other.
+    let hostnames: Vec<String> = names.iter().map(|name| stack.run(name, &["hostname"]).trim().to_owned()).collect();
+    assert!(hostnames[0] != hostnames[1]);
+    for (name, hostname) in names.iter().zip(&hostnames) {
+        assert!(tomcats.iter().any(|tomcat| tomcat.id.starts_with(hostname.as_str())), "{hostname}");
+        assert_eq!(stack.run(name, &["id", "-u"]).trim(), "0");
+        assert!(stack.run(name, &["sh", "-c", "tr '\\0' ' ' </proc/1/cmdline"]).contains("ztagent"));
+        assert!(stack.run(name, &["ls", "/var/lib/tomcat10/logs"]).contains("catalina"));
+    }
+
+    // A broker that dies is noticed by nobody but the agents, and they come back by themselves.
+    stack.kill_broker();
+    for tomcat in &tomcats {
+        answers(tomcat, Duration::from_secs(2));
+    }
+    stack.restart_broker();
+    let back = Instant::now();
+    stack.names(2, Duration::from_secs(5));
+    println!("agents were back {} ms after the broker", back.elapsed().as_millis());
+    assert_eq!(stack.run(&names[0], &["hostname"]).trim(), hostnames[0]);
+
+    // `docker stop` is Tomcat's own orderly end, well within the grace of ten seconds, with Tomcat's own status.
+    let stopping = Instant::now();
+    docker(&["stop", "--time", "10", &tomcats[0].id]);
+    assert!(stopping.elapsed() < Duration::from_secs(9), "killed after {:?}", stopping.elapsed());
+    let logs = tomcats[0].logs();
+    assert!(logs.contains("Stopping service [Catalina]") || logs.contains("Destroying ProtocolHandler"), "{logs}");
+    assert_eq!(docker(&["inspect", "--format", "{{.State.ExitCode}}", &tomcats[0].id]).trim(), "143");
+    stack.names(1, Duration::from_secs(1));
+}
+
+#[test]
+fn an_image_from_scratch_needs_nothing_else() {
+    let Some(agent) = peer::static_agent() else { return };
+    if !peer::docker() {
+        return;
+    }
+    let bridge = docker(&["network", "inspect", "bridge", "--format", "{{(index .IPAM.Config 0).Gateway}}"]);
+    let stack = Stack::start_at(bridge.trim());
+    // The agent is the image's only file, and its own app: it runs itself, waiting for ever for a broker that is not there.
+    let build = stack.folder().join("scratch");
+    std::fs::create_dir(&build).unwrap();
+    std::fs::copy(&agent, build.join("ztagent")).unwrap();
+    std::fs::write(build.join("Dockerfile"), "FROM scratch\nCOPY ztagent /ztagent\nENTRYPOINT [\"/ztagent\"]\n").unwrap();
+    docker(&["build", "--quiet", "--tag", "ztctl-test-scratch", &build.display().to_string()]);
+    let mount = format!("{}:/join:ro", stack.join_token().display());
+    let run = ["run", "--app", "lonely", "--join-token-file", "/join", "--"];
+    let idle = ["/ztagent", "run", "--broker", "https://127.0.0.1:9", "--", "/ztagent", "run", "--", "/nothing"];
+    let container =
+        Container::run(&[&["--volume", &mount, "ztctl-test-scratch"][..], &run, &idle[..1], &["--version"]].concat());
+    // A program that ends at once ends the container with its status, whether or not there was a broker.
+    assert_eq!(docker(&["wait", &container.id]).trim(), "0");
+    assert!(container.logs().contains("ztagent"), "{}", container.logs());
+}
+
+/// Tomcat's image with the agent in front of its entrypoint, which is all that is added.
+fn image_with(stack: &Stack, agent: &Path) -> String {
+    let build = stack.folder().join("image");
+    std::fs::create_dir(&build).unwrap();
+    std::fs::copy(agent, build.join("ztagent")).unwrap();
+    let dockerfile = "FROM tomcat:local\nCOPY ztagent /ztagent\n\
+        ENTRYPOINT [\"/ztagent\", \"run\", \"--app\", \"tomcat\", \"--join-token-file\", \"/run/join\", \"--\", \"/usr/share/tomcat10/bin/catalina.sh\", \"run\"]\n";
+    std::fs::write(build.join("Dockerfile"), dockerfile).unwrap();
+    docker(&["build", "--quiet", "--tag", "ztctl-test-tomcat", &build.display().to_string()]);
+    "ztctl-test-tomcat".to_owned()
+}
+
+/// Waits until Tomcat speaks HTTP on 8080.
+fn answers(tomcat: &Container, limit: Duration) {
+    use std::io::{Read, Write};
+    let (address, deadline) = (tomcat.address(), Instant::now() + limit);
+    loop {
+        let answer = std::net::TcpStream::connect(format!("{address}:8080")).and_then(|mut stream| {
+            stream.set_read_timeout(Some(Duration::from_secs(5)))?;
+            stream.write_all(b"GET / HTTP/1.0\r\n\r\n")?;
+            let mut answer = Vec::new();
+            stream.take(1024).read_to_end(&mut answer).map(|_| answer)
+        });
+        if answer.as_ref().is_ok_and(|answer| answer.starts_with(b"HTTP/1.1 ")) {
+            return;
+        }
+        assert!(Instant::now() < deadline, "no answer from {address}: {answer:?}\n{}", tomcat.logs());
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}
+
+fn docker(arguments: &[&str]) -> String {
+    let output = Command::new("docker").args(arguments).output().unwrap();
+    assert!(output.status.success(), "docker {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
