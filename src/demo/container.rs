@@ -6,11 +6,13 @@
 //!
 //! The file system is the machine's own, read-only but for `/tmp`, `/var/log` and `/root`, which are empty and the container's.
 
+use std::fs::File;
 use std::io::{self, BufRead, BufReader, Write};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::{Child, Command, ExitCode, Stdio};
+use std::process::{Child, ChildStdout, Command, ExitCode, Stdio};
 
+use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::mount::{MountFlags, MountPropagationFlags, mount, mount_change, mount_remount};
 use rustix::process::{Signal, getgid, getuid, set_parent_process_death_signal};
 use rustix::thread::UnshareFlags;
@@ -27,6 +29,8 @@ pub const APP: &str = "shop";
 #[derive(Debug)]
 pub struct Container {
     parent: Child,
+    /// Kept open for as long as the container is wanted: a closed one tells it that nobody is there.
+    _wanted: ChildStdout,
     /// Why it has no namespaces of its own, if it has none.
     pub plain: Option<String>,
 }
@@ -44,16 +48,15 @@ impl Container {
         // Its own process group, so that a Ctrl-C at the terminal is the demo's to handle.
         command.process_group(0).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
         let mut parent = command.spawn()?;
-        let (stdin, stdout) = (parent.stdin.take(), parent.stdout.take());
-        let mut container = Self { parent, plain: None };
-        let (Some(mut stdin), Some(stdout)) = (stdin, stdout) else {
+        let (Some(mut stdin), Some(stdout)) = (parent.stdin.take(), parent.stdout.take()) else {
             return Err(io::ErrorKind::BrokenPipe.into());
         };
+        let mut container = Self { parent, _wanted: stdout, plain: None };
         // On standard input, where no `ps` and no `/proc/PID/environ` inside the container shows it.
         stdin.write_all(token.expose().as_bytes())?;
         drop(stdin);
         let mut line = String::new();
-        BufReader::new(stdout).read_line(&mut line)?;
+        BufReader::new(&mut container._wanted).read_line(&mut line)?;
         match line.trim_end().split_once(' ') {
             Some((ISOLATED, _)) => {}
             Some((PLAIN, why)) => container.plain = Some(why.to_owned()),
@@ -85,19 +88,29 @@ pub fn main() -> ExitCode {
 
 /// The container's parent: makes the namespaces, says whether there are any, and ends with the inner process.
 fn outside(hostname: &str) -> io::Result<ExitCode> {
-    set_parent_process_death_signal(Some(Signal::KILL))?;
+    die_with_the_parent()?;
     let (isolation, stage) = match make_namespaces() {
         Ok(()) => (format!("{ISOLATED} yes"), INSIDE),
         Err(error) => (format!("{PLAIN} {error}"), UNCONFINED),
     };
     let mut command = itself();
-    command.args([ENTRY, stage, hostname]).stdout(Stdio::null());
+    command.args([ENTRY, stage, hostname]).stdout(Stdio::piped());
     let mut child = command.spawn()?;
     let mut stdout = io::stdout();
-    writeln!(stdout, "{isolation}")?;
-    stdout.flush()?;
+    writeln!(stdout, "{isolation}").and_then(|()| stdout.flush()).or_else(|gone| child.kill().and(Err(gone)))?;
+    // Its output stays open, unread, until it ends: see `die_with_the_parent`.
     let status = child.wait()?;
     Ok(status.code().and_then(|code| u8::try_from(code).ok()).map_or(ExitCode::FAILURE, ExitCode::from))
+}
+
+/// Sees to it that the kernel ends this process with its parent. A parent that was gone before it could be asked has closed
+/// the pipe at our standard output; in a PID namespace of one's own there is no other way to tell.
+fn die_with_the_parent() -> io::Result<()> {
+    set_parent_process_death_signal(Some(Signal::KILL))?;
+    let stdout = rustix::stdio::stdout();
+    let mut poll = [PollFd::new(&stdout, PollFlags::OUT)];
+    rustix::event::poll(&mut poll, Some(&Timespec::default()))?;
+    if poll[0].revents().contains(PollFlags::ERR) { Err(io::ErrorKind::BrokenPipe.into()) } else { Ok(()) }
 }
 
 /// New user, mount, PID and UTS namespaces, this user as root in them.
@@ -113,7 +126,8 @@ fn make_namespaces() -> io::Result<()> {
 
 /// The container's first process: sets the scene where it may, then is the agent.
 fn inside(hostname: &str, isolated: bool) -> io::Result<ExitCode> {
-    set_parent_process_death_signal(Some(Signal::KILL))?;
+    die_with_the_parent()?;
+    rustix::stdio::dup2_stdout(File::options().write(true).open("/dev/null")?)?;
     if isolated {
         set_the_scene(hostname)?;
     }

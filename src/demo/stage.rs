@@ -8,6 +8,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::container::Container;
+use crate::broker::audit::Event;
 use crate::broker::{Admin, AuditQuery, AuditRecord, Broker, Config, JoinTokenSpec};
 use crate::cli::access::Access;
 use crate::cli::failure::{Failure, Kind};
@@ -101,10 +102,21 @@ impl Stage {
         Ok(Access { api, ca: self.ca.clone(), user: Some(USER.to_owned()), kept: "memory".to_owned() })
     }
 
-    /// What the journal has of the demo's user.
+    /// What the journal has of the demo's user, the ends of the sessions included.
     pub(super) async fn audit(&self) -> Result<Vec<AuditRecord>, Failure> {
-        let query = AuditQuery { user: Some(USER.to_owned()), ..AuditQuery::default() };
-        self.admin.audit(query).await.map_err(|error| broken("the audit journal", &error))
+        let deadline = tokio::time::Instant::now() + ENDS_WITHIN;
+        loop {
+            let query = AuditQuery { user: Some(USER.to_owned()), ..AuditQuery::default() };
+            let records = self.admin.audit(query).await.map_err(|error| broken("the audit journal", &error))?;
+            let count = |wanted: fn(&Event) -> bool| records.iter().filter(|record| wanted(&record.event)).count();
+            let begun = count(|event| matches!(event, Event::SessionAuthorised { .. }));
+            let ended = count(|event| matches!(event, Event::SessionEnded { .. }));
+            // An end is written down when both sides have said theirs, which may be after our client has gone.
+            if ended >= begun || tokio::time::Instant::now() >= deadline {
+                return Ok(records);
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
     }
 
     /// Ends containers and broker, and removes the folder.
@@ -130,7 +142,9 @@ impl Dialogue for Operator {
 
     fn code(&self, code: &DeviceCode) {
         let (admin, user, code) = (self.admin.clone(), self.user.clone(), code.user_code.clone());
-        tokio::spawn(async move { admin.approve_device(&code, &user).await });
+        // Before the client first asks; it goes on waiting should this fail, and says so in the end.
+        let approve = async move { admin.approve_device(&code, &user).await };
+        let _ = tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(approve));
     }
 }
 
@@ -146,4 +160,5 @@ fn broken(what: &str, error: &dyn std::fmt::Display) -> Failure {
 const POLICY: &str = include_str!("policy.cedar");
 
 const JOIN_WITHIN: Duration = Duration::from_secs(60);
+const ENDS_WITHIN: Duration = Duration::from_secs(3);
 const STOP_WITHIN: Duration = Duration::from_secs(5);

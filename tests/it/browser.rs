@@ -27,7 +27,7 @@ impl Browser {
         let lines = BufReader::new(driver.stdout.take().unwrap()).lines();
         let port = lines
             .map_while(Result::ok)
-            .find_map(|line| line.split("on port ").nth(1).map(|rest| rest.trim_end_matches('.').to_owned()))
+            .find_map(|line| line.split("successfully on port ").nth(1).map(|rest| rest.trim_end_matches('.').to_owned()))
             .expect("chromedriver says its port");
         let profile = tempfile::tempdir().unwrap();
         let arguments = [
@@ -49,6 +49,8 @@ impl Browser {
         });
         let capabilities =
             json!({"capabilities": {"alwaysMatch": {"acceptInsecureCerts": true, "goog:chromeOptions": options}}});
+        // Not for our own client, which brings its TLS along: for the plain HTTP to the driver.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let http = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(60)).build().unwrap();
         let base = format!("http://127.0.0.1:{port}/session");
         let answer: Value = http.post(&base).json(&capabilities).send().await.unwrap().json().await.unwrap();
@@ -103,10 +105,18 @@ impl Browser {
         }
     }
 
+    /// The first element that `selector` finds, once the page that has it is there.
     async fn element(&self, selector: &str) -> String {
-        let found = self.post("element", json!({"using": "css selector", "value": selector})).await;
-        // The key is a constant of the specification.
-        found["element-6066-11e4-a52e-4f735466cecf"].as_str().unwrap_or_else(|| panic!("{selector}: {found}")).to_owned()
+        let deadline = Instant::now() + Duration::from_secs(20);
+        loop {
+            let found = self.post("elements", json!({"using": "css selector", "value": selector})).await;
+            // The key is a constant of the specification.
+            if let Some(element) = found[0]["element-6066-11e4-a52e-4f735466cecf"].as_str() {
+                return element.to_owned();
+            }
+            assert!(Instant::now() < deadline, "no {selector} at {} in {}", self.url().await, self.source().await);
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
     }
 
     async fn get(&self, path: &str) -> Value {

@@ -40,12 +40,12 @@ async fn a_proxy_that_passes_only_websocket_is_passed_by_websocket() {
            access_log {0}/access.log; client_body_temp_path {0}/body; proxy_temp_path {0}/proxy;\n\
            fastcgi_temp_path {0}/f; uwsgi_temp_path {0}/u; scgi_temp_path {0}/s;\n\
            map $http_upgrade $passed {{ default ''; websocket websocket; }}\n\
-           map $passed $connection {{ '' close; default upgrade; }}\n\
+           map $passed $hop {{ '' close; default upgrade; }}\n\
            server {{\n\
              listen 127.0.0.1:{port} ssl; ssl_certificate {0}/cert.pem; ssl_certificate_key {0}/key.pem;\n\
              location / {{\n\
                proxy_pass {upstream}; proxy_ssl_verify off; proxy_http_version 1.1; proxy_buffering off; proxy_read_timeout 60s;\n\
-               proxy_set_header Upgrade $passed; proxy_set_header Connection $connection; proxy_set_header Host $host:{port};\n\
+               proxy_set_header Upgrade $passed; proxy_set_header Connection $hop; proxy_set_header Host $host:{port};\n\
              }}\n\
            }}\n\
          }}\n",

@@ -48,7 +48,7 @@ pub async fn login(http: &Http, metadata: &Metadata, dialogue: &dyn Dialogue) ->
 async fn poll(http: &Http, metadata: &Metadata, code: &DeviceCode) -> Result<Credential, OauthError> {
     let mut interval = code.interval.clamp(1, 60);
     loop {
-        tokio::time::sleep(Duration::from_secs(interval)).await;
+        // At once the first time: an operator's approval may have been quicker than the person.
         match exchange::device_code(http, metadata, &code.device_code).await {
             Err(OauthError::Refused { code, .. }) if code == "authorization_pending" => {}
             // RFC 8628 §3.5: five seconds more, from now on.
@@ -61,6 +61,7 @@ async fn poll(http: &Http, metadata: &Metadata, code: &DeviceCode) -> Result<Cre
             Err(OauthError::Refused { code, .. }) if code == "access_denied" => return Err(OauthError::Denied),
             result => return result,
         }
+        tokio::time::sleep(Duration::from_secs(interval)).await;
     }
 }
 
