@@ -8,7 +8,6 @@
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Write};
-use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, ExitCode, Stdio};
 
@@ -45,8 +44,7 @@ impl Container {
         command.args([ENTRY, OUTSIDE, hostname]);
         // Of the caller's environment nothing but what any container has.
         command.env_clear().env("PATH", PATH).env("LANG", "C.UTF-8").env("HOME", "/root");
-        // Its own process group, so that a Ctrl-C at the terminal is the demo's to handle.
-        command.process_group(0).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
         let mut parent = command.spawn()?;
         let (Some(mut stdin), Some(stdout)) = (parent.stdin.take(), parent.stdout.take()) else {
             return Err(io::ErrorKind::BrokenPipe.into());
@@ -89,6 +87,8 @@ pub fn main() -> ExitCode {
 /// The container's parent: makes the namespaces, says whether there are any, and ends with the inner process.
 fn outside(hostname: &str) -> io::Result<ExitCode> {
     die_with_the_parent()?;
+    // A session of its own: the terminal is not the container's, and a Ctrl-C there is the demo's to handle.
+    rustix::process::setsid()?;
     let (isolation, stage) = match make_namespaces() {
         Ok(()) => (format!("{ISOLATED} yes"), INSIDE),
         Err(error) => (format!("{PLAIN} {error}"), UNCONFINED),

@@ -41,8 +41,7 @@ fn two_tomcats_with_the_agent_as_their_entrypoint() {
     if !peer::docker() || !peer::tomcat() {
         return;
     }
-    let bridge = docker(&["network", "inspect", "bridge", "--format", "{{(index .IPAM.Config 0).Gateway}}"]);
-    let mut stack = Stack::start_at(bridge.trim());
+    let mut stack = Stack::start_at(&bridge());
     let image = image_with(&stack, &agent);
     let token = stack.join_token();
     let mount = format!("{}:/run/join:ro", token.display());
@@ -89,25 +88,40 @@ fn two_tomcats_with_the_agent_as_their_entrypoint() {
 #[test]
 fn an_image_from_scratch_needs_nothing_else() {
     let Some(agent) = peer::static_agent() else { return };
-    if !peer::docker() {
+    let busybox = Path::new("/bin/busybox");
+    if !peer::docker() || !peer::present("busybox", busybox.is_file()) {
         return;
     }
-    let bridge = docker(&["network", "inspect", "bridge", "--format", "{{(index .IPAM.Config 0).Gateway}}"]);
-    let stack = Stack::start_at(bridge.trim());
-    // The agent is the image's only file, and its own app: it runs itself, waiting for ever for a broker that is not there.
+    let stack = Stack::start_at(&bridge());
+    // An app that is one static program, and the agent: no library, no user database, no shell.
     let build = stack.folder().join("scratch");
     std::fs::create_dir(&build).unwrap();
     std::fs::copy(&agent, build.join("ztagent")).unwrap();
-    std::fs::write(build.join("Dockerfile"), "FROM scratch\nCOPY ztagent /ztagent\nENTRYPOINT [\"/ztagent\"]\n").unwrap();
+    std::fs::copy(busybox, build.join("sleep")).unwrap();
+    std::fs::write(build.join("Dockerfile"), "FROM scratch\nCOPY ztagent sleep /\nENTRYPOINT [\"/ztagent\", \"run\"]\n").unwrap();
     docker(&["build", "--quiet", "--tag", "ztctl-test-scratch", &build.display().to_string()]);
     let mount = format!("{}:/join:ro", stack.join_token().display());
-    let run = ["run", "--app", "lonely", "--join-token-file", "/join", "--"];
-    let idle = ["/ztagent", "run", "--broker", "https://127.0.0.1:9", "--", "/ztagent", "run", "--", "/nothing"];
-    let container =
-        Container::run(&[&["--volume", &mount, "ztctl-test-scratch"][..], &run, &idle[..1], &["--version"]].concat());
-    // A program that ends at once ends the container with its status, whether or not there was a broker.
-    assert_eq!(docker(&["wait", &container.id]).trim(), "0");
-    assert!(container.logs().contains("ztagent"), "{}", container.logs());
+    let image = ["--volume", &mount, "ztctl-test-scratch", "--app", "lonely", "--join-token-file", "/join", "--"];
+    let _container = Container::run(&[&image[..], &["/sleep", "600"]].concat());
+    let name = stack.names(1, Duration::from_secs(10)).remove(0);
+    assert!(name.starts_with("lonely-"), "{name}");
+    assert_eq!(stack.run(&name, &["/sleep", "0"]), "");
+    let shell = stack.ztctl().args(["exec", &name, "--", "sh", "-c", "id"]).output().unwrap();
+    let said = String::from_utf8_lossy(&shell.stderr).into_owned();
+    assert_eq!(shell.status.code(), Some(127), "{said}");
+    assert!(said.contains("no shell") || said.contains("not found"), "{said}");
+    // A program that ends at once ends its container, with its status.
+    let ended = Container::run(&[&image[..], &["/ztagent", "no-such-verb"]].concat());
+    assert_eq!(docker(&["wait", &ended.id]).trim(), "2");
+}
+
+/// The engine's bridge, at this machine: where its containers can reach a server of ours.
+fn bridge() -> String {
+    let output = Command::new("ip").args(["-4", "-oneline", "address", "show", "docker0"]).output().unwrap();
+    let line = String::from_utf8_lossy(&output.stdout).into_owned();
+    let mut words = line.split_whitespace().skip_while(|word| *word != "inet");
+    let address = words.nth(1).unwrap_or_else(|| panic!("no address in {line:?}"));
+    address.split('/').next().unwrap().to_owned()
 }
 
 /// Tomcat's image with the agent in front of its entrypoint, which is all that is added.
