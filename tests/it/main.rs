@@ -17,5 +17,6 @@ mod pty;
 mod screen;
 mod sessions;
 mod stack;
+mod surroundings;
 mod tomcat;
 mod world;

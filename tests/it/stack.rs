@@ -20,7 +20,11 @@ pub struct Stack {
 impl Stack {
     /// A broker on `address` with a free port, under which everybody may do everything, and `ada` logged in.
     pub fn start_at(address: &str) -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        Self::start_with(tempfile::tempdir().unwrap(), address)
+    }
+
+    /// The same below `folder`.
+    pub fn start_with(folder: TempDir, address: &str) -> Self {
         let port = TcpListener::bind((address, 0)).unwrap().local_addr().unwrap().port();
         let url = format!("https://{address}:{port}");
         let at = |name: &str| folder.path().join(name).display().to_string();
