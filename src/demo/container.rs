@@ -8,11 +8,12 @@
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Write};
+use std::os::fd::AsRawFd;
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, ExitCode, Stdio};
 
 use rustix::event::{PollFd, PollFlags, Timespec};
-use rustix::mount::{MountFlags, MountPropagationFlags, mount, mount_change, mount_remount};
+use rustix::mount::{MountFlags, MountPropagationFlags, mount, mount_bind, mount_change, mount_remount};
 use rustix::process::{Signal, getgid, getuid, set_parent_process_death_signal};
 use rustix::thread::UnshareFlags;
 
@@ -159,12 +160,24 @@ fn set_the_scene(hostname: &str) -> io::Result<()> {
     mount("proc", "/proc", "proc", MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC, None)?;
     // Kernels keep flags that the outer namespace locked; where those are others than these, the root stays writable.
     let _ = mount_remount("/", MountFlags::BIND | MountFlags::RDONLY | MountFlags::RELATIME, "");
+    let program = std::env::current_exe()?;
+    let file = File::open(&program)?;
     for folder in ["/tmp", "/var/log", "/root"] {
         if Path::new(folder).is_dir() {
             mount("tmpfs", folder, "tmpfs", MountFlags::NOSUID | MountFlags::NODEV, None)?;
+            if program.starts_with(folder) {
+                put_back(&program, &file)?;
+            }
         }
     }
     Ok(())
+}
+
+/// Makes the running program visible again below an empty folder: sessions start it by its path, and it may well be in root's home.
+fn put_back(program: &Path, file: &File) -> io::Result<()> {
+    program.parent().map_or(Ok(()), std::fs::create_dir_all)?;
+    File::create(program)?;
+    Ok(mount_bind(format!("/proc/self/fd/{}", file.as_raw_fd()), program)?)
 }
 
 /// The running program, also where its path is hidden or replaced.
