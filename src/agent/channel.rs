@@ -96,7 +96,11 @@ pub(super) async fn run(
         terminal: running.size().filter(|_| wanted.terminal),
         trampoline: &session.host.trampoline,
     };
-    let started = session.host.connector.start(&session.runtime_id, &request);
+    let Some(started) = session.start(|| session.host.connector.start(&session.runtime_id, &request)) else {
+        let _ = connection.channel_failure(id).await;
+        let _ = writer.close().await;
+        return;
+    };
     let _ = connection.channel_success(id).await;
     let process = match started {
         Ok(process) => process,
@@ -105,7 +109,6 @@ pub(super) async fn run(
             return finish(&connection, &writer, Exit::Status(error.status())).await;
         }
     };
-    session.started(process.control.leader);
     // The size may have changed while the broker was asked.
     if let (Ok(()), Some(size)) = (running.control.set(process.control.clone()), running.size()) {
         process.control.resize(size);

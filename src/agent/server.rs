@@ -21,6 +21,7 @@ use self::door::Door;
 use self::severable::Severable;
 use crate::agent::host::Host;
 use crate::agent::reaper::Exit;
+use crate::agent::spawn::Process;
 use crate::agent::sweep::{self, Leader};
 use crate::agent::waiting::{self, Waiting};
 use crate::proto::agent::{Announcement, ChannelReport, FromAgent, LinkHeader, Outcome};
@@ -52,11 +53,13 @@ struct State {
     declared: Vec<ChannelReport>,
     leaders: Vec<Leader>,
     last_exit: Option<Exit>,
+    /// Set before the session's processes are looked for; nothing starts afterwards.
+    over: bool,
 }
 
 impl Session {
     fn new(host: Arc<Host>, grant: UserCertificate, permits_pty: bool, runtime_id: String, announced: Announcement) -> Self {
-        let state = State { declared: announced.declared, leaders: Vec::new(), last_exit: None };
+        let state = State { declared: announced.declared, leaders: Vec::new(), last_exit: None, over: false };
         let (ending, channels, waiting) = (watch::Sender::new(None), TaskTracker::new(), Waiting::default());
         Self { host, grant, permits_pty, runtime_id, ending, channels, waiting, state: Mutex::new(state) }
     }
@@ -69,13 +72,22 @@ impl Session {
         true
     }
 
-    /// A channel's process has started. Of very many the oldest are forgotten: their remains still carry the session's marker.
-    pub(super) fn started(&self, leader: Leader) {
+    /// Starts a channel's process, or returns `None` once the session is over: what started then would be swept by nobody, as a
+    /// channel may have waited for the broker meanwhile. The lock is held over the start, so that the end comes before it or after
+    /// it. Of very many processes the oldest are forgotten: their remains still carry the session's marker.
+    pub(super) fn start<E>(&self, start: impl FnOnce() -> Result<Process, E>) -> Option<Result<Process, E>> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        if state.leaders.len() >= LEADERS {
-            state.leaders.remove(0);
+        if state.over {
+            return None;
         }
-        state.leaders.push(leader);
+        let started = start();
+        if let Ok(process) = &started {
+            if state.leaders.len() >= LEADERS {
+                state.leaders.remove(0);
+            }
+            state.leaders.push(process.control.leader);
+        }
+        Some(started)
     }
 
     /// A channel's process has ended.
@@ -83,8 +95,11 @@ impl Session {
         self.state.lock().unwrap_or_else(PoisonError::into_inner).last_exit = Some(exit);
     }
 
-    fn leaders(&self) -> Vec<Leader> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner).leaders.clone()
+    /// Lets nothing start any more, and returns the first processes of what did.
+    fn end(&self) -> Vec<Leader> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.over = true;
+        state.leaders.clone()
     }
 
     /// What the client's leaving means: the end of its work, or of its patience.
@@ -150,7 +165,7 @@ where
     };
     session.ending.send_replace(Some(reason.clone().unwrap_or_default()));
     session.channels.close();
-    let (id, leaders) = (session.grant.session, session.leaders());
+    let (id, leaders) = (session.grant.session, session.end());
     let goodbye = async {
         let _ = timeout(GOODBYE, session.channels.wait()).await;
         if let Some(reason) = reason {

@@ -218,6 +218,27 @@ async fn what_is_not_granted_or_not_written_down_does_not_run() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn nothing_starts_once_the_session_is_over() {
+    let mut world = World::new().await;
+    let folder = tempfile::tempdir().unwrap();
+    let started = folder.path().join("started");
+    let grant = world.grant(&[Action::Exec], &[]);
+    let client = world.enter(&grant).await;
+    let _asking = start(&client, &format!("touch {}", started.display())).await;
+    let FromAgent::Channel { request, .. } = world.hear().await else { panic!() };
+    let session = grant.certificate.session;
+    world.say.send(FromBroker::Cut { session, reason: "enough for today".into() }).await.unwrap();
+    assert_eq!(world.outcome().await, Outcome::Cut);
+    world.say.send(FromBroker::Acknowledge { request, refused: None }).await.unwrap();
+    // What another session does is done after the answer has been heard.
+    let line = "sleep 0.2; echo later";
+    let later = world.grant(&[Action::Exec], &[exec(line)]);
+    let client = world.enter(&later).await;
+    assert_eq!(collect(start(&client, line).await).await.stdout, b"later\n");
+    assert!(!started.exists(), "a channel's leave came after the end, and it ran");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_forced_command_replaces_what_was_asked() {
     let mut world = World::new().await;
     let mut grant = world.grant(&[Action::Exec], &[exec("echo forced; echo $SSH_ORIGINAL_COMMAND")]);
