@@ -58,7 +58,9 @@ async fn supervised(command: &[OsString], base: &Variables, agent: impl FnOnce(R
         tokio::select! {
             exit = &mut child.exit => break exit,
             Some(signal) = signals.recv() => {
-                let _ = kill_process(child.pid, signal);
+                reaper.while_there(child.pid, || {
+                    let _ = kill_process(child.pid, signal);
+                });
             }
         }
     };

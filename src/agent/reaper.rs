@@ -91,6 +91,14 @@ impl Reaper {
         children.waiting.insert(pid, told);
         Ok(Child { pid, exit })
     }
+
+    /// Does `work` to the child `pid` unless it has been waited for: from then on its number may be somebody else's.
+    pub(super) fn while_there(&self, pid: Pid, work: impl FnOnce()) {
+        let children = self.0.lock();
+        if children.waiting.contains_key(&pid) {
+            work();
+        }
+    }
 }
 
 impl Inner {
@@ -173,6 +181,19 @@ mod tests {
         let mut foreign = Command::new("sh").args(["-c", "exit 3"]).spawn().unwrap();
         assert_eq!(end_of(&Reaper::new(Orphans::Leave), "sleep 0.1").await, Exit::Status(0));
         assert_eq!(foreign.wait().unwrap().code(), Some(3));
+    }
+
+    #[tokio::test]
+    async fn the_number_of_a_child_that_was_waited_for_is_left_alone() {
+        let reaper = Reaper::new(Orphans::Leave);
+        let child = reaper.start(|| Command::new("sleep").arg("600").spawn().map(|child| child.id())).unwrap();
+        let mut worked = 0;
+        reaper.while_there(child.pid, || {
+            worked += rustix::process::kill_process(child.pid, rustix::process::Signal::KILL).is_ok() as u8
+        });
+        assert_eq!(tokio::time::timeout(Duration::from_secs(10), child.exit).await.unwrap().unwrap(), Exit::Signal(9));
+        reaper.while_there(child.pid, || worked += 1);
+        assert_eq!(worked, 1);
     }
 
     #[tokio::test]

@@ -39,6 +39,7 @@ pub(super) struct Process {
 #[derive(Clone)]
 pub(super) struct Control {
     pid: Pid,
+    reaper: Reaper,
     /// How the sweep recognises it.
     pub(super) leader: Leader,
     terminal: Option<Arc<Mutex<Box<dyn MasterPty + Send>>>>,
@@ -94,8 +95,8 @@ impl Process {
             child.process_id().ok_or_else(|| io::Error::other("the system gave no process id"))
         })?;
         drop(pair.slave);
-        let control =
-            Control { pid: child.pid, leader: Leader::of(child.pid), terminal: Some(Arc::new(Mutex::new(pair.master))) };
+        let terminal = Some(Arc::new(Mutex::new(pair.master)));
+        let control = Control { pid: child.pid, reaper: reaper.clone(), leader: Leader::of(child.pid), terminal };
         // The terminal's own writer is never taken: when it is dropped it types an end-of-file.
         let (stdin, stdout) = (Stream::new(master.try_clone()?)?, Stream::new(master)?);
         Ok(Self { stdin, stdout, stderr: None, exit: child.exit, control })
@@ -118,7 +119,7 @@ impl Process {
             stdout: Stream::new(stdout.into())?,
             stderr: Some(Stream::new(stderr.into())?),
             exit: child.exit,
-            control: Control { pid: child.pid, leader: Leader::of(child.pid), terminal: None },
+            control: Control { pid: child.pid, reaper: reaper.clone(), leader: Leader::of(child.pid), terminal: None },
         })
     }
 }
@@ -138,15 +139,18 @@ impl Control {
         }
     }
 
-    /// Signals the terminal's foreground job, or the process and its group.
+    /// Signals the terminal's foreground job, or the process and its group. A process that has ended gets nothing: a client may
+    /// keep its channel open for as long as it likes, and the number may be another's by then.
     pub(super) fn signal(&self, signal: Signal) {
-        let job = self.terminal.as_ref().and_then(|terminal| {
-            terminal.lock().unwrap_or_else(PoisonError::into_inner).process_group_leader().and_then(Pid::from_raw)
+        self.reaper.while_there(self.pid, || {
+            let job = self.terminal.as_ref().and_then(|terminal| {
+                terminal.lock().unwrap_or_else(PoisonError::into_inner).process_group_leader().and_then(Pid::from_raw)
+            });
+            // Until the trampoline has made its own group there is none of this number.
+            if kill_process_group(job.unwrap_or(self.pid), signal).is_err() {
+                let _ = kill_process(self.pid, signal);
+            }
         });
-        // Until the trampoline has made its own group there is none of this number.
-        if kill_process_group(job.unwrap_or(self.pid), signal).is_err() {
-            let _ = kill_process(self.pid, signal);
-        }
     }
 }
 
