@@ -76,7 +76,7 @@ impl<'a> Entry<'a> {
     fn parse(line: &'a str) -> Option<Self> {
         let mut fields = line.split(':');
         let (name, _password) = (fields.next()?, fields.next()?);
-        let (uid, gid) = (fields.next()?.parse().ok()?, fields.next()?.parse().ok()?);
+        let (uid, gid) = (id(fields.next()?)?, id(fields.next()?)?);
         let (_comment, home) = (fields.next()?, fields.next()?);
         Some(Self { name, uid, gid, home, shell: fields.next().unwrap_or("").trim_end() })
     }
@@ -88,12 +88,17 @@ impl<'a> Entry<'a> {
     }
 }
 
+/// A user's or a group's number. -1 is none: to the system calls it means "no change", which would leave the agent's own rights.
+fn id(text: &str) -> Option<u32> {
+    text.parse().ok().filter(|id| *id != u32::MAX)
+}
+
 /// Every group that lists `name`, and its own.
 fn groups_of(group: &str, name: &str, own: u32) -> Vec<u32> {
     let mut groups = vec![own];
     for line in group.lines() {
         let mut fields = line.split(':').skip(2);
-        let (Some(id), Some(members)) = (fields.next().and_then(|id| id.parse().ok()), fields.next()) else { continue };
+        let (Some(id), Some(members)) = (fields.next().and_then(id), fields.next()) else { continue };
         if !groups.contains(&id) && members.trim_end().split(',').any(|member| member == name) {
             groups.push(id);
         }

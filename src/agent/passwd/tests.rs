@@ -54,6 +54,16 @@ fn nobody_becomes_another_without_being_root() {
 }
 
 #[test]
+fn minus_one_is_nobodys_number() {
+    let passwd = "eve:x:4294967295:0::/:/bin/sh\nmal:x:1000:4294967295::/:/bin/sh\nada:x:1000:1000::/:/bin/sh\n";
+    let root = container(passwd, "odd:x:4294967295:ada\n", &[]);
+    for name in ["eve", "mal"] {
+        assert_eq!(account(root.path(), &login(name), 0, 0), Err(LoginError::Unknown(login(name))), "{name}");
+    }
+    assert_eq!(account(root.path(), &login("ada"), 0, 0).unwrap().groups, [1000]);
+}
+
+#[test]
 fn the_account_files_are_read_inside_the_root_and_bounded() {
     let root = container("", "", &[]);
     let passwd = root.path().join("etc/passwd");
