@@ -36,6 +36,11 @@ impl Waiting {
         length <= SMALL as usize && self.is_too_much()
     }
 
+    /// Whether more waits than any client can send that keeps to its windows. russh takes what goes beyond a window as well.
+    pub(super) fn overflows(&self) -> bool {
+        self.0.load(Relaxed) > MOST
+    }
+
     fn is_too_much(&self) -> bool {
         self.0.load(Relaxed) > LIMIT
     }
@@ -76,6 +81,9 @@ pub(super) const SLOWLY: Duration = Duration::from_millis(50);
 /// From here on a client is slowed down. What is granted then may still come, so at most a window more for each channel.
 const LIMIT: usize = 512 * 1024;
 
+/// [`LIMIT`] and then a window for each of the ten channels that a session may have, twice over for those that are just closing.
+const MOST: usize = LIMIT + 20 * WINDOW as usize;
+
 const SMALL: u32 = 2;
 
 #[cfg(test)]
@@ -93,5 +101,15 @@ mod tests {
         share.more(LIMIT);
         drop(share);
         assert_eq!(waiting.window(), WINDOW);
+    }
+
+    #[test]
+    fn windows_never_overflow_and_more_than_windows_does() {
+        let waiting = Waiting::default();
+        let mut share = waiting.share();
+        share.more(LIMIT + 10 * WINDOW as usize);
+        assert!(!waiting.overflows());
+        share.more(10 * WINDOW as usize + 1);
+        assert!(waiting.overflows());
     }
 }

@@ -132,6 +132,10 @@ impl Handler for Door {
     }
 
     async fn data(&mut self, _: ChannelId, data: &[u8], _: &mut Connection) -> Result<(), russh::Error> {
+        if self.session.as_ref().is_some_and(|session| session.waiting.overflows()) {
+            tracing::warn!(session = %self.header.session, "the client sends more than it may; its session ends");
+            return Err(russh::Error::Disconnect);
+        }
         if self.session.as_ref().is_some_and(|session| session.waiting.slows(data.len())) {
             tokio::time::sleep(waiting::SLOWLY).await;
         }
