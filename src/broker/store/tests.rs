@@ -174,6 +174,22 @@ async fn a_code_that_is_used_twice_ends_what_it_began() {
 }
 
 #[tokio::test]
+async fn a_device_that_the_old_password_approved_does_not_outlive_it() {
+    let (_folder, store) = with_ada().await;
+    let device = DeviceRequest {
+        hash: [1; 32],
+        user_code: "A".to_owned(),
+        address: "192.0.2.1".to_owned(),
+        expires_at: NOW + 100,
+        interval: 5,
+    };
+    store.add_device(&device, NOW).await.unwrap();
+    assert!(store.answer_device("A", Some(&ada()), NOW).await.unwrap());
+    assert!(store.set_password(&ada(), "another hash").await.unwrap());
+    assert_eq!(store.poll_device(&[1; 32], NOW + 6).await.unwrap(), DevicePoll::Unknown);
+}
+
+#[tokio::test]
 async fn a_device_hears_what_was_decided_once() {
     let (_folder, store) = with_ada().await;
     let device = |hash, code: &str| DeviceRequest {

@@ -70,7 +70,7 @@ impl Store {
         Ok(done.rows_affected() > 0)
     }
 
-    /// Sets a person's password and ends the logins that the old one began; whether there is such a person.
+    /// Sets a person's password and ends the logins that the old one began or approved; whether there is such a person.
     pub(crate) async fn set_password(&self, name: &Account, hash: &str) -> Result<bool, StoreError> {
         let mut transaction = self.begin().await?;
         let done = sqlx::query("UPDATE users SET hash = $1 WHERE name = $2")
@@ -78,7 +78,11 @@ impl Store {
             .bind(name.as_str().to_owned())
             .execute(&mut *transaction)
             .await?;
-        for statement in ["DELETE FROM logins WHERE user_name = $1", "DELETE FROM authorization_codes WHERE user_name = $1"] {
+        for statement in [
+            "DELETE FROM logins WHERE user_name = $1",
+            "DELETE FROM authorization_codes WHERE user_name = $1",
+            "DELETE FROM device_codes WHERE user_name = $1",
+        ] {
             sqlx::query(statement).bind(name.as_str().to_owned()).execute(&mut *transaction).await?;
         }
         transaction.commit().await?;
