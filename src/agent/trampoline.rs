@@ -94,6 +94,7 @@ fn become_session() -> (u8, String) {
         return (2, "the session's specification cannot be read".to_owned());
     };
     default_signals();
+    close_inherited();
     if specification.new_session
         && let Err(error) = rustix::process::setsid()
     {
@@ -140,8 +141,31 @@ fn default_signals() {
     }
 }
 
+/// Whatever the agent had open, or was given by who started it: a session gets its three streams and nothing else.
+fn close_inherited() {
+    // SAFETY: nothing in this process owns a descriptor above stderr's: it has one thread, and has opened nothing.
+    let done = unsafe { libc::syscall(libc::SYS_close_range, FIRST_INHERITED, libc::c_uint::MAX, 0 as libc::c_uint) };
+    if done == 0 {
+        return;
+    }
+    // Before Linux 5.9, or a filter that does not know the call. The folder's own descriptor is among them and closes by itself.
+    let open: Vec<libc::c_int> = std::fs::read_dir("/proc/self/fd")
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
+        .filter(|descriptor| *descriptor >= FIRST_INHERITED as libc::c_int)
+        .collect();
+    for descriptor in open {
+        // SAFETY: as above; one that is closed already is an error without harm.
+        unsafe { libc::close(descriptor) };
+    }
+}
+
 /// Carries the specification; removed before the program starts.
 pub(super) const VARIABLE: &str = "ZTAGENT_SESSION";
+
+/// After stdin, stdout and stderr.
+const FIRST_INHERITED: libc::c_uint = 3;
 
 #[cfg(test)]
 mod tests {

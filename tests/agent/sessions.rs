@@ -239,6 +239,16 @@ async fn nothing_starts_once_the_session_is_over() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_the_agent_has_open_stays_the_agents() {
+    use std::os::fd::AsRawFd;
+    let mut world = World::new().await;
+    let secret = std::fs::File::open("/proc/self/cmdline").unwrap();
+    rustix::io::fcntl_setfd(&secret, rustix::io::FdFlags::empty()).unwrap();
+    let line = format!("test -e /proc/self/fd/{} && echo open || echo closed", secret.as_raw_fd());
+    assert_eq!(run(&mut world, &line).await.stdout, b"closed\n");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_forced_command_replaces_what_was_asked() {
     let mut world = World::new().await;
     let mut grant = world.grant(&[Action::Exec], &[exec("echo forced; echo $SSH_ORIGINAL_COMMAND")]);
