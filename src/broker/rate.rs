@@ -3,6 +3,7 @@
 //! Memory is bounded: buckets that are full again are forgotten, and when too many are in use newcomers share one.
 
 use std::collections::HashMap;
+use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Mutex;
 
 /// What is limited, each with buckets of its own.
@@ -18,6 +19,16 @@ pub(crate) enum Limit {
     Device,
     /// Questions at the token endpoint from one address: a hundred developers behind one router refresh and poll.
     Token,
+    /// Refusals of agents at one address that are written down.
+    Refusal,
+}
+
+/// Whom an attempt from `address` is counted for: in IPv6 the network, as whoever has one address there has the 2^64 of a /64.
+pub(crate) fn network(address: IpAddr) -> String {
+    match address.to_canonical() {
+        IpAddr::V4(address) => address.to_string(),
+        IpAddr::V6(address) => format!("{}/64", Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << 64))),
+    }
 }
 
 /// Too many attempts.
@@ -90,6 +101,8 @@ impl Limit {
             Self::UserCode => (10, 30),
             Self::Device => (30, 5),
             Self::Token => (600, 1),
+            // Each is a line of the journal for good: 17,000 a day at the most, some 5 MB.
+            Self::Refusal => (100, 5),
         }
     }
 }
@@ -114,6 +127,15 @@ mod tests {
         assert_eq!(limits.attempt(Limit::Account, "ada", 1030), Ok(()));
         limits.forget(Limit::Account, "ada");
         assert_eq!(limits.attempt(Limit::Account, "ada", 1030), Ok(()));
+    }
+
+    #[test]
+    fn a_network_of_ipv6_counts_as_one() {
+        let of = |address: &str| network(address.parse().unwrap());
+        assert_eq!(of("2001:db8:1:2::1"), of("2001:db8:1:2:ffff:ffff:ffff:ffff"));
+        assert_ne!(of("2001:db8:1:2::1"), of("2001:db8:1:3::1"));
+        assert_ne!(of("192.0.2.1"), of("192.0.2.2"));
+        assert_eq!(of("::ffff:192.0.2.1"), of("192.0.2.1"));
     }
 
     #[test]

@@ -9,6 +9,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadHalf, WriteHalf};
 
 use crate::broker::State;
 use crate::broker::audit::Event;
+use crate::broker::rate::{Limit, network};
 use crate::broker::registry::harmless;
 use crate::broker::relay::upgrade::Link;
 use crate::broker::store::{EnrolError, Enrolment};
@@ -145,7 +146,13 @@ async fn enrolment(state: &State, kind: Kind, proved: &Proved, address: IpAddr) 
     Ok(enrolment)
 }
 
+/// Whoever has no more than a network can make a key and be refused, as often as it likes: the journal, which nothing starts
+/// without, is not filled by that.
 async fn turned_away(state: &State, name: String, address: IpAddr, why: &str) -> ErrorBody {
+    if state.limits.attempt(Limit::Refusal, &network(address), state.clock.now()).is_err() {
+        tracing::debug!(%address, %name, %why, "an agent's refusal is not written down: there were many from its address");
+        return ErrorBody::new(ErrorCode::JoinRefused, why);
+    }
     let event = Event::AgentRefused { name, address: address.to_string(), why: why.to_owned() };
     if let Err(error) = state.journal.append(event).await {
         tracing::error!(%error, "an agent's refusal was not written down");
@@ -165,3 +172,29 @@ async fn within(write: impl Future<Output = Result<(), FrameError>>) -> Result<(
 
 /// The most letters of an agent's name.
 const NAME: usize = 64;
+
+#[cfg(test)]
+mod unit {
+    use super::*;
+    use crate::broker::audit::Query;
+    use crate::broker::{Broker, Config};
+    use crate::clock::Clock;
+
+    #[tokio::test]
+    async fn strangers_do_not_fill_the_journal() {
+        let folder = tempfile::tempdir().unwrap();
+        let policy = folder.path().join("policy.cedar");
+        std::fs::write(&policy, "@id(\"all\") permit (principal, action, resource);").unwrap();
+        let config = Config::dev(folder.path().join("state"), "127.0.0.1:1".parse().unwrap(), policy);
+        let broker = Broker::open(config, Clock::from_fn(|| 1_800_000_000)).await.unwrap();
+        let (state, address) = (&broker.state, "192.0.2.1".parse().unwrap());
+        while state.limits.attempt(Limit::Refusal, &network(address), state.clock.now()).is_ok() {}
+        for from in [address, address, "192.0.2.2".parse().unwrap()] {
+            let body = turned_away(state, "stranger".to_owned(), from, "not enrolled").await;
+            assert_eq!(body.code, ErrorCode::JoinRefused);
+        }
+        let records = state.journal.read(Query::default()).await.unwrap();
+        let written = records.iter().filter(|record| matches!(record.event, Event::AgentRefused { .. }));
+        assert_eq!(written.count(), 1, "only the one from elsewhere");
+    }
+}

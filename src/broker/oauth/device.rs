@@ -3,6 +3,7 @@
 //! The page asks for the code, then shows where the device is and asks for name and password: who was sent a code by somebody
 //! else sees another address than the one expected, and can say no.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::Json;
@@ -15,7 +16,7 @@ use super::form::{Parameters, Refusal, Sent};
 use super::{password, url};
 use crate::broker::identity::token;
 use crate::broker::pages::{self, Field, Page};
-use crate::broker::rate::Limit;
+use crate::broker::rate::{Limit, network};
 use crate::broker::store::{DeviceRequest, StoreError};
 use crate::broker::{State, http};
 use crate::proto::Secret;
@@ -56,8 +57,8 @@ pub(crate) async fn approve(state: &State, user_code: &str, user: &Account) -> R
 pub(super) async fn begin(Extracted(state): Extracted<Arc<State>>, request: Request) -> Result<Json<Begun>, Refusal> {
     let Sent { address, form, .. } = Sent::read(&state, request).await?;
     form.client()?;
-    let (address, now) = (address.to_string(), state.clock.now());
-    state.limits.attempt(Limit::Device, &address, now).map_err(|error| Refusal::too_many(&error))?;
+    let now = state.clock.now();
+    state.limits.attempt(Limit::Device, &network(address), now).map_err(|error| Refusal::too_many(&error))?;
     state.store.prune(now).await?;
     if state.store.devices_waiting(now).await? >= MOST_WAITING {
         return Err(Refusal::unavailable(&"too many devices wait for a person"));
@@ -68,7 +69,7 @@ pub(super) async fn begin(Extracted(state): Extracted<Arc<State>>, request: Requ
         let device = DeviceRequest {
             hash: token::hash(device_code.expose()),
             user_code: random_code(),
-            address: address.clone(),
+            address: address.to_string(),
             expires_at: now.saturating_add(LIFETIME),
             interval: INTERVAL,
         };
@@ -90,10 +91,10 @@ pub(super) async fn begin(Extracted(state): Extracted<Arc<State>>, request: Requ
 }
 
 pub(super) async fn show(Extracted(state): Extracted<Arc<State>>, request: Request) -> Response {
-    let address = http::client_address(&state, &request).to_string();
+    let address = http::client_address(&state, &request);
     let query = Parameters::parse(request.uri().query().unwrap_or_default().as_bytes());
     match query.as_ref().and_then(|query| query.value("user_code")) {
-        Some(code) => second(&state, request.headers(), code, &address).await,
+        Some(code) => second(&state, request.headers(), code, address).await,
         None => first(&state, request.headers(), StatusCode::OK, None),
     }
 }
@@ -109,9 +110,9 @@ pub(super) async fn submit(Extracted(state): Extracted<Arc<State>>, request: Req
     }
     let code = form.value("user_code").unwrap_or_default();
     let (Some(answer), Some(normal_code)) = (form.value("answer").filter(|answer| *answer != "next"), normal(code)) else {
-        return second(&state, &headers, code, &address.to_string()).await;
+        return second(&state, &headers, code, address).await;
     };
-    let waiting = match look(&state, code, &address.to_string()).await {
+    let waiting = match look(&state, code, address).await {
         Ok(waiting) => waiting,
         Err((status, error)) => return first(&state, &headers, status, Some(&error)),
     };
@@ -136,9 +137,9 @@ pub(super) async fn submit(Extracted(state): Extracted<Arc<State>>, request: Req
 }
 
 /// Where the device with this code is; each question counts as a guess.
-async fn look(state: &State, code: &str, address: &str) -> Result<String, (StatusCode, String)> {
+async fn look(state: &State, code: &str, address: IpAddr) -> Result<String, (StatusCode, String)> {
     let now = state.clock.now();
-    state.limits.attempt(Limit::UserCode, address, now).map_err(|error| {
+    state.limits.attempt(Limit::UserCode, &network(address), now).map_err(|error| {
         (StatusCode::TOO_MANY_REQUESTS, format!("There were too many attempts. Try again in {} seconds.", error.seconds))
     })?;
     let unknown = || (StatusCode::NOT_FOUND, UNKNOWN.to_owned());
@@ -167,7 +168,7 @@ fn first(state: &State, headers: &HeaderMap, status: StatusCode, error: Option<&
 }
 
 /// The page that says who asks, if the code is good.
-async fn second(state: &State, headers: &HeaderMap, code: &str, address: &str) -> Response {
+async fn second(state: &State, headers: &HeaderMap, code: &str, address: IpAddr) -> Response {
     match (look(state, code, address).await, normal(code)) {
         (Ok(waiting), Some(code)) => ask(state, headers, StatusCode::OK, (&code, &waiting), None),
         (Ok(_), None) => first(state, headers, StatusCode::NOT_FOUND, Some(UNKNOWN)),

@@ -8,7 +8,7 @@ use super::form::Parameters;
 use crate::broker::State;
 use crate::broker::audit::Event;
 use crate::broker::identity::{DirectoryError, IdentityProvider};
-use crate::broker::rate::{Limit, TooMany};
+use crate::broker::rate::{Limit, TooMany, network};
 use crate::broker::store::User;
 use crate::proto::Secret;
 
@@ -47,8 +47,8 @@ pub(super) async fn check(state: &State, form: &Parameters, address: IpAddr) -> 
     }
     let (name, now) = (form.value("username").unwrap_or_default().trim(), state.clock.now());
     let password = Secret::new(form.value("password").unwrap_or_default().to_owned());
-    let (address, account) = (address.to_string(), name.chars().take(NAME).collect::<String>());
-    state.limits.attempt(Limit::Address, &address, now)?;
+    let account = name.chars().take(NAME).collect::<String>();
+    state.limits.attempt(Limit::Address, &network(address), now)?;
     state.limits.attempt(Limit::Account, &account, now)?;
     match state.directory.check(name, password).await {
         Ok(Some(user)) => {
@@ -57,8 +57,8 @@ pub(super) async fn check(state: &State, form: &Parameters, address: IpAddr) -> 
         }
         Ok(None) => {
             let why = "wrong name or password".to_owned();
-            let event =
-                Event::LoginFailed { user: format!("{account}@{}", state.directory.name()), client_address: address, why };
+            let (user, client_address) = (format!("{account}@{}", state.directory.name()), address.to_string());
+            let event = Event::LoginFailed { user, client_address, why };
             state.journal.append(event).await.map_err(|error| unavailable(&error))?;
             Err(NotLoggedIn::Wrong)
         }

@@ -15,7 +15,7 @@ use super::form::{Parameters, Refusal, Sent};
 use crate::broker::State;
 use crate::broker::audit::Event;
 use crate::broker::identity::{LOCAL, token};
-use crate::broker::rate::Limit;
+use crate::broker::rate::{Limit, network};
 use crate::broker::store::{DevicePoll, NewTokens, Redeemed, Rotation, Started};
 use crate::proto::name::Account;
 use crate::proto::{Secret, SessionId};
@@ -140,7 +140,7 @@ async fn write_down(state: &State, event: Event) -> Result<(), Refusal> {
 }
 
 fn limit(state: &State, address: IpAddr) -> Result<(), Refusal> {
-    state.limits.attempt(Limit::Token, &address.to_string(), state.clock.now()).map_err(|error| Refusal::too_many(&error))
+    state.limits.attempt(Limit::Token, &network(address), state.clock.now()).map_err(|error| Refusal::too_many(&error))
 }
 
 fn whole(user: &str) -> String {
