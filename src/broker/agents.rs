@@ -69,9 +69,9 @@ impl Default for Agents {
 }
 
 impl Agents {
-    /// The agent, if it is present.
+    /// The agent, if it is present and not about to go.
     pub(crate) fn present(&self, agent: AgentId) -> Option<Arc<Presence>> {
-        self.lock().get(&agent).cloned()
+        self.lock().get(&agent).filter(|presence| !presence.gone.is_cancelled()).cloned()
     }
 
     /// Ends an agent's connections: its enrolment was removed.

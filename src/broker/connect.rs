@@ -13,8 +13,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::extract::{Request, State as Extracted};
+use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
-use hyper::upgrade::OnUpgrade;
 
 use super::agents::Presence;
 use super::audit::{Event, SessionAuthorised};
@@ -40,11 +40,12 @@ pub(crate) async fn connect(Extracted(state): Extracted<Arc<State>>, mut request
 }
 
 async fn start(state: &Arc<State>, request: &mut Request) -> Result<Response, ErrorBody> {
+    let purges = state.sessions.purges();
     let caller = identity::authenticate(state, request.headers()).await?;
     let wanted = Wanted::from_headers(request.headers(), CONNECT_UPGRADE)?;
     let asked = Asked::from_headers(request.headers())?;
     let address = http::client_address(state, request);
-    let visit = Visit { state, caller, asked, address };
+    let visit = Visit { state, caller, asked, address, purges };
     let (row, grant) = visit.authorise().await?;
     let presence = visit.presence(&row)?;
     let link = presence.link().await.ok_or_else(|| {
@@ -53,7 +54,7 @@ async fn start(state: &Arc<State>, request: &mut Request) -> Result<Response, Er
             format!("the agent {} of {} did not open a connection in time", presence.name, row.name),
         )
     })?;
-    visit.begin(wanted, hyper::upgrade::on(request), row, grant, presence, link).await
+    visit.begin(wanted, request, row, grant, presence, link).await
 }
 
 /// One caller's wish, from here on trusted to be well-formed.
@@ -62,6 +63,8 @@ struct Visit<'a> {
     caller: Caller,
     asked: Asked,
     address: IpAddr,
+    /// [`Sessions::purges`](super::relay::Sessions::purges) before the caller was looked up.
+    purges: u64,
 }
 
 impl Visit<'_> {
@@ -161,11 +164,24 @@ impl Visit<'_> {
         }
     }
 
+    /// Whether caller and agent are still there, where anybody was removed since the request came: a session that waits for its
+    /// link is not yet among those that a removal ends.
+    async fn still(&self, headers: &HeaderMap, presence: &Presence) -> Result<(), ErrorBody> {
+        if self.state.sessions.purges() == self.purges {
+            return Ok(());
+        }
+        identity::authenticate(self.state, headers).await?;
+        if self.state.agents.present(presence.agent).is_none() {
+            return Err(ErrorBody::new(ErrorCode::AgentAway, format!("the agent {} is not connected", presence.name)));
+        }
+        Ok(())
+    }
+
     /// Writes down, signs, announces; then the 101, and the session has a task of its own.
     async fn begin(
         self,
         wanted: Wanted,
-        upgrade: OnUpgrade,
+        request: &mut Request,
         row: Row,
         grant: Grant,
         presence: Arc<Presence>,
@@ -197,6 +213,10 @@ impl Visit<'_> {
             unavailable(&error, "the audit journal cannot be written, so no session can start: tell the broker's operator")
         })?;
         let seat = state.sessions.admit(session, presence.agent, grant.user(), grant.container(), grant.deadline());
+        if let Err(refused) = self.still(request.headers(), &presence).await {
+            session::never_began(state, &seat, "the login or the agent was removed").await;
+            return Err(refused);
+        }
         let now = state.clock.now();
         let index = session::Signed {
             serial: serial.number(),
@@ -237,7 +257,7 @@ impl Visit<'_> {
         };
         let client_address = self.address.to_string();
         let header = LinkHeader { session, container: grant.container(), host_certificate, client_address };
-        let state = Arc::clone(state);
+        let (state, upgrade) = (Arc::clone(state), hyper::upgrade::on(request));
         tokio::spawn(session::Session { state, seat, presence, reply, header, signed: index }.run(wanted, upgrade, link));
         Ok(response)
     }

@@ -11,6 +11,7 @@ mod metered;
 mod tests;
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -28,6 +29,8 @@ use upgrade::Link;
 #[derive(Debug, Default)]
 pub struct Sessions {
     live: Mutex<HashMap<SessionId, Arc<Live>>>,
+    /// How often a person's or an agent's sessions were ended.
+    purges: AtomicU64,
     /// Wakes whoever waits for the last one to end.
     ended: Notify,
 }
@@ -104,7 +107,25 @@ impl Sessions {
 
     /// Ends every session of `user` (`name@idp`).
     pub fn cut_user(&self, user: &str, reason: &str) {
-        self.lock().values().filter(|live| live.user == user).for_each(|live| live.cut(reason));
+        self.purge(|live| live.user == user, reason);
+    }
+
+    /// Ends every session that `agent` serves.
+    pub fn cut_agent(&self, agent: AgentId, reason: &str) {
+        self.purge(|live| live.agent == agent, reason);
+    }
+
+    /// How often a person's or an agent's sessions were ended. Who judges a request, then admits its session and finds this
+    /// changed must judge again: the session was not there yet to be ended.
+    pub fn purges(&self) -> u64 {
+        self.purges.load(SeqCst)
+    }
+
+    fn purge(&self, which: impl Fn(&Live) -> bool, reason: &str) {
+        let live = self.lock();
+        // Under the lock: whoever is admitted later sees it.
+        self.purges.fetch_add(1, SeqCst);
+        live.values().filter(|live| which(live)).for_each(|live| live.cut(reason));
     }
 
     /// Ends all sessions.

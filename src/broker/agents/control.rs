@@ -50,10 +50,15 @@ pub(super) async fn run(state: &State, mut opened: Opened, address: IpAddr) {
         clock: &state.clock,
         pace: Pace::default(),
     };
+    // An enrolment that was removed after it was looked up, and before there was a presence to expel, is missing by now.
+    let enrolled = matches!(state.store.agent(agent).await, Ok(Some(_)));
     // The agent may dial its data connections as soon as it is welcomed, so that its presence has to be known before.
-    let why = match opened.welcome().await {
-        Ok(()) => desk.serve(opened.reader, opened.writer, queue).await.to_string(),
-        Err(error) => error.to_string(),
+    let why = match enrolled {
+        false => "its enrolment was removed, or cannot be looked up".to_owned(),
+        true => match opened.welcome().await {
+            Ok(()) => desk.serve(opened.reader, opened.writer, queue).await.to_string(),
+            Err(error) => error.to_string(),
+        },
     };
     state.registry.detach(&desk.lease);
     state.agents.leave(&presence);

@@ -265,6 +265,45 @@ async fn refusals_say_what_is_wrong_and_sign_nothing() {
 }
 
 #[tokio::test]
+async fn whoever_is_removed_while_the_link_is_awaited_gets_no_session() {
+    let world = World::new().await;
+    let agent = world.agent(NOW).await;
+    let key = new_key().unwrap();
+    let mut headers = HeaderMap::new();
+    headers.insert("authorization", format!("Bearer {}", world.token.expose()).parse().unwrap());
+    headers.insert("ztctl-connect", URL_SAFE_NO_PAD.encode(request(&key).to_string()).parse().unwrap());
+    let visit = async || Visit {
+        state: &world.state,
+        purges: world.state.sessions.purges(),
+        caller: identity::authenticate(&world.state, &headers).await.unwrap(),
+        asked: Asked::from_headers(&headers).unwrap(),
+        address: "192.0.2.1".parse().unwrap(),
+    };
+    let waiting = visit().await;
+    let (row, grant) = waiting.authorise().await.unwrap();
+    let presence = waiting.presence(&row).unwrap();
+    world.state.sessions.cut_user("bob@local", "gone");
+    waiting.still(&headers, &presence).await.unwrap();
+
+    let ada: Account = "ada".parse().unwrap();
+    crate::broker::admin::Admin::new(Arc::clone(&world.state)).remove_user(&ada).await.unwrap();
+    let mut request = Request::default();
+    *request.headers_mut() = headers.clone();
+    let (link, mut far) = tokio::io::duplex(64);
+    let wanted = Wanted::Raw(CONNECT_UPGRADE);
+    let begun = waiting.begin(wanted, &mut request, row, grant, Arc::clone(&presence), Box::new(link)).await;
+    assert_eq!(begun.unwrap_err().code, ErrorCode::NotLoggedIn);
+    assert_eq!(far.read(&mut [0; 1]).await.unwrap(), 0, "the agent heard of no session");
+    let refused = |event: &Event| matches!(event, Event::SessionEnded { outcome: Outcome::Refused { .. }, .. });
+    assert!(world.events().await.iter().any(refused));
+
+    assert!(world.state.agents.present(presence.agent).is_some());
+    world.state.agents.expel(presence.agent);
+    assert!(world.state.agents.present(presence.agent).is_none(), "who is about to go serves nobody");
+    drop(agent);
+}
+
+#[tokio::test]
 async fn an_agent_with_a_wrong_clock_is_named() {
     let world = World::new().await;
     let _agent = world.agent(NOW + 300).await;
