@@ -34,13 +34,15 @@ use crate::proto::{AgentId, ErrorBody};
 /// # Errors
 /// What the system says.
 pub(crate) fn bind(path: &Path) -> io::Result<UnixListener> {
-    match std::fs::remove_file(path) {
+    let new = path.with_extension("new");
+    match std::fs::remove_file(&new) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
-    let listener = UnixListener::bind(path)?;
-    // Before this the folder's 0700 alone keeps others out, which is enough.
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
+    let listener = UnixListener::bind(&new)?;
+    // It takes its name when it is closed to others: nobody ever finds it open, whatever the umask is.
+    std::fs::set_permissions(&new, std::fs::Permissions::from_mode(0o600))?;
+    std::fs::rename(&new, path)?;
     Ok(listener)
 }
 
