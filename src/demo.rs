@@ -58,7 +58,10 @@ async fn play(ui: &Ui, command: &[OsString], stage: &mut Option<Stage>) -> Resul
     let stage = stage.insert(Stage::set().await?);
     stage.start_containers().await?;
     let access = stage.log_in().await?;
-    let containers = both(&access).await?;
+    let containers = both(&access).await.map_err(|failure| match stage.complaint() {
+        Some(complaint) => failure.detail([complaint]),
+        None => failure,
+    })?;
     if !command.is_empty() {
         return in_the_first(&access, &containers, command).await;
     }
@@ -72,10 +75,12 @@ async fn play(ui: &Ui, command: &[OsString], stage: &mut Option<Stage>) -> Resul
     ls::print(ui, &containers, access.api.http().clock().now())?;
     ui.note("");
     let code = shell::enter(ui, &access, None, Entry { login: None, reason: None }).await;
+    // A Ctrl-C in the picker ends the play here, before it has said what it will not show.
+    let events = stage.audit().await?;
     ui.note("");
     ui.note("what the audit journal has of it (ztbroker audit):");
     ui.note("");
-    events::print(ui, &stage.audit().await?)?;
+    events::print(ui, &events)?;
     ui.note("");
     ui.note("your own: ztbroker dev starts a broker, ztagent run puts a container into the list");
     code

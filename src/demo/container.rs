@@ -36,16 +36,16 @@ pub struct Container {
 }
 
 impl Container {
-    /// Starts the container that calls itself `hostname` and joins with `token`.
+    /// Starts the container that calls itself `hostname` and joins with `token`; its agent complains in `log`.
     ///
     /// # Errors
     /// When the program cannot be started again, or the container ends before it has said how it is isolated.
-    pub fn start(hostname: &str, token: &Secret<String>) -> io::Result<Self> {
+    pub fn start(hostname: &str, token: &Secret<String>, log: File) -> io::Result<Self> {
         let mut command = itself();
         command.args([ENTRY, OUTSIDE, hostname]);
         // Of the caller's environment nothing but what any container has.
         command.env_clear().env("PATH", PATH).env("LANG", "C.UTF-8").env("HOME", "/root");
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(log);
         let mut parent = command.spawn()?;
         let (Some(mut stdin), Some(stdout)) = (parent.stdin.take(), parent.stdout.take()) else {
             return Err(io::ErrorKind::BrokenPipe.into());

@@ -1,5 +1,7 @@
 //! What the demo plays on: the temporary folder, the broker, the containers, and their orderly removal.
 
+use std::fs::File;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use tempfile::TempDir;
@@ -81,9 +83,20 @@ impl Stage {
         let spec = JoinTokenSpec { uses: HOSTNAMES.len() as u32, ttl: JOIN_WITHIN, cluster: None, namespace: None };
         let token = self.admin.create_join_token(spec).await.map_err(|error| broken("a join token", &error))?;
         for hostname in HOSTNAMES {
-            self.containers.push(Container::start(hostname, &token).map_err(|error| broken("a demo container", &error))?);
+            let log = File::options().create(true).append(true).open(self.log());
+            let container = log.and_then(|log| Container::start(hostname, &token, log));
+            self.containers.push(container.map_err(|error| broken("a demo container", &error))?);
         }
         Ok(())
+    }
+
+    /// The last thing that an agent of the containers called an error or a warning.
+    pub(super) fn complaint(&self) -> Option<String> {
+        last_complaint(&std::fs::read_to_string(self.log()).ok()?).map(str::to_owned)
+    }
+
+    fn log(&self) -> PathBuf {
+        self.folder.path().join("agents.log")
     }
 
     /// Logs the demo's user in: a real device login, approved by the operator's hand instead of a page.
@@ -148,6 +161,10 @@ impl Dialogue for Operator {
     }
 }
 
+fn last_complaint(log: &str) -> Option<&str> {
+    log.lines().rev().find_map(|line| Some(line.split_once(" ERROR ").or_else(|| line.split_once(" WARN "))?.1))
+}
+
 fn account(name: &str) -> Result<Account, Failure> {
     name.parse().map_err(|error| broken("the demo's user", &error))
 }
@@ -162,3 +179,15 @@ const POLICY: &str = include_str!("policy.cedar");
 const JOIN_WITHIN: Duration = Duration::from_secs(60);
 const ENDS_WITHIN: Duration = Duration::from_secs(3);
 const STOP_WITHIN: Duration = Duration::from_secs(5);
+
+#[cfg(test)]
+mod tests {
+    use super::last_complaint;
+
+    #[test]
+    fn the_last_complaint_is_what_is_told() {
+        let log = "2026-01-31T09:30:00Z  WARN first\n2026-01-31T09:30:01Z ERROR second\n2026-01-31T09:30:02Z  INFO third\n";
+        assert_eq!(last_complaint(log), Some("second"));
+        assert_eq!(last_complaint("2026-01-31T09:30:02Z  INFO third\n"), None);
+    }
+}
