@@ -25,7 +25,9 @@ impl Failure {
             SessionError::Timeout { .. } => {
                 Self::new(Kind::Failed, "timeout", words).hint("try again; ztctl ls shows what can be reached")
             }
-            SessionError::Lost { .. } => Self::new(Kind::Failed, "lost", words),
+            SessionError::Lost { .. } => {
+                Self::new(Kind::Failed, "lost", words).hint("ztctl ls shows whether the container is still there")
+            }
             SessionError::Ended { .. } => Self::new(Kind::Failed, "ended", words),
             SessionError::Ssh { .. } => Self::new(Kind::Failed, "ssh", words).hint("ztctl version"),
             SessionError::Local { .. } => Self::new(Kind::Failed, "local", words),

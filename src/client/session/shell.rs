@@ -57,7 +57,8 @@ impl Session {
 
         let mut screen = Screen::open(&self, surroundings.program)?;
         let ended = self.converse(&mut reader, &writer, &tty, size, ending, &mut screen).await;
-        screen.leave(ended.is_err()).await;
+        // Where this side ended it, nobody on the other has finished the line.
+        screen.leave(!matches!(ended, Ok(Ended::ByChannel(_)))).await;
         match ended? {
             Ended::ByChannel(ending) => self.conclude(ending.into_exit()).await,
             Ended::Here(exit) => {
@@ -198,9 +199,9 @@ impl Screen {
         }
     }
 
-    /// Draws what is left and gives the terminal back; with `message` at the beginning of a line, for what will be said.
-    async fn leave(mut self, message: bool) {
-        if message && !self.line_start {
+    /// Draws what is left and gives the terminal back; with `fresh_line` at the beginning of a line, for what comes next.
+    async fn leave(mut self, fresh_line: bool) {
+        if fresh_line && !self.line_start {
             let _ = self.output.write(Bytes::from_static(b"\r\n"));
         }
         // A terminal that takes nothing must not keep ztctl.
