@@ -8,7 +8,7 @@ use std::io::{self, IsTerminal, Write};
 use serde::Serialize;
 
 use super::environment::refuses_colour;
-use super::failure::Failure;
+use super::failure::{Failure, Kind};
 use super::table::Table;
 
 mod harmless;
@@ -93,6 +93,10 @@ impl Ui {
     /// What failed and what to do next.
     pub fn failure(&self, failure: &Failure) {
         if failure.is_silent() {
+            // The terminal has shown ^C and left the cursor behind it.
+            if self.interactive && failure.kind() == Kind::Interrupted {
+                self.err("\n");
+            }
             return;
         }
         if self.json {
