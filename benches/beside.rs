@@ -3,6 +3,7 @@
 //! Starts a broker, an agent and, where they are installed, an OpenSSH server with a certificate authority and a container of a
 //! running Docker engine; measures each in turn, so that a machine that slows down slows all of them; prints medians.
 //! `ZTCTL_BENCH_RUNS` (30) and `ZTCTL_BENCH_MIB` (500) set how much.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, missing_docs, unreachable_pub)]
 
 use std::io::{Read, Write};
 use std::path::Path;
@@ -33,7 +34,7 @@ fn main() {
     }
 
     println!("\nwhole process of `true`, {runs} runs each in turn, milliseconds");
-    let mut rows: Vec<(&str, Box<dyn Fn() -> Command>)> = vec![("ztctl exec", Box::new(|| stack.exec(&["true"])))];
+    let mut rows: Vec<Row<'_>> = vec![("ztctl exec", Box::new(|| stack.exec(&["true"])))];
     if let Some(ssh) = &ssh {
         rows.push(("ssh → sshd, certificate", Box::new(|| ssh.command(&["true"]))));
     }
@@ -72,8 +73,7 @@ fn main() {
 
     println!("\nbulk output, {mebibytes} MiB of zeroes, set-up included, MB/s, median of 3 in turn");
     let head = format!("head -c {} /dev/zero", mebibytes * 1024 * 1024);
-    let mut rows: Vec<(&str, Box<dyn Fn() -> Command>)> =
-        vec![("ztctl exec (TLS, relay)", Box::new(|| stack.exec(&["sh", "-c", &head])))];
+    let mut rows: Vec<Row<'_>> = vec![("ztctl exec (TLS, relay)", Box::new(|| stack.exec(&["sh", "-c", &head])))];
     if let Some(ssh) = &ssh {
         rows.push(("ssh, aes128-gcm", Box::new(|| ssh.command_with(&["-c", "aes128-gcm@openssh.com"], &[&head]))));
         rows.push(("ssh, its default cipher", Box::new(|| ssh.command(&[&head]))));
@@ -115,6 +115,9 @@ fn main() {
     );
     drop(sessions);
 }
+
+/// What is measured, and the command that is.
+type Row<'a> = (&'static str, Box<dyn Fn() -> Command + 'a>);
 
 fn setting(name: &str, default: usize) -> usize {
     std::env::var(name).ok().and_then(|value| value.parse().ok()).unwrap_or(default)

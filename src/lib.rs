@@ -9,6 +9,7 @@
 //! | [`ssh`] | what a ztctl certificate is: how it is built, how it is checked, which algorithms |
 //! | [`transport`] | the way to the broker: TLS roots, WebSocket as a byte stream |
 //! | [`pipe`] | copying both ways, half-close kept |
+//! | [`harmless`] | text from elsewhere, fit for a terminal |
 //! | [`clock`] | the time, and the seam where a test puts its own |
 //! | [`client`], [`cli`] | what the developer's program can do, and its verbs |
 //! | [`broker`] | identity, policy, certificate authority, registry, relay, audit |
@@ -16,6 +17,7 @@
 //! | [`demo`] | all three together, on one machine |
 
 pub mod clock;
+pub mod harmless;
 pub mod pipe;
 pub mod proto;
 pub mod ssh;

@@ -2,7 +2,7 @@
 
 use dialoguer::console::{measure_text_width, truncate_str};
 
-use super::ui::harmless;
+use crate::harmless::harmless;
 
 /// A table with a row of titles.
 #[derive(Debug, Clone)]

@@ -10,11 +10,7 @@ use serde::Serialize;
 use super::environment::refuses_colour;
 use super::failure::{Failure, Kind};
 use super::table::Table;
-
-mod harmless;
-
-use harmless::escaped;
-pub use harmless::harmless;
+use crate::harmless::{escaped, harmless};
 
 /// Where and how to print. Cheap to clone: it holds no buffer.
 #[derive(Debug, Clone)]

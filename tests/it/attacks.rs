@@ -119,7 +119,7 @@ async fn each_bad_certificate_is_refused() {
     let foreign = move |opened: &Opened| {
         said(opened).to_builder(opened.key.public_key(), now, 120).unwrap().sign(&new_key().unwrap()).unwrap()
     };
-    let host_ca = PrivateKey::read_openssh_file(&world.state().join("ca/host_ca")).unwrap();
+    let host_ca = PrivateKey::read_openssh_file(world.state().join("ca/host_ca")).unwrap();
     let by_host_ca =
         move |opened: &Opened| said(opened).to_builder(opened.key.public_key(), now, 120).unwrap().sign(&host_ca).unwrap();
     let host_type = {
@@ -151,15 +151,24 @@ async fn each_bad_certificate_is_refused() {
         ("a passed deadline", signed(|certificate| certificate.deadline = 1, 0, 120)),
         ("host type", Box::new(host_type)),
         ("golden ticket", Box::new(golden)),
-        ("unknown critical option", built(|builder| {
-            let _ = builder.critical_option("made-up@ztctl", "x").unwrap();
-        })),
-        ("source-address", built(|builder| {
-            let _ = builder.critical_option("source-address", "10.0.0.0/8").unwrap();
-        })),
-        ("a second principal", built(|builder| {
-            let _ = builder.valid_principal("root@everything").unwrap();
-        })),
+        (
+            "unknown critical option",
+            built(|builder| {
+                let _ = builder.critical_option("made-up@ztctl", "x").unwrap();
+            }),
+        ),
+        (
+            "source-address",
+            built(|builder| {
+                let _ = builder.critical_option("source-address", "10.0.0.0/8").unwrap();
+            }),
+        ),
+        (
+            "a second principal",
+            built(|builder| {
+                let _ = builder.valid_principal("root@everything").unwrap();
+            }),
+        ),
     ];
     for (what, make) in cases {
         let opened = connect(&api, &name, &[Action::Shell]).await.unwrap();

@@ -23,7 +23,8 @@ impl Browser {
         if !peer::present("chromium", browser.is_some() && driver.is_some()) {
             return None;
         }
-        let mut driver = Command::new(driver?).arg("--port=0").stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let (browser, driver) = (browser?, driver?);
+        let mut driver = Command::new(driver).arg("--port=0").stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
         let lines = BufReader::new(driver.stdout.take().unwrap()).lines();
         let port = lines
             .map_while(Result::ok)
@@ -44,7 +45,7 @@ impl Browser {
         ];
         let options = json!({
             "args": arguments,
-            "binary": browser?,
+            "binary": browser,
             "prefs": {"profile.managed_default_content_settings.javascript": 2},
         });
         let capabilities =

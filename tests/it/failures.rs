@@ -61,7 +61,11 @@ async fn the_certificate_authority_has_changed() {
     assert!(text.contains(world.ca.host[0].trim()), "{text}");
     std::fs::write(&config, text.replace(world.ca.host[0].trim(), other.trim())).unwrap();
     let root = world.root().display().to_string();
-    assert_message(&ada.run(&["login", &world.url, "--device", "--ca", &root]).await, 1, &["HAVE CHANGED", "ask your platform team"]);
+    assert_message(
+        &ada.run(&["login", &world.url, "--device", "--ca", &root]).await,
+        1,
+        &["HAVE CHANGED", "ask your platform team"],
+    );
     // And what it signs is not believed.
     let _agent = world.agent("web").await;
     let name = ada.names(1).await.remove(0);

@@ -50,9 +50,10 @@ fn quiet(page: &[u8]) -> Vec<u8> {
     let lines: Vec<&str> = text.lines().collect();
     let is_space = |line: &&str| line.is_empty() || line.starts_with(".sp");
     let space = |index: Option<usize>| index.and_then(|index| lines.get(index)).is_some_and(is_space);
-    let kept = lines.iter().enumerate().filter(|(index, line)| {
-        **line != ".br" || !(space(index.checked_sub(1)) || space(Some(index + 1)))
-    });
+    let kept = lines
+        .iter()
+        .enumerate()
+        .filter(|(index, line)| **line != ".br" || !(space(index.checked_sub(1)) || space(Some(index + 1))));
     kept.map(|(_, line)| format!("{line}\n")).collect::<String>().into_bytes()
 }
 

@@ -31,7 +31,15 @@ fn the_three_programs_do_not_know_each_other() {
         ("transport", &["crate::client::", "crate::cli::", "crate::broker", "crate::agent", "crate::demo", "crate::ssh"]),
         (
             "proto",
-            &["crate::client::", "crate::cli::", "crate::broker", "crate::agent", "crate::demo", "crate::ssh", "crate::transport"],
+            &[
+                "crate::client::",
+                "crate::cli::",
+                "crate::broker",
+                "crate::agent",
+                "crate::demo",
+                "crate::ssh",
+                "crate::transport",
+            ],
         ),
     ] {
         for (path, text) in sources(folder) {

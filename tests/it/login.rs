@@ -50,11 +50,10 @@ async fn two_at_once_refresh_once() {
     for file in files_below(&ada.home()) {
         // As if ten minutes had gone by: the access token is over, the refresh token is not.
         let text = std::fs::read_to_string(&file).unwrap_or_default();
-        if let Ok(mut json) = serde_json::from_str::<serde_json::Value>(&text) {
-            if json.get("access_expires_at").is_some() {
-                json["access_expires_at"] = 1.into();
-                std::fs::write(&file, json.to_string()).unwrap();
-            }
+        let json = serde_json::from_str::<serde_json::Value>(&text).ok();
+        if let Some(mut json) = json.filter(|json| json.get("access_expires_at").is_some()) {
+            json["access_expires_at"] = 1.into();
+            std::fs::write(&file, json.to_string()).unwrap();
         }
     }
     let runs = (0..6).map(|_| ada.run(&["ls", "--output", "name"]));

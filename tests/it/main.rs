@@ -15,6 +15,7 @@ mod openssh;
 mod peer;
 mod pty;
 mod screen;
+mod secrets;
 mod sessions;
 mod stack;
 mod surroundings;

@@ -47,12 +47,8 @@ impl Stack {
         self.folder.path()
     }
 
-    /// The broker's address.
-    pub fn url(&self) -> &str {
-        &self.url
-    }
-
     /// The broker's process.
+    #[allow(dead_code, reason = "the benchmark looks at its memory, the tests do not")]
     pub fn broker(&self) -> u32 {
         self.broker.id()
     }

@@ -62,9 +62,19 @@ async fn client_and_agent_go_through_a_proxy() {
     let folder = tempfile::tempdir().unwrap();
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let (log, file) = (folder.path().join("log"), folder.path().join("tinyproxy.conf"));
-    let configuration = format!("Port {port}\nListen 127.0.0.1\nTimeout 600\nLogFile \"{}\"\nLogLevel Connect\nMaxClients 50\n", log.display());
+    let configuration =
+        format!("Port {port}\nListen 127.0.0.1\nTimeout 600\nLogFile \"{}\"\nLogLevel Connect\nMaxClients 50\n", log.display());
     std::fs::write(&file, configuration).unwrap();
-    let _proxy = Ended(Command::new(tinyproxy.unwrap()).arg("-d").arg("-c").arg(&file).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap());
+    let _proxy = Ended(
+        Command::new(tinyproxy.unwrap())
+            .arg("-d")
+            .arg("-c")
+            .arg(&file)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap(),
+    );
     let deadline = Instant::now() + Duration::from_secs(5);
     while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
         assert!(Instant::now() < deadline, "tinyproxy did not start");
@@ -125,14 +135,19 @@ fn an_audit_journal_that_cannot_be_written_lets_nobody_in() {
     let name = stack.names(1, Duration::from_secs(10)).remove(0);
     assert_eq!(stack.run(&name, &["echo", "before"]), "before\n");
     let filler = state.join("filler");
-    let _ = Command::new("dd").args(["if=/dev/zero", "bs=4k", &format!("of={}", filler.display())]).stderr(Stdio::null()).status();
+    let _ =
+        Command::new("dd").args(["if=/dev/zero", "bs=4k", &format!("of={}", filler.display())]).stderr(Stdio::null()).status();
     let marker = stack.folder().join("marker");
     // The journal's last page may have room for an event or two; then nothing starts any more.
     let deadline = Instant::now() + Duration::from_secs(20);
     let said = loop {
         let _ = std::fs::remove_file(&marker);
-        let output =
-            stack.ztctl().args(["exec", &name, "--", "touch", &marker.display().to_string()]).stdin(Stdio::null()).output().unwrap();
+        let output = stack
+            .ztctl()
+            .args(["exec", &name, "--", "touch", &marker.display().to_string()])
+            .stdin(Stdio::null())
+            .output()
+            .unwrap();
         if !output.status.success() {
             assert_eq!(output.status.code(), Some(255));
             break String::from_utf8_lossy(&output.stderr).into_owned();

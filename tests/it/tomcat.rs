@@ -98,7 +98,8 @@ fn an_image_from_scratch_needs_nothing_else() {
     std::fs::create_dir(&build).unwrap();
     std::fs::copy(&agent, build.join("ztagent")).unwrap();
     std::fs::copy(busybox, build.join("sleep")).unwrap();
-    std::fs::write(build.join("Dockerfile"), "FROM scratch\nCOPY ztagent sleep /\nENTRYPOINT [\"/ztagent\", \"run\"]\n").unwrap();
+    std::fs::write(build.join("Dockerfile"), "FROM scratch\nCOPY ztagent sleep /\nENTRYPOINT [\"/ztagent\", \"run\"]\n")
+        .unwrap();
     docker(&["build", "--quiet", "--tag", "ztctl-test-scratch", &build.display().to_string()]);
     let mount = format!("{}:/join:ro", stack.join_token().display());
     let image = ["--volume", &mount, "ztctl-test-scratch", "--app", "lonely", "--join-token-file", "/join", "--"];

@@ -96,7 +96,7 @@ impl World {
 
     /// The user CA's key, for certificates that the broker would never sign.
     pub fn user_ca(&self) -> PrivateKey {
-        PrivateKey::read_openssh_file(&self.state().join("ca/user_ca")).unwrap()
+        PrivateKey::read_openssh_file(self.state().join("ca/user_ca")).unwrap()
     }
 
     /// A join token for `uses` agents.

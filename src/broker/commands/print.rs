@@ -5,6 +5,7 @@
 use std::io::{self, IsTerminal, Write};
 
 use super::failure::Failure;
+use crate::harmless::harmless;
 
 /// Where a command's words go.
 #[derive(Debug, Clone, Copy)]
@@ -51,32 +52,5 @@ impl Printer {
         if io::stdout().is_terminal() {
             self.remark(text);
         }
-    }
-}
-
-/// `text` with every character that a terminal acts on, or that makes text look like other text, replaced by `�`.
-pub(super) fn harmless(text: &str) -> String {
-    text.chars().map(|character| if acts(character) { char::REPLACEMENT_CHARACTER } else { character }).collect()
-}
-
-fn acts(character: char) -> bool {
-    character.is_control()
-        || matches!(
-            character,
-            // Bidirectional controls, separators, invisible spaces, annotations, and tags, which spell invisible ASCII.
-            '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{206f}'
-            | '\u{2028}' | '\u{2029}' | '\u{00ad}' | '\u{200b}' | '\u{200c}' | '\u{2060}'..='\u{2064}' | '\u{feff}'
-            | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}'
-        )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_terminals_act_on_is_replaced() {
-        assert_eq!(harmless("a\x1b[31mb\r\n\u{9b}m\u{202e}x"), "a�[31mb���m�x");
-        assert_eq!(harmless("žluťoučký 日本語"), "žluťoučký 日本語");
     }
 }

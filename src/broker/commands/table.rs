@@ -4,8 +4,9 @@ use dialoguer::console::measure_text_width;
 use serde::Serialize;
 
 use super::failure::Failure;
-use super::print::{Printer, harmless};
+use super::print::Printer;
 use crate::broker::args::{Listing, Output};
+use crate::harmless::harmless;
 
 /// Shows `rows`: each as JSON, or as the cells under `titles`.
 pub(super) fn show<T: Serialize, const N: usize>(
@@ -35,7 +36,7 @@ pub(super) fn json(row: &impl Serialize) -> Result<String, Failure> {
 fn columns<const N: usize>(titles: [&str; N], rows: &[[String; N]]) -> Vec<String> {
     let titles = titles.map(str::to_owned);
     let lines: Vec<[String; N]> =
-        std::iter::once(&titles).chain(rows).map(|row| row.each_ref().map(|cell| harmless(cell))).collect();
+        std::iter::once(&titles).chain(rows).map(|row| row.each_ref().map(|cell| harmless(cell).into_owned())).collect();
     let mut widths = [0; N];
     for line in &lines {
         for (width, cell) in widths.iter_mut().zip(line) {

@@ -14,7 +14,7 @@ pub fn harmless(text: &str) -> Cow<'_, str> {
 }
 
 /// JSON with every such character in a text of it as `\uXXXX`: the same to a program, harmless to a terminal.
-pub(super) fn escaped(json: &str) -> String {
+pub fn escaped(json: &str) -> String {
     let mut escaped = String::with_capacity(json.len());
     for character in json.chars() {
         // A line end can only be one between tokens: in a text JSON does not have it.
