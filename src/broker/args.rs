@@ -119,8 +119,10 @@ pub(super) enum User {
         groups: Vec<Account>,
     },
     /// List the people and their groups
+    #[command(alias = "list")]
     Ls(Listing),
     /// Remove a person, with every login and session
+    #[command(aliases = ["remove", "revoke"])]
     Rm {
         /// The name
         name: Account,
@@ -137,8 +139,10 @@ pub(super) enum Token {
     /// Make a token and print it, once
     Create(CreateToken),
     /// List the tokens, without their secrets
+    #[command(alias = "list")]
     Ls(Listing),
     /// Revoke a token
+    #[command(aliases = ["remove", "revoke"])]
     Rm {
         /// Its id, as `ztbroker token ls` shows it
         id: TokenId,
@@ -198,8 +202,10 @@ pub(super) struct Audit {
 #[derive(Debug, Subcommand)]
 pub(super) enum Agents {
     /// List the agents
+    #[command(alias = "list")]
     Ls(Listing),
     /// Remove an agent: it is cut off, and comes back only with a join token
+    #[command(aliases = ["remove", "revoke"])]
     Rm {
         /// Its id, as `ztbroker agents ls` shows it
         id: AgentId,

@@ -6,6 +6,7 @@
 mod chain;
 mod event;
 mod query;
+pub mod words;
 mod writer;
 
 #[cfg(test)]

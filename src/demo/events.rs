@@ -1,44 +1,32 @@
-//! The audit events of the demo's session, a line each: when, what, and what is worth reading of it.
-
-use serde_json::Value;
+//! The audit events of the demo's session, a line each: what happened, and what is worth reading of it.
 
 use crate::broker::AuditRecord;
-use crate::cli::failure::{Failure, Kind};
+use crate::cli::failure::Failure;
 use crate::cli::ui::Ui;
 
 /// Prints them.
 pub(super) fn print(ui: &Ui, records: &[AuditRecord]) -> Result<(), Failure> {
-    for record in records {
-        ui.line(&line(record)?)?;
-    }
-    Ok(())
+    records.iter().try_for_each(|record| ui.line(&line(record)))
 }
 
-fn line(record: &AuditRecord) -> Result<String, Failure> {
-    let unreadable =
-        |error: serde_json::Error| Failure::new(Kind::Failed, "demo", format!("an audit event cannot be shown: {error}"));
-    let Value::Object(fields) = serde_json::to_value(record).map_err(unreadable)? else {
-        return Ok(String::new());
-    };
-    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-    let shown = fields.iter().filter(|(name, value)| SHOWN.contains(&name.as_str()) && !value.is_null());
-    let details: Vec<String> = shown.map(|(name, value)| format!("{name}={}", text(value))).collect();
-    let event = fields.get("event").map(text).unwrap_or_default();
-    Ok(format!("  {:<20} {}", event, details.join(" ")))
+fn line(record: &AuditRecord) -> String {
+    let words = record.words();
+    let shown = words.fields.iter().filter(|(name, _)| SHOWN.contains(&name.as_str()));
+    shown.fold(format!("  {:<19}", words.event), |line, (name, value)| format!("{line} {name}={value}"))
 }
 
 /// The fields that fit a line; the journal has the others.
 const SHOWN: &[&str] = &[
     "user",
     "name",
-    "session",
     "actions",
     "command",
     "login",
     "policies",
     "outcome",
+    "status",
+    "signal",
     "bytes_in",
     "bytes_out",
-    "client_address",
     "method",
 ];
