@@ -92,6 +92,11 @@ fn main() {
         println!("  {name:<26} {:>6}", rates[1]);
     }
 
+    let mut times: Vec<_> = (0..10).map(|_| stack.come_and_go()).collect();
+    times.sort();
+    let (seen, gone) = times[5];
+    println!("\na started container in `ztctl ls` after {} ms, an ended one out of it after {} ms", millis(seen), millis(gone));
+
     println!("\nsizes of the binaries of this profile (debug assertions off, stripped)");
     for (name, path) in [
         ("ztctl", env!("CARGO_BIN_EXE_ztctl")),

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use portable_pty::CommandBuilder;
 
@@ -61,6 +61,20 @@ impl Ours {
         command
     }
 
+    /// How long it takes from the start of an agent's process until its container is in the list, and from its end until it
+    /// is not; each includes a `ztctl ls` or two.
+    pub fn come_and_go(&self) -> (Duration, Duration) {
+        let started = Instant::now();
+        let mut second = agent(&self.stack);
+        self.stack.names(2, Duration::from_secs(10));
+        let seen = started.elapsed();
+        let ended = Instant::now();
+        let _ = second.kill();
+        let _ = second.wait();
+        self.stack.names(1, Duration::from_secs(10));
+        (seen, ended.elapsed())
+    }
+
     /// A session that stays until it is dropped.
     pub fn sleeper(&self) -> Sleeper {
         let child = self.exec(&["cat"]).stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
@@ -84,6 +98,15 @@ impl Drop for Ours {
         let _ = self.agent.kill();
         let _ = self.agent.wait();
     }
+}
+
+fn agent(stack: &Stack) -> Child {
+    Command::new(env!("CARGO_BIN_EXE_ztagent"))
+        .args(["run", "--app", "bench", "--join-token-file", &stack.join_token().display().to_string(), "--", "sleep", "86400"])
+        .stdin(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap()
 }
 
 /// A live session.

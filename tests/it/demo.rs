@@ -128,6 +128,11 @@ fn ctrl_c_cleans_up_at_any_moment() {
     let (_alone, place) = (alone(), Place::new());
     for delay in [0, 20, 60, 120, 250, 500, 1000] {
         let mut child = place.demo(&["--", "sleep", "600"]).stderr(Stdio::null()).spawn().unwrap();
+        // Before it is the demo, it is a copy of this process, whose handlers would take the signal for it.
+        let line = format!("/proc/{}/cmdline", child.id());
+        while !std::fs::read_to_string(&line).unwrap_or_default().starts_with(ZTCTL) {
+            std::thread::yield_now();
+        }
         std::thread::sleep(Duration::from_millis(delay));
         let pid = rustix::process::Pid::from_raw(child.id() as i32).unwrap();
         rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
@@ -135,7 +140,10 @@ fn ctrl_c_cleans_up_at_any_moment() {
         let status = loop {
             match child.try_wait().unwrap() {
                 Some(status) => break status,
-                None if Instant::now() > deadline => panic!("still there, {delay} ms"),
+                None if Instant::now() > deadline => {
+                    child.kill().unwrap();
+                    panic!("still there, {delay} ms");
+                }
                 None => std::thread::sleep(Duration::from_millis(20)),
             }
         };
