@@ -19,21 +19,7 @@ impl Ours {
     /// Starts them and waits until the container is in the list.
     pub fn start() -> Self {
         let stack = Stack::start_at("127.0.0.1");
-        let agent = Command::new(env!("CARGO_BIN_EXE_ztagent"))
-            .args([
-                "run",
-                "--app",
-                "bench",
-                "--join-token-file",
-                &stack.join_token().display().to_string(),
-                "--",
-                "sleep",
-                "86400",
-            ])
-            .stdin(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
+        let agent = agent(&stack);
         let name = stack.names(1, Duration::from_secs(10)).remove(0);
         Self { stack, agent, name }
     }

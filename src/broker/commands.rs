@@ -1,6 +1,6 @@
 //! What the words of `ztbroker` do. [`serve`] and [`dev`] are a broker; the others ask the running one through its socket.
 //!
-//! Everything that is printed goes through [`print`]; every failure is told in one place, with the command that helps.
+//! Everything that is printed goes through [`mod@print`]; every failure is told in one place, with the command that helps.
 
 mod agents;
 mod audit;
