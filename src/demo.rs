@@ -9,9 +9,11 @@ mod events;
 mod stage;
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use tempfile::TempDir;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::cli::access::Access;
@@ -31,19 +33,23 @@ pub fn run(args: DemoArgs, ui: &Ui) -> Result<ExitCode, Failure> {
     // The broker shares this process with the client's terminal: it gets threads of its own.
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().map_err(Failure::runtime)?;
-    let result = runtime.block_on(until_a_signal(ui, args.command));
+    let mut folder = None;
+    let result = runtime.block_on(until_a_signal(ui, args.command, &mut folder));
     runtime.shutdown_timeout(Duration::from_secs(1));
+    // Only now: what was on its way to the disk when a signal came would have made parts of it anew.
+    drop(folder);
     result
 }
 
 /// The play, and the end of it that a signal makes: the stage is cleared either way.
-async fn until_a_signal(ui: &Ui, command: Vec<OsString>) -> Result<ExitCode, Failure> {
+async fn until_a_signal(ui: &Ui, command: Vec<OsString>, folder: &mut Option<TempDir>) -> Result<ExitCode, Failure> {
     let listen = |kind| signal(kind).map_err(Failure::runtime);
     let (mut interrupt, mut terminate) = (listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?);
     let mut hangup = listen(SignalKind::hangup())?;
+    let path = folder.insert(stage::folder()?).path().to_owned();
     let mut stage = None;
     let result = tokio::select! {
-        result = play(ui, &command, &mut stage) => result,
+        result = play(ui, &command, path, &mut stage) => result,
         _ = interrupt.recv() => Ok(ExitCode::from(128 + 2)),
         _ = terminate.recv() => Ok(ExitCode::from(128 + 15)),
         _ = hangup.recv() => Ok(ExitCode::from(128 + 1)),
@@ -54,8 +60,8 @@ async fn until_a_signal(ui: &Ui, command: Vec<OsString>) -> Result<ExitCode, Fai
     result
 }
 
-async fn play(ui: &Ui, command: &[OsString], stage: &mut Option<Stage>) -> Result<ExitCode, Failure> {
-    let stage = stage.insert(Stage::set().await?);
+async fn play(ui: &Ui, command: &[OsString], folder: PathBuf, stage: &mut Option<Stage>) -> Result<ExitCode, Failure> {
+    let stage = stage.insert(Stage::set(folder).await?);
     stage.start_containers().await?;
     let access = stage.log_in().await?;
     let containers = both(&access).await.map_err(|failure| match stage.complaint() {

@@ -9,15 +9,23 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf, copy_bidirectional_with_sizes};
 
-/// How a joined pair ended, and how many bytes went each way until then.
-#[derive(Debug)]
-pub struct Ended {
+/// How many bytes have gone each way. Clones share the figures, so that whoever drops a join half-way still has them.
+#[derive(Debug, Clone, Default)]
+pub struct Counts {
+    forth: Progress,
+    back: Progress,
+}
+
+impl Counts {
     /// From the first stream to the second.
-    pub forth: u64,
+    pub fn forth(&self) -> u64 {
+        self.forth.read()
+    }
+
     /// From the second stream to the first.
-    pub back: u64,
-    /// Both directions ended in order, or what went wrong first.
-    pub result: io::Result<()>,
+    pub fn back(&self) -> u64 {
+        self.back.read()
+    }
 }
 
 /// Copies until both directions have ended. An end on one side is passed on as an end (`shutdown`), and the other direction
@@ -25,45 +33,45 @@ pub struct Ended {
 ///
 /// A peer that leaves without TLS's `close_notify` ends its direction like any other: what is inside is SSH, which knows by
 /// itself whether it was cut short.
-pub async fn join<A, B>(a: &mut A, b: &mut B) -> Ended
+///
+/// # Errors
+/// The first error of either stream; `TimedOut` for a pair that was given up.
+pub async fn join<A, B>(a: &mut A, b: &mut B, counts: &Counts) -> io::Result<()>
 where
     A: AsyncRead + AsyncWrite + Unpin + Send + ?Sized,
     B: AsyncRead + AsyncWrite + Unpin + Send + ?Sized,
 {
-    join_reaping_after(a, b, HALF_OPEN_IDLE).await
+    join_reaping_after(a, b, counts, HALF_OPEN_IDLE).await
 }
 
-async fn join_reaping_after<A, B>(a: &mut A, b: &mut B, idle: Duration) -> Ended
+async fn join_reaping_after<A, B>(a: &mut A, b: &mut B, counts: &Counts, idle: Duration) -> io::Result<()>
 where
     A: AsyncRead + AsyncWrite + Unpin + Send + ?Sized,
     B: AsyncRead + AsyncWrite + Unpin + Send + ?Sized,
 {
-    let (mut a, mut b) = (Counted::new(a), Counted::new(b));
-    let progress = [a.progress(), b.progress()];
-    let result = {
-        let mut copy = std::pin::pin!(copy_bidirectional_with_sizes(&mut a, &mut b, BUFFER, BUFFER));
-        let mut seen = (0, 0);
-        loop {
-            match tokio::time::timeout(idle, copy.as_mut()).await {
-                Ok(copied) => break copied.map(|_| ()),
-                Err(_) => {
-                    let now = (progress[0].read(), progress[1].read());
-                    if (progress[0].ended() || progress[1].ended()) && now == seen {
-                        break Err(io::ErrorKind::TimedOut.into());
-                    }
-                    seen = now;
+    let Counts { forth, back } = counts.clone();
+    let (mut a, mut b) = (Counted { io: a, progress: forth.clone() }, Counted { io: b, progress: back.clone() });
+    let mut copy = std::pin::pin!(copy_bidirectional_with_sizes(&mut a, &mut b, BUFFER, BUFFER));
+    let mut seen = (0, 0);
+    loop {
+        match tokio::time::timeout(idle, copy.as_mut()).await {
+            Ok(copied) => return copied.map(|_| ()),
+            Err(_) => {
+                let now = (forth.read(), back.read());
+                if (forth.ended() || back.ended()) && now == seen {
+                    return Err(io::ErrorKind::TimedOut.into());
                 }
+                seen = now;
             }
         }
-    };
-    Ended { forth: progress[0].read(), back: progress[1].read(), result }
+    }
 }
 
 /// What one side has said so far; shared with the copy that is running.
-#[derive(Clone, Default)]
+#[derive(Debug, Clone, Default)]
 struct Progress(Arc<Said>);
 
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Said {
     bytes: AtomicU64,
     ended: AtomicBool,
@@ -83,16 +91,6 @@ impl Progress {
 struct Counted<'a, S: ?Sized> {
     io: &'a mut S,
     progress: Progress,
-}
-
-impl<'a, S: ?Sized> Counted<'a, S> {
-    fn new(io: &'a mut S) -> Self {
-        Self { io, progress: Progress::default() }
-    }
-
-    fn progress(&self) -> Progress {
-        self.progress.clone()
-    }
 }
 
 impl<S: AsyncRead + Unpin + ?Sized> AsyncRead for Counted<'_, S> {
@@ -141,7 +139,9 @@ mod tests {
     async fn a_closed_half_leaves_the_other_open() {
         let (mut left, mut left_far) = duplex(8);
         let (mut right, mut right_far) = duplex(8);
-        let joined = tokio::spawn(async move { join(&mut left_far, &mut right_far).await });
+        let counts = Counts::default();
+        let seen = counts.clone();
+        let joined = tokio::spawn(async move { join(&mut left_far, &mut right_far, &counts).await });
         left.write_all(b"question, longer than the pipe").await.unwrap();
         left.shutdown().await.unwrap();
         let mut question = String::new();
@@ -152,8 +152,8 @@ mod tests {
         let mut answer = String::new();
         left.read_to_string(&mut answer).await.unwrap();
         assert_eq!(answer, "and the answer");
-        let ended = joined.await.unwrap();
-        assert_eq!((ended.forth, ended.back, ended.result.is_ok()), (30, 14, true));
+        joined.await.unwrap().unwrap();
+        assert_eq!((seen.forth(), seen.back()), (30, 14));
     }
 
     #[tokio::test]
@@ -161,12 +161,12 @@ mod tests {
         let (mut left, mut left_far) = duplex(8);
         let (right, mut right_far) = duplex(8);
         let idle = Duration::from_millis(20);
-        let joined = tokio::spawn(async move { join_reaping_after(&mut left_far, &mut right_far, idle).await });
+        let joined =
+            tokio::spawn(async move { join_reaping_after(&mut left_far, &mut right_far, &Counts::default(), idle).await });
         tokio::time::sleep(idle * 5).await;
         assert!(!joined.is_finished(), "nothing has ended yet");
         left.shutdown().await.unwrap();
-        let ended = joined.await.unwrap();
-        assert_eq!(ended.result.unwrap_err().kind(), io::ErrorKind::TimedOut);
+        assert_eq!(joined.await.unwrap().unwrap_err().kind(), io::ErrorKind::TimedOut);
         drop(right);
     }
 }

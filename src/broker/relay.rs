@@ -5,8 +5,6 @@
 
 pub mod upgrade;
 
-mod metered;
-
 #[cfg(test)]
 mod tests;
 
@@ -18,11 +16,10 @@ use std::time::Duration;
 use tokio::sync::{Notify, watch};
 
 use crate::clock::Clock;
-use crate::pipe;
+use crate::pipe::{self, Counts};
 use crate::proto::agent::Outcome;
 use crate::proto::{AgentId, ContainerId, SessionId};
 
-use metered::Metered;
 use upgrade::Link;
 
 /// The sessions that are alive.
@@ -204,11 +201,10 @@ impl Seat {
 
     /// Carries bytes until the session ends. `tell_agent` passes the reason of a cut on.
     pub async fn carry(&self, client: &mut Link, agent: &mut Link, clock: &Clock, tell_agent: impl FnOnce(String)) -> Finished {
-        let (mut client, mut agent) = (Metered::new(client), Metered::new(agent));
-        let (from_client, from_agent) = (client.read(), agent.read());
+        let counts = Counts::default();
         let left = Duration::from_secs(self.live.deadline.saturating_sub(clock.now()));
         let forced = {
-            let mut joined = std::pin::pin!(pipe::join(&mut client, &mut agent));
+            let mut joined = std::pin::pin!(pipe::join(client, agent, &counts));
             tokio::select! {
                 _ = &mut joined => None,
                 outcome = self.must_end(left) => {
@@ -224,7 +220,7 @@ impl Seat {
             Some(outcome) => outcome,
             None => self.live.reported(REPORT).await.unwrap_or(Outcome::Disconnected),
         };
-        Finished { outcome, bytes_in: from_client.count(), bytes_out: from_agent.count() }
+        Finished { outcome, bytes_in: counts.forth(), bytes_out: counts.back() }
     }
 
     async fn must_end(&self, left: Duration) -> (Outcome, String) {

@@ -43,19 +43,17 @@ pub(super) struct Stage {
     stop: CancellationToken,
     broker: JoinHandle<()>,
     /// The broker's state and the policy.
-    folder: TempDir,
+    folder: PathBuf,
 }
 
 impl Stage {
-    /// A broker that serves, and nothing else yet.
-    pub(super) async fn set() -> Result<Self, Failure> {
-        let folder =
-            tempfile::Builder::new().prefix("ztctl-demo-").tempdir().map_err(|error| broken("a temporary folder", &error))?;
-        let policy = folder.path().join("policy.cedar");
+    /// A broker that serves in `folder`, and nothing else yet.
+    pub(super) async fn set(folder: PathBuf) -> Result<Self, Failure> {
+        let policy = folder.join("policy.cedar");
         std::fs::write(&policy, POLICY).map_err(|error| broken("the temporary folder", &error))?;
         let listener = TcpListener::bind("127.0.0.1:0").await.map_err(|error| broken("a loopback port", &error))?;
         let address = listener.local_addr().map_err(|error| broken("a loopback port", &error))?;
-        let config = Config::dev(folder.path().join("state"), address, policy);
+        let config = Config::dev(folder.join("state"), address, policy);
         let broker = Broker::open(config, Clock::system()).await.map_err(|error| broken("the broker", &error))?;
         let pem = broker.tls_root_pem().unwrap_or_default();
         let root = Roots::from_pem(pem.as_bytes()).map_err(|error| broken("the broker's TLS root", &error))?;
@@ -96,7 +94,7 @@ impl Stage {
     }
 
     fn log(&self) -> PathBuf {
-        self.folder.path().join("agents.log")
+        self.folder.join("agents.log")
     }
 
     /// Logs the demo's user in: a real device login, approved by the operator's hand instead of a page.
@@ -110,7 +108,7 @@ impl Stage {
         let metadata = discovery::discover(&http).await.map_err(|error| broken("the login", &error))?;
         let operator = Operator { admin: self.admin.clone(), user: name };
         let credential = device::login(&http, &metadata, &operator).await.map_err(|error| broken("the login", &error))?;
-        let tokens = Tokens::kept(Box::new(MemoryStore::new(credential)), self.folder.path().join("token.lock"));
+        let tokens = Tokens::kept(Box::new(MemoryStore::new(credential)), self.folder.join("token.lock"));
         let api = Api::over(http, tokens);
         Ok(Access { api, ca: self.ca.clone(), user: Some(USER.to_owned()), kept: "memory".to_owned() })
     }
@@ -132,16 +130,20 @@ impl Stage {
         }
     }
 
-    /// Ends containers and broker, and removes the folder.
+    /// Ends containers and broker.
     pub(super) async fn clear(self) {
-        let Self { containers, stop, mut broker, folder, .. } = self;
+        let Self { containers, stop, mut broker, .. } = self;
         drop(containers);
         stop.cancel();
         if tokio::time::timeout(STOP_WITHIN, &mut broker).await.is_err() {
             broker.abort();
         }
-        drop(folder);
     }
+}
+
+/// The temporary folder that a stage is set in, which only this user can open.
+pub(super) fn folder() -> Result<TempDir, Failure> {
+    tempfile::Builder::new().prefix("ztctl-demo-").tempdir().map_err(|error| broken("a temporary folder", &error))
 }
 
 /// Approves the code that the client is shown.

@@ -36,8 +36,14 @@ impl Place {
     }
 
     fn demo(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(ZTCTL);
-        command.arg("demo").args(arguments).env_clear().envs(self.environment()).stdin(Stdio::null());
+        // A shell ignores SIGINT for what it runs in the background, and these tests may be that.
+        let mut command = Command::new("env");
+        command
+            .args(["--default-signal", ZTCTL, "demo"])
+            .args(arguments)
+            .env_clear()
+            .envs(self.environment())
+            .stdin(Stdio::null());
         command
     }
 
