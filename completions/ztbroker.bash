@@ -358,7 +358,7 @@ _ztbroker() {
             return 0
             ;;
         ztbroker__subcmd__token__subcmd__create)
-            opts="-h --join --user --ttl --uses --cluster --namespace --action --container --config --state --help"
+            opts="-h --join --user --ttl --uses --cluster --namespace --runtime --action --container --config --state --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -382,6 +382,10 @@ _ztbroker() {
                     ;;
                 --namespace)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --runtime)
+                    COMPREPLY=($(compgen -W "process host docker kubernetes" -- "${cur}"))
                     return 0
                     ;;
                 --action)

@@ -87,8 +87,12 @@ complete -c ztbroker -n "__fish_ztbroker_using_subcommand token; and __fish_seen
 complete -c ztbroker -n "__fish_ztbroker_using_subcommand token; and __fish_seen_subcommand_from create" -l ttl -d 'For how long it may be used: 90s, 5m, 8h, 30d' -r
 complete -c ztbroker -n "__fish_ztbroker_using_subcommand token; and __fish_seen_subcommand_from create" -l uses -d 'How many agents may join' -r
 complete -c ztbroker -n "__fish_ztbroker_using_subcommand token; and __fish_seen_subcommand_from create" -l cluster -d 'The cluster that the agents\' containers are in, which policies can rely on' -r
-complete -c ztbroker -n "__fish_ztbroker_using_subcommand token; and __fish_seen_subcommand_from create" -l namespace -d 'The namespace that the agents\' containers are in, which policies can rely on' -r
-complete -c ztbroker -n "__fish_ztbroker_using_subcommand token; and __fish_seen_subcommand_from create" -l action -d 'Allow only this action: list, shell or exec' -r
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand token; and __fish_seen_subcommand_from create" -l namespace -d 'A namespace that the agents\' containers may be in, which policies can rely on; `*` for any letters' -r
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand token; and __fish_seen_subcommand_from create" -l runtime -d 'The only runtime that the agents may report: process, host, docker or kubernetes' -r -f -a "process\t''
+host\t''
+docker\t''
+kubernetes\t''"
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand token; and __fish_seen_subcommand_from create" -l action -d 'Allow only this action: list, shell, exec or logs' -r
 complete -c ztbroker -n "__fish_ztbroker_using_subcommand token; and __fish_seen_subcommand_from create" -l container -d 'Allow only containers with such a name or app, `*` for any letters' -r
 complete -c ztbroker -n "__fish_ztbroker_using_subcommand token; and __fish_seen_subcommand_from create" -l config -d 'The broker\'s configuration [default: /etc/ztbroker/ztbroker.toml]' -r -F
 complete -c ztbroker -n "__fish_ztbroker_using_subcommand token; and __fish_seen_subcommand_from create" -l state -d 'The broker\'s state folder, instead of the one that the configuration names' -r -F

@@ -6,7 +6,8 @@
 //! | `dial`, `greeting`, `uplink` | the connections to the broker |
 //! | `book`, `server`, `channel`, `waiting` | who may come in, and what happens on a session's channels |
 //! | [`connector`] | how containers are reached |
-//! | `passwd`, `environment`, `program`, `spawn`, [`trampoline`] | from a login and a command to a process |
+//! | `passwd`, `environment`, `program`, `spawn`, [`trampoline`] | from a login and a command to a child of the agent |
+//! | `process` | a session's process, whoever runs it |
 //! | `reaper`, `sweep` | the ends of processes |
 
 pub mod args;
@@ -22,6 +23,7 @@ mod host;
 mod identity;
 mod init;
 mod passwd;
+mod process;
 mod program;
 mod reaper;
 mod run;

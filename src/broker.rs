@@ -29,6 +29,7 @@ pub mod ca;
 pub mod commands;
 pub mod config;
 mod connect;
+pub mod enrolment;
 mod http;
 pub mod identity;
 mod list;

@@ -25,6 +25,7 @@ pub(crate) mod ls;
 pub mod picker;
 pub mod shell;
 mod status;
+mod successor;
 pub mod table;
 pub mod ui;
 mod version;

@@ -69,7 +69,7 @@ async fn play(ui: &Ui, command: &[OsString], folder: PathBuf, stage: &mut Option
         None => failure,
     })?;
     if !command.is_empty() {
-        return in_the_first(&access, &containers, command).await;
+        return in_the_first(ui, &access, &containers, command).await;
     }
     ui.note(&format!("a broker at {}, with a policy, a certificate authority and an audit journal of its own", stage.url()));
     ui.note(&match stage.why_plain() {
@@ -93,10 +93,15 @@ async fn play(ui: &Ui, command: &[OsString], folder: PathBuf, stage: &mut Option
 }
 
 /// `ztctl exec` in the first of the demo's own containers; of others there may be any number.
-async fn in_the_first(access: &Access, containers: &[ContainerRow], command: &[OsString]) -> Result<ExitCode, Failure> {
+async fn in_the_first(
+    ui: &Ui,
+    access: &Access,
+    containers: &[ContainerRow],
+    command: &[OsString],
+) -> Result<ExitCode, Failure> {
     let first = containers.iter().find(|row| row.app == container::APP).ok_or_else(|| absent(0))?;
     let name = first.full_name.parse().map_err(|_| absent(1))?;
-    exec::execute(access, name, Entry { login: None, reason: None }, command).await
+    exec::execute(ui, access, name, Entry { login: None, reason: None }, command).await
 }
 
 /// The list, once both containers are in it.

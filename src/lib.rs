@@ -10,6 +10,7 @@
 //! | [`transport`] | the way to the broker: TLS roots, WebSocket as a byte stream |
 //! | [`pipe`] | copying both ways, half-close kept |
 //! | [`harmless`] | text from elsewhere, fit for a terminal |
+//! | [`glob`] | patterns for names |
 //! | [`clock`] | the time, and the seam where a test puts its own |
 //! | [`client`], [`cli`] | what the developer's program can do, and its verbs |
 //! | [`broker`] | identity, policy, certificate authority, registry, relay, audit |
@@ -17,6 +18,7 @@
 //! | [`demo`] | all three together, on one machine |
 
 pub mod clock;
+pub mod glob;
 pub mod harmless;
 pub mod pipe;
 pub mod proto;

@@ -13,6 +13,10 @@ use russh::keys::ssh_key::{Algorithm, Fingerprint, HashAlg};
 
 use crate::proto::ca::CaSet;
 
+/// The reason code with which an agent leaves a session whose container has stopped; every other end on purpose is
+/// [`russh::Disconnect::ByApplication`].
+pub const CONTAINER_ENDED: russh::Disconnect = russh::Disconnect::ServiceNotAvailable;
+
 /// A new Ed25519 key from the operating system's randomness.
 ///
 /// # Errors

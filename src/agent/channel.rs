@@ -15,10 +15,10 @@ use tokio::sync::watch;
 
 use crate::agent::connector::Request;
 use crate::agent::environment::Variables;
+use crate::agent::process::{Control, Ending, Input, Output, Process, Size};
 use crate::agent::program::Asked;
 use crate::agent::reaper::Exit;
 use crate::agent::server::Session;
-use crate::agent::spawn::{Control, Process, Size, Stream};
 use crate::agent::waiting::Waiting;
 use crate::proto::agent::ChannelReport;
 
@@ -96,7 +96,7 @@ pub(super) async fn run(
         terminal: running.size().filter(|_| wanted.terminal),
         trampoline: &session.host.trampoline,
     };
-    let Some(started) = session.start(|| session.host.connector.start(&session.runtime_id, &request)) else {
+    let Some(started) = session.start(&request).await else {
         let _ = connection.channel_failure(id).await;
         let _ = writer.close().await;
         return;
@@ -115,7 +115,7 @@ pub(super) async fn run(
     }
     let control = process.control.clone();
     let mut ending = session.ending.subscribe();
-    let Process { stdin, stdout, stderr, exit, .. } = process;
+    let Process { stdin, stdout, stderr, ending: end, .. } = process;
     let (exited, seen) = watch::channel(false);
     let ended = async { ending.wait_for(Option::is_some).await.ok().and_then(|reason| reason.clone()) };
     let work = async {
@@ -128,30 +128,41 @@ pub(super) async fn run(
             tokio::join!(drain(stdout, &writer, None, seen.clone()), errors)
         };
         let end = async {
-            // Without a reaper the status is unknown, which is never 0.
-            let exit = exit.await.unwrap_or(Exit::Status(u8::MAX));
+            let end = end.await;
             exited.send_replace(true);
-            exit
+            end
         };
         tokio::join!(both, end).1
     };
-    tokio::select! {
+    tokio::pin!(ended);
+    let end = tokio::select! {
         // The session's end first: it is what hangs up the process, so both may be true at once.
         biased;
-        reason = ended => {
-            if let Some(reason) = reason.filter(|reason| !reason.is_empty()) {
-                let _ = tokio::time::timeout(SAY, voice.say(&reason)).await;
-            }
-            let _ = writer.eof().await;
-            let _ = writer.close().await;
-        }
-        exit = work => {
+        reason = &mut ended => return leave(&voice, &writer, reason).await,
+        end = work => end,
+        // The client has closed the channel: nobody listens any more.
+        () = feed(reader, stdin, control.has_terminal(), &session.waiting) => return control.signal(Signal::HUP),
+    };
+    match end {
+        Ending::Exit(exit) => {
             session.exited(exit);
             finish(&connection, &writer, exit).await;
         }
-        // The client has closed the channel: nobody listens any more.
-        () = feed(reader, stdin, control.has_terminal(), &session.waiting) => control.signal(Signal::HUP),
+        Ending::Lost(why) => {
+            voice.say(&why).await;
+            // Without a status there is no success either.
+            finish(&connection, &writer, Exit::Status(u8::MAX)).await;
+        }
     }
+}
+
+/// Closes the channel of a session that is over, with its reason where there is one to tell.
+async fn leave(voice: &Voice<'_>, writer: &ChannelWriteHalf<Msg>, reason: Option<String>) {
+    if let Some(reason) = reason.filter(|reason| !reason.is_empty()) {
+        let _ = tokio::time::timeout(SAY, voice.say(&reason)).await;
+    }
+    let _ = writer.eof().await;
+    let _ = writer.close().await;
 }
 
 /// The channel's words to its user, in between what the process says.
@@ -187,7 +198,7 @@ async fn finish(connection: &Handle, writer: &ChannelWriteHalf<Msg>, exit: Exit)
 ///
 /// What a process does not read any more is dropped, as a closed pipe would; what it does not read yet waits here, counted in
 /// `waiting`, by which the door slows the client down. SSH's own queue is emptied at once: a full one would stop the whole link.
-async fn feed(mut reader: ChannelReadHalf, stdin: Stream, terminal: bool, waiting: &Waiting) {
+async fn feed(mut reader: ChannelReadHalf, stdin: Input, terminal: bool, waiting: &Waiting) {
     let mut stdin = Some(stdin);
     let (mut queue, mut counted, mut ended) = (VecDeque::<Bytes>::new(), waiting.share(), false);
     loop {
@@ -210,9 +221,7 @@ async fn feed(mut reader: ChannelReadHalf, stdin: Stream, terminal: bool, waitin
             },
             (Some(open), None) if ended => {
                 // A terminal has no half-close; end-of-file is a character that its line discipline knows.
-                if terminal {
-                    let _ = open.write_all(&[END_OF_FILE]).await;
-                }
+                let _ = if terminal { open.write_all(&[END_OF_FILE]).await } else { open.shutdown().await };
                 stdin = None;
                 continue;
             }
@@ -239,7 +248,7 @@ async fn feed(mut reader: ChannelReadHalf, stdin: Stream, terminal: bool, waitin
 ///
 /// It ends with the stream; or, as a process in the background may keep that open for ever, once the channel's own process has ended
 /// and nothing more comes for [`QUIET`] or more has come than a pipe can have held.
-async fn drain(mut stream: Stream, writer: &ChannelWriteHalf<Msg>, kind: Option<u32>, mut exited: watch::Receiver<bool>) {
+async fn drain(mut stream: Output, writer: &ChannelWriteHalf<Msg>, kind: Option<u32>, mut exited: watch::Receiver<bool>) {
     let mut buffer = BytesMut::new();
     let mut after_exit = 0;
     while after_exit <= PIPE_LIMIT {

@@ -13,8 +13,9 @@ use tokio::sync::watch;
 
 use crate::agent::environment::Variables;
 use crate::agent::passwd::LoginError;
+use crate::agent::process::{Process, Size};
 use crate::agent::program::{Asked, NoShell};
-use crate::agent::spawn::{Process, Size};
+use crate::agent::sweep::{self, Leader};
 use crate::proto::SessionId;
 use crate::proto::agent::ContainerReport;
 use crate::proto::name::Login;
@@ -48,9 +49,31 @@ impl Connector {
     ///
     /// # Errors
     /// [`StartError`], whose text the user reads.
-    pub(super) fn start(&self, runtime_id: &str, request: &Request<'_>) -> Result<Process, StartError> {
+    pub(super) async fn start(&self, runtime_id: &str, request: &Request<'_>) -> Result<Process, StartError> {
         match self {
             Self::Process(process) => process.start(runtime_id, request),
+        }
+    }
+
+    /// Ends every process of `session` in the container: hung up at once, killed at three seconds. Returns when none is left, or no
+    /// more can be done about it.
+    pub(super) async fn sweep(&self, session: SessionId, _runtime_id: &str, leaders: &[Leader]) {
+        match self {
+            Self::Process(_) => sweep::sweep(session, leaders).await,
+        }
+    }
+
+    /// Kills every process of `session` now: the agent leaves.
+    pub(super) async fn kill(&self, session: SessionId, _runtime_id: &str, leaders: &[Leader]) {
+        match self {
+            Self::Process(_) => sweep::kill(session, leaders),
+        }
+    }
+
+    /// What users read when the agent leaves.
+    pub(super) fn leaving(&self) -> &'static str {
+        match self {
+            Self::Process(_) => "the container is stopping",
         }
     }
 }

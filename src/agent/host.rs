@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use crate::agent::book::Book;
 use crate::agent::connector::Connector;
 use crate::clock::Clock;
-use crate::proto::agent::{ChannelReport, FromAgent};
+use crate::proto::agent::{ChannelReport, ContainerReport, FromAgent};
 use crate::proto::{AgentId, ContainerId, SessionId};
 use crate::ssh::{Authorities, PrivateKey};
 
@@ -73,12 +73,12 @@ impl Host {
         *self.standing.lock().unwrap_or_else(PoisonError::into_inner) = Some(standing);
     }
 
-    /// The runtime's id of the container that the broker calls `container`, if we serve it.
-    pub(super) fn runtime_id(&self, container: ContainerId) -> Option<String> {
+    /// The container that the broker calls `container`, if we serve it.
+    pub(super) fn container(&self, container: ContainerId) -> Option<ContainerReport> {
         let agent = self.standing()?.agent;
         let containers = self.connector.containers();
         let containers = containers.borrow();
-        containers.keys().find(|runtime_id| ContainerId::of(agent, runtime_id) == container).cloned()
+        containers.values().find(|report| ContainerId::of(agent, &report.runtime_id) == container).cloned()
     }
 
     /// Sends `message` to the broker, as soon as there is a control connection. With a full outbox it is lost, and said so: the relay

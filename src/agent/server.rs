@@ -6,7 +6,7 @@
 mod door;
 mod severable;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use russh::server::Config;
@@ -19,14 +19,16 @@ use tokio_util::task::TaskTracker;
 
 use self::door::Door;
 use self::severable::Severable;
+use crate::agent::connector::{Containers, Request, StartError};
 use crate::agent::host::Host;
+use crate::agent::process::Process;
 use crate::agent::reaper::Exit;
-use crate::agent::spawn::Process;
-use crate::agent::sweep::{self, Leader};
+use crate::agent::sweep::Leader;
 use crate::agent::waiting::{self, Waiting};
-use crate::proto::agent::{Announcement, ChannelReport, FromAgent, LinkHeader, Outcome};
+use crate::proto::SessionId;
+use crate::proto::agent::{Announcement, ChannelReport, ContainerReport, FromAgent, LinkHeader, Outcome};
 use crate::ssh::cert::user::UserCertificate;
-use crate::ssh::{Certificate, algorithms};
+use crate::ssh::{CONTAINER_ENDED, Certificate, algorithms};
 
 /// A session whose door has opened.
 #[derive(Debug)]
@@ -37,8 +39,8 @@ pub(super) struct Session {
     pub(super) grant: UserCertificate,
     /// Whether a terminal is granted.
     pub(super) permits_pty: bool,
-    /// The container, as the runtime calls it.
-    pub(super) runtime_id: String,
+    /// The container, as it was when the door opened.
+    pub(super) container: ContainerReport,
     /// Set when the session ends, to what its channels tell the user.
     pub(super) ending: watch::Sender<Option<String>>,
     /// The channels' tasks.
@@ -58,53 +60,81 @@ struct State {
 }
 
 impl Session {
-    fn new(host: Arc<Host>, grant: UserCertificate, permits_pty: bool, runtime_id: String, announced: Announcement) -> Self {
+    fn new(
+        host: Arc<Host>,
+        grant: UserCertificate,
+        permits_pty: bool,
+        container: ContainerReport,
+        announced: Announcement,
+    ) -> Self {
         let state = State { declared: announced.declared, leaders: Vec::new(), last_exit: None, over: false };
         let (ending, channels, waiting) = (watch::Sender::new(None), TaskTracker::new(), Waiting::default());
-        Self { host, grant, permits_pty, runtime_id, ending, channels, waiting, state: Mutex::new(state) }
+        Self { host, grant, permits_pty, container, ending, channels, waiting, state: Mutex::new(state) }
     }
 
     /// Whether one of `reports` was declared at connect; a declaration covers one channel.
     pub(super) fn take_declared(&self, reports: &[&ChannelReport]) -> bool {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.state();
         let Some(index) = state.declared.iter().position(|declared| reports.contains(&declared)) else { return false };
         state.declared.swap_remove(index);
         true
     }
 
-    /// Starts a channel's process, or returns `None` once the session is over: what started then would be swept by nobody, as a
-    /// channel may have waited for the broker meanwhile. The lock is held over the start, so that the end comes before it or after
-    /// it. Of very many processes the oldest are forgotten: their remains still carry the session's marker.
-    pub(super) fn start<E>(&self, start: impl FnOnce() -> Result<Process, E>) -> Option<Result<Process, E>> {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        if state.over {
+    /// Starts a channel's process, or returns `None` once the session is over: a channel may have waited for the broker, and a start
+    /// itself may take a while, so that what was started too late is ended here. Of very many processes the oldest are forgotten:
+    /// their remains still carry the session's marker.
+    pub(super) async fn start(&self, request: &Request<'_>) -> Option<Result<Process, StartError>> {
+        if self.state().over {
             return None;
         }
-        let started = start();
-        if let Ok(process) = &started {
+        let started = self.host.connector.start(&self.container.runtime_id, request).await;
+        let leader = started.as_ref().ok().and_then(|process| process.leader);
+        let late = {
+            let mut state = self.state();
             if state.leaders.len() >= LEADERS {
                 state.leaders.remove(0);
             }
-            state.leaders.push(process.control.leader);
+            state.leaders.extend(leader);
+            state.over
+        };
+        if late {
+            end_processes(&self.host, self.grant.session, &self.container.runtime_id, leader.as_slice()).await;
+            return None;
         }
         Some(started)
     }
 
     /// A channel's process has ended.
     pub(super) fn exited(&self, exit: Exit) {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner).last_exit = Some(exit);
+        self.state().last_exit = Some(exit);
+    }
+
+    /// Returns once the container that the session opened in runs no more. One that was started again is another one: what the session
+    /// had in it is gone.
+    async fn container_gone(&self) {
+        let mut containers = self.host.connector.containers();
+        // The connector's end is the agent's, which is somebody else's news.
+        let over = |now: &Containers| now.get(&self.container.runtime_id).is_none_or(|now| !now.is_run_of(&self.container));
+        if containers.wait_for(over).await.is_err() {
+            std::future::pending().await
+        }
     }
 
     /// Lets nothing start any more, and returns the first processes of what did.
     fn end(&self) -> Vec<Leader> {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.state();
         state.over = true;
         state.leaders.clone()
     }
 
+    fn state(&self) -> MutexGuard<'_, State> {
+        // Nothing under this lock leaves it half-changed.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// What the client's leaving means: the end of its work, or of its patience.
     fn outcome_at_leave(&self) -> Outcome {
-        match self.state.lock().unwrap_or_else(PoisonError::into_inner).last_exit {
+        match self.state().last_exit {
             Some(Exit::Status(status)) => Outcome::Exited { status: status.into() },
             Some(Exit::Signal(signal)) => Outcome::Signalled { signal: crate::agent::channel::signal_name(signal) },
             None => Outcome::Disconnected,
@@ -157,38 +187,45 @@ where
         },
         _ = &mut running => return why("the client left before it had proved who it is"),
     };
-    let (reason, outcome) = tokio::select! {
+    let by_us = Disconnect::ByApplication;
+    let (farewell, outcome) = tokio::select! {
         _ = &mut running => (None, session.outcome_at_leave()),
-        () = until(host, session.grant.deadline) => (Some("the session's time is over".to_owned()), Outcome::Deadline),
-        reason = &mut cutting => (Some(reason.unwrap_or_else(|_| "the session was cut".to_owned())), Outcome::Cut),
-        () = host.shutdown.cancelled() => (Some("the container is stopping".to_owned()), Outcome::Disconnected),
+        () = until(host, session.grant.deadline) => (Some((by_us, "the session's time is over".to_owned())), Outcome::Deadline),
+        reason = &mut cutting => {
+            (Some((by_us, reason.unwrap_or_else(|_| "the session was cut".to_owned()))), Outcome::Cut)
+        }
+        () = session.container_gone() => {
+            (Some((CONTAINER_ENDED, "its container has stopped".to_owned())), Outcome::ContainerEnded)
+        }
+        () = host.shutdown.cancelled() => (Some((by_us, host.connector.leaving().to_owned())), Outcome::Disconnected),
     };
-    session.ending.send_replace(Some(reason.clone().unwrap_or_default()));
+    let reason = farewell.as_ref().map(|(_, reason)| reason.clone());
+    session.ending.send_replace(Some(reason.unwrap_or_default()));
     session.channels.close();
     let (id, leaders) = (session.grant.session, session.end());
     let goodbye = async {
         let _ = timeout(GOODBYE, session.channels.wait()).await;
-        if let Some(reason) = reason {
+        if let Some((code, reason)) = farewell {
             let connection = running.handle();
-            let leave = connection.disconnect(Disconnect::ByApplication, reason, String::new());
+            let leave = connection.disconnect(code, reason, String::new());
             let _ = timeout(GOODBYE, leave).await;
             let _ = timeout(GOODBYE, &mut running).await;
         }
         severed.cancel();
     };
-    tokio::join!(goodbye, end_processes(host, id, &leaders));
+    tokio::join!(goodbye, end_processes(host, id, &session.container.runtime_id, &leaders));
     outcome
 }
 
 /// Hangs up and kills; when the agent itself leaves there is no time for manners.
-async fn end_processes(host: &Host, id: crate::proto::SessionId, leaders: &[Leader]) {
+async fn end_processes(host: &Host, id: SessionId, runtime_id: &str, leaders: &[Leader]) {
     let leaving = async {
         host.shutdown.cancelled().await;
         tokio::time::sleep(LEAVE).await;
     };
     tokio::select! {
-        () = sweep::sweep(id, leaders) => {}
-        () = leaving => sweep::kill(id, leaders),
+        () = host.connector.sweep(id, runtime_id, leaders) => {}
+        () = leaving => host.connector.kill(id, runtime_id, leaders).await,
     }
 }
 

@@ -1,4 +1,4 @@
-//! A session's process and the ends of its streams: on a terminal of its own, or on pipes.
+//! A child of the agent's for a session: on a terminal of its own, or on pipes.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -13,47 +13,19 @@ use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use rustix::termios::InputModes;
 use tokio::io::unix::AsyncFd;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::sync::oneshot;
 
 use crate::agent::environment::Variables;
-use crate::agent::reaper::{Exit, Reaper};
+use crate::agent::process::{Control, Ending, Process, Size};
+use crate::agent::reaper::{Child, Reaper};
 use crate::agent::sweep::Leader;
 use crate::agent::trampoline;
 
-/// A running process with its streams.
-#[derive(Debug)]
-pub(super) struct Process {
-    /// What is written here it reads; to drop it is the end of its input, except on a terminal.
-    pub(super) stdin: Stream,
-    /// What it writes; on a terminal both of its outputs.
-    pub(super) stdout: Stream,
-    /// What it writes to stderr, unless it has a terminal.
-    pub(super) stderr: Option<Stream>,
-    /// Its end.
-    pub(super) exit: oneshot::Receiver<Exit>,
-    /// What can be done to it meanwhile.
-    pub(super) control: Control,
-}
-
-/// What can be done to a process while others read and write its streams.
+/// What can be done to a child while others read and write its streams.
 #[derive(Clone)]
-pub(super) struct Control {
+pub(super) struct LocalControl {
     pid: Pid,
     reaper: Reaper,
-    /// How the sweep recognises it.
-    pub(super) leader: Leader,
     terminal: Option<Arc<Mutex<Box<dyn MasterPty + Send>>>>,
-}
-
-/// The size of a terminal, in characters and pixels.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Size {
-    /// Characters across.
-    pub(super) columns: u32,
-    /// Lines.
-    pub(super) rows: u32,
-    /// Pixels across and down; 0 where the client does not say.
-    pub(super) pixels: (u32, u32),
 }
 
 /// The trampoline's file and what it is given.
@@ -67,9 +39,9 @@ pub(super) struct Launch<'a> {
     pub(super) variables: &'a Variables,
 }
 
-impl Process {
+impl Launch<'_> {
     /// Starts on a terminal of `size`.
-    pub(super) fn on_terminal(reaper: &Reaper, launch: &Launch<'_>, size: Size) -> io::Result<Self> {
+    pub(super) fn on_terminal(&self, reaper: &Reaper, size: Size) -> io::Result<Process> {
         let pair = native_pty_system().openpty(size.into()).map_err(io::Error::other)?;
         let master = pair.master.as_raw_fd().ok_or_else(|| io::Error::other("the terminal has no descriptor"))?;
         // SAFETY: the master outlives this borrow, which ends with the duplication.
@@ -79,16 +51,16 @@ impl Process {
             modes.input_modes |= InputModes::IUTF8;
             let _ = rustix::termios::tcsetattr(&master, rustix::termios::OptionalActions::Now, &modes);
         }
-        let mut command = CommandBuilder::new(launch.trampoline);
+        let mut command = CommandBuilder::new(self.trampoline);
         command.arg(trampoline::ENTRY);
         command.env_clear();
-        for (name, value) in launch.variables {
+        for (name, value) in self.variables {
             command.env(name, value);
         }
         // The builder looks for a home and a shell by itself and complains where an image has none: these two are always there, and
         // the trampoline puts the right ones back.
         command.cwd("/");
-        command.env(trampoline::VARIABLE, &launch.specification);
+        command.env(trampoline::VARIABLE, &self.specification);
         let child = reaper.start(|| {
             // The child that is returned does nothing at its drop; the reaper waits for it.
             let child = pair.slave.spawn_command(command).map_err(io::Error::other)?;
@@ -96,16 +68,15 @@ impl Process {
         })?;
         drop(pair.slave);
         let terminal = Some(Arc::new(Mutex::new(pair.master)));
-        let control = Control { pid: child.pid, reaper: reaper.clone(), leader: Leader::of(child.pid), terminal };
         // The terminal's own writer is never taken: when it is dropped it types an end-of-file.
         let (stdin, stdout) = (Stream::new(master.try_clone()?)?, Stream::new(master)?);
-        Ok(Self { stdin, stdout, stderr: None, exit: child.exit, control })
+        Ok(process(reaper, child, terminal, stdin, stdout, None))
     }
 
     /// Starts on three pipes.
-    pub(super) fn on_pipes(reaper: &Reaper, launch: &Launch<'_>) -> io::Result<Self> {
-        let mut command = Command::new(launch.trampoline);
-        command.arg(trampoline::ENTRY).env_clear().envs(launch.variables).env(trampoline::VARIABLE, &launch.specification);
+    pub(super) fn on_pipes(&self, reaper: &Reaper) -> io::Result<Process> {
+        let mut command = Command::new(self.trampoline);
+        command.arg(trampoline::ENTRY).env_clear().envs(self.variables).env(trampoline::VARIABLE, &self.specification);
         command.current_dir("/").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut streams = None;
         let child = reaper.start(|| {
@@ -114,17 +85,34 @@ impl Process {
             Ok::<u32, io::Error>(child.id())
         })?;
         let ((stdin, stdout), stderr) = streams.ok_or_else(|| io::Error::other("the pipes are missing"))?;
-        Ok(Self {
-            stdin: Stream::new(stdin.into())?,
-            stdout: Stream::new(stdout.into())?,
-            stderr: Some(Stream::new(stderr.into())?),
-            exit: child.exit,
-            control: Control { pid: child.pid, reaper: reaper.clone(), leader: Leader::of(child.pid), terminal: None },
-        })
+        let (stdin, stdout) = (Stream::new(stdin.into())?, Stream::new(stdout.into())?);
+        Ok(process(reaper, child, None, stdin, stdout, Some(Stream::new(stderr.into())?)))
     }
 }
 
-impl Control {
+fn process(
+    reaper: &Reaper,
+    child: Child,
+    terminal: Option<Arc<Mutex<Box<dyn MasterPty + Send>>>>,
+    stdin: Stream,
+    stdout: Stream,
+    stderr: Option<Stream>,
+) -> Process {
+    let Child { pid, exit } = child;
+    Process {
+        stdin: Box::new(stdin),
+        stdout: Box::new(stdout),
+        stderr: stderr.map(|stderr| Box::new(stderr) as _),
+        ending: Box::pin(async {
+            let lost = || Ending::Lost("how the process ended is not known".to_owned());
+            exit.await.map_or_else(|_| lost(), Ending::Exit)
+        }),
+        leader: Some(Leader::of(pid)),
+        control: Control::Local(LocalControl { pid, reaper: reaper.clone(), terminal }),
+    }
+}
+
+impl LocalControl {
     /// Whether the process has a terminal.
     pub(super) fn has_terminal(&self) -> bool {
         self.terminal.is_some()
@@ -154,9 +142,9 @@ impl Control {
     }
 }
 
-impl std::fmt::Debug for Control {
+impl std::fmt::Debug for LocalControl {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Control").field("pid", &self.pid).field("terminal", &self.has_terminal()).finish()
+        f.debug_struct("LocalControl").field("pid", &self.pid).field("terminal", &self.has_terminal()).finish()
     }
 }
 
@@ -174,7 +162,7 @@ impl From<Size> for PtySize {
 
 /// A pipe's end or a terminal's, without a thread behind it.
 #[derive(Debug)]
-pub(super) struct Stream(AsyncFd<OwnedFd>);
+struct Stream(AsyncFd<OwnedFd>);
 
 impl Stream {
     fn new(descriptor: OwnedFd) -> io::Result<Self> {

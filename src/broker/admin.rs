@@ -148,8 +148,7 @@ impl Admin {
                 containers: self.state.registry.count(agent.agent),
                 id: agent.agent,
                 name: agent.name,
-                cluster: agent.cluster,
-                namespace: agent.namespace,
+                asserts: agent.asserts,
                 enrolled_at: agent.enrolled_at,
             })
             .collect())

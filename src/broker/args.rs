@@ -9,6 +9,7 @@ use url::Url;
 
 use super::admin::TokenId;
 use super::commands::moment;
+use super::enrolment::RUNTIMES;
 use crate::proto::name::Account;
 use crate::proto::{Action, AgentId, SessionId};
 
@@ -167,10 +168,13 @@ pub(super) struct CreateToken {
     /// The cluster that the agents' containers are in, which policies can rely on
     #[arg(long, value_name = "NAME", conflicts_with = "user")]
     pub(super) cluster: Option<String>,
-    /// The namespace that the agents' containers are in, which policies can rely on
-    #[arg(long, value_name = "NAME", conflicts_with = "user")]
-    pub(super) namespace: Option<String>,
-    /// Allow only this action: list, shell or exec
+    /// A namespace that the agents' containers may be in, which policies can rely on; `*` for any letters
+    #[arg(long = "namespace", value_name = "NAME", conflicts_with = "user")]
+    pub(super) namespaces: Vec<String>,
+    /// The only runtime that the agents may report: process, host, docker or kubernetes
+    #[arg(long, value_name = "RUNTIME", conflicts_with = "user", value_parser = RUNTIMES)]
+    pub(super) runtime: Option<String>,
+    /// Allow only this action: list, shell, exec or logs
     #[arg(long = "action", value_name = "ACTION", conflicts_with = "join")]
     pub(super) actions: Vec<Action>,
     /// Allow only containers with such a name or app, `*` for any letters

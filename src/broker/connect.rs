@@ -23,11 +23,11 @@ use super::policy::{self, Circumstances, Grant, Wish};
 use super::registry::{self, Resolution, Row};
 use super::relay::upgrade::{Link, Wanted};
 use super::{State, ca, http, list};
-use crate::proto::agent::{Announcement, FromBroker, LinkHeader};
+use crate::proto::agent::{Announcement, FromBroker, LinkHeader, RUNNING};
 use crate::proto::api::{ConnectReply, LINK_RAW};
 use crate::proto::error::CANDIDATES;
 use crate::proto::version::CONNECT_UPGRADE;
-use crate::proto::{ErrorBody, ErrorCode, SessionId};
+use crate::proto::{Action, ErrorBody, ErrorCode, SessionId};
 
 use request::Asked;
 
@@ -137,10 +137,17 @@ impl Visit<'_> {
         };
         let can = &row.container.capabilities;
         if let Some(action) = grant.actions().iter().find(|action| !can.actions.allow(*action)) {
-            return Err(unsupported(&format!("its connector has no {action}")));
+            let state = row.container.state.as_str();
+            return Err(match state {
+                RUNNING => unsupported(&format!("its connector has no {action}")),
+                _ => unsupported(&format!("it is {state}, so there is no {action} now")),
+            });
         }
         if !grant.login().is_default() && !can.login_switch {
             return Err(unsupported("its connector cannot change the user, leave out --user"));
+        }
+        if grant.login().is_default() && !can.default_login && grant.actions().iter().any(|action| action != Action::Logs) {
+            return Err(unsupported("it has no user of its own, say whom to be with --user NAME"));
         }
         Ok(grant)
     }
@@ -251,6 +258,7 @@ impl Visit<'_> {
             session,
             certificate,
             host_principal: grant.container(),
+            origin: Some(row.origin()),
             name: row.name,
             deadline: grant.deadline(),
             link: LINK_RAW.to_owned(),

@@ -11,6 +11,7 @@ use axum::http::header::AUTHORIZATION;
 
 use super::State;
 use super::store::Bearer;
+use crate::glob;
 use crate::proto::name::Account;
 use crate::proto::{Action, Actions, ErrorBody, ErrorCode, Secret};
 
@@ -88,7 +89,8 @@ impl Narrowing {
 
     /// Whether the token is for the container of this app and this full name.
     pub fn permits_container(&self, app: &str, full_name: &str) -> bool {
-        self.containers.is_empty() || self.containers.iter().any(|pattern| matches(pattern, app) || matches(pattern, full_name))
+        self.containers.is_empty()
+            || self.containers.iter().any(|pattern| glob::matches(pattern, app) || glob::matches(pattern, full_name))
     }
 
     /// The limits in words, if there are any.
@@ -132,51 +134,12 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
     (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty() && token.len() <= token::LIMIT).then_some(token)
 }
 
-/// Whether `pattern`, in which `*` is any letters, is the whole of `text`. Linear in both: it goes back to the last `*` only.
-fn matches(pattern: &str, text: &str) -> bool {
-    let (pattern, text) = (pattern.as_bytes(), text.as_bytes());
-    let (mut at, mut read, mut star) = (0, 0, None);
-    while read < text.len() {
-        match pattern.get(at) {
-            Some(b'*') => {
-                star = Some((at, read));
-                at += 1;
-            }
-            Some(letter) if *letter == text[read] => {
-                at += 1;
-                read += 1;
-            }
-            _ => match star {
-                Some((mark, taken)) => {
-                    star = Some((mark, taken + 1));
-                    at = mark + 1;
-                    read = taken + 1;
-                }
-                None => return false,
-            },
-        }
-    }
-    pattern.iter().skip(at).all(|letter| *letter == b'*')
-}
-
 /// The name of the embedded directory.
 pub(crate) const LOCAL: &str = "local";
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn patterns_are_the_whole_text() {
-        for (pattern, text) in
-            [("tomcat", "tomcat"), ("*", ""), ("tom*", "tomcat"), ("*-7f9*", "tomcat-7f9c"), ("a*b*c", "aXbYbZc")]
-        {
-            assert!(matches(pattern, text), "{pattern} {text}");
-        }
-        for (pattern, text) in [("tom", "tomcat"), ("cat", "tomcat"), ("", "a"), ("a*b", "abc"), ("t?m", "tom")] {
-            assert!(!matches(pattern, text), "{pattern} {text}");
-        }
-    }
 
     #[test]
     fn a_token_without_limits_says_so() {

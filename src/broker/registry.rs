@@ -4,16 +4,20 @@
 //! connection that reported them.
 
 mod ingest;
+mod instances;
 mod names;
 
 #[cfg(test)]
 pub(crate) mod tests;
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use crate::proto::agent::{Capabilities, ContainerReport};
+use crate::proto::agent::{Capabilities, ContainerReport, Facts};
 use crate::proto::{AgentId, ContainerId};
+
+use crate::broker::enrolment::Assertions;
+use instances::Instances;
 
 pub(super) use ingest::harmless;
 pub(super) use names::may_mean;
@@ -30,7 +34,7 @@ pub struct Container {
     pub agent_name: String,
     /// What the enrolment asserts.
     pub cluster: Option<String>,
-    /// What the enrolment asserts.
+    /// One of those that the enrolment allows.
     pub namespace: Option<String>,
     /// The runtime's own id.
     pub runtime_id: String,
@@ -52,6 +56,10 @@ pub struct Container {
     pub started_at: u64,
     /// What the workload claims.
     pub labels: BTreeMap<String, String>,
+    /// The container engine's own id, by which two agents' reports of one container are told to be one.
+    pub instance: Option<String>,
+    /// What else the runtime knows.
+    pub facts: Facts,
     /// What the connector can do for it.
     pub capabilities: Capabilities,
 }
@@ -63,16 +71,22 @@ pub struct Asserted {
     pub agent: AgentId,
     /// The name under which it enrolled.
     pub name: String,
-    /// The cluster that its join token asserted.
-    pub cluster: Option<String>,
-    /// The namespace that its join token asserted.
-    pub namespace: Option<String>,
+    /// What its enrolment asserts.
+    pub asserts: Assertions,
+    /// When it enrolled, in seconds since 1970.
+    pub enrolled_at: u64,
 }
 
 /// The containers of all connected agents.
 #[derive(Debug, Default)]
 pub struct Registry {
-    agents: RwLock<HashMap<AgentId, Shelf>>,
+    shelves: RwLock<Shelves>,
+}
+
+#[derive(Debug, Default)]
+struct Shelves {
+    agents: HashMap<AgentId, Shelf>,
+    instances: Instances,
 }
 
 /// One agent's containers, by the runtime's id.
@@ -98,14 +112,25 @@ pub struct Lease {
 #[error("more than {CONTAINERS} containers at one agent")]
 pub struct TooMany;
 
+/// A report that is not taken, because the agent's enrolment does not reach so far.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, thiserror::Error)]
+pub enum Overstep {
+    /// A namespace that is not among the enrolment's.
+    #[error("a container in the namespace {0}, which its enrolment does not allow")]
+    Namespace(String),
+    /// Another runtime than the enrolment's.
+    #[error("a container of the runtime {0}, which its enrolment does not allow")]
+    Runtime(String),
+}
+
 impl Registry {
     /// Lets a new control connection report. What an older one of the same agent reported stays until the new snapshot is whole,
     /// so that a reconnect does not make the list flicker.
     pub fn attach(&self, asserted: Asserted) -> Lease {
         let agent = asserted.agent;
-        let mut agents = self.agents.write().unwrap_or_else(PoisonError::into_inner);
+        let mut shelves = self.write();
         let asserted = Arc::new(asserted);
-        let shelf = agents.entry(agent).or_insert_with(|| Shelf {
+        let shelf = shelves.agents.entry(agent).or_insert_with(|| Shelf {
             asserted: Arc::clone(&asserted),
             lease: 0,
             containers: HashMap::new(),
@@ -119,102 +144,136 @@ impl Registry {
 
     /// Ends a connection's reports: its containers leave the list at once, unless a newer connection has taken over.
     pub fn detach(&self, lease: &Lease) {
-        let mut agents = self.agents.write().unwrap_or_else(PoisonError::into_inner);
-        if agents.get(&lease.agent).is_some_and(|shelf| shelf.lease == lease.number) {
-            agents.remove(&lease.agent);
+        let mut shelves = self.write();
+        let Shelves { agents, instances } = &mut *shelves;
+        if agents.get(&lease.agent).is_some_and(|shelf| shelf.lease == lease.number)
+            && let Some(shelf) = agents.remove(&lease.agent)
+        {
+            shelf.containers.values().for_each(|container| instances.forget(container));
         }
     }
 
-    /// A part of a snapshot; with the last one, what it did not name is gone.
+    /// A part of a snapshot; with the last one, what it did not name is gone. Reports that overstep are left out and returned.
     ///
     /// # Errors
     /// [`TooMany`].
-    pub fn snapshot(&self, lease: &Lease, reports: Vec<ContainerReport>, more: bool) -> Result<(), TooMany> {
-        self.change(lease, |shelf| {
+    pub fn snapshot(&self, lease: &Lease, reports: Vec<ContainerReport>, more: bool) -> Result<Vec<Overstep>, TooMany> {
+        let mut oversteps = Vec::new();
+        self.change(lease, |shelf, instances| {
             let mut snapshot = shelf.snapshot.take().unwrap_or_default();
             for report in reports {
-                shelf.put(&mut snapshot, report)?;
+                match ingest::container(&shelf.asserted, report) {
+                    Ok(Some(container)) => drop(put(&mut snapshot, container)?),
+                    Ok(None) => {}
+                    Err(overstep) => oversteps.push(overstep),
+                }
             }
             if more {
                 shelf.snapshot = Some(snapshot);
             } else {
-                shelf.containers = snapshot;
+                let before = std::mem::replace(&mut shelf.containers, snapshot);
+                before.values().for_each(|container| instances.forget(container));
+                shelf.containers.values().for_each(|container| instances.note(container, &shelf.asserted));
             }
             Ok(())
-        })
+        })?;
+        Ok(oversteps)
     }
 
-    /// A container that started or changed.
+    /// A container that started or changed. One that oversteps is not taken, and how is returned.
     ///
     /// # Errors
     /// [`TooMany`].
-    pub fn upsert(&self, lease: &Lease, report: ContainerReport) -> Result<(), TooMany> {
-        self.change(lease, |shelf| {
-            let mut containers = std::mem::take(&mut shelf.containers);
-            let put = shelf.put(&mut containers, report);
-            shelf.containers = containers;
-            put
-        })
+    pub fn upsert(&self, lease: &Lease, report: ContainerReport) -> Result<Option<Overstep>, TooMany> {
+        let mut overstep = None;
+        self.change(lease, |shelf, instances| {
+            let runtime_id = report.runtime_id.clone();
+            let before = match ingest::container(&shelf.asserted, report) {
+                Ok(Some(container)) => put(&mut shelf.containers, container)?,
+                Ok(None) => None,
+                Err(error) => {
+                    overstep = Some(error);
+                    shelf.containers.remove(&runtime_id)
+                }
+            };
+            before.iter().for_each(|container| instances.forget(container));
+            shelf.containers.get(&runtime_id).iter().for_each(|container| instances.note(container, &shelf.asserted));
+            Ok(())
+        })?;
+        Ok(overstep)
     }
 
     /// A container that is gone.
     pub fn remove(&self, lease: &Lease, runtime_id: &str) {
-        let removed = self.change(lease, |shelf| {
-            shelf.containers.remove(runtime_id);
+        let removed = self.change(lease, |shelf, instances| {
+            shelf.containers.remove(runtime_id).iter().for_each(|container| instances.forget(container));
             shelf.snapshot.iter_mut().for_each(|snapshot| drop(snapshot.remove(runtime_id)));
             Ok(())
         });
         debug_assert!(removed.is_ok(), "removing adds nothing");
     }
 
-    /// Every container, in no order.
+    /// Every container, in no order; of one that several agents report, one.
     pub fn all(&self) -> Vec<Arc<Container>> {
-        let agents = self.agents.read().unwrap_or_else(PoisonError::into_inner);
-        let mut all = Vec::with_capacity(agents.values().map(|shelf| shelf.containers.len()).sum());
-        all.extend(agents.values().flat_map(|shelf| shelf.containers.values().cloned()));
+        let shelves = self.read();
+        let mut all = Vec::with_capacity(shelves.agents.values().map(|shelf| shelf.containers.len()).sum());
+        all.extend(shelves.containers().cloned());
         all
     }
 
     /// Those that `typed` may mean, and with them every other replica of their apps, which their short names depend on. What a
     /// name is resolved among, without asking policy about the rest.
     pub fn that_may_be(&self, typed: &str) -> Vec<Arc<Container>> {
-        let agents = self.agents.read().unwrap_or_else(PoisonError::into_inner);
-        let containers = || agents.values().flat_map(|shelf| shelf.containers.values());
-        let apps: std::collections::HashSet<&str> = containers()
+        let shelves = self.read();
+        let apps: std::collections::HashSet<&str> = shelves
+            .containers()
             .filter(|container| names::may_mean(container, typed))
             .map(|container| container.app.as_str())
             .collect();
-        containers().filter(|container| apps.contains(container.app.as_str())).cloned().collect()
+        shelves.containers().filter(|container| apps.contains(container.app.as_str())).cloned().collect()
     }
 
     /// How many containers an agent has.
     pub fn count(&self, agent: AgentId) -> usize {
-        let agents = self.agents.read().unwrap_or_else(PoisonError::into_inner);
-        agents.get(&agent).map_or(0, |shelf| shelf.containers.len())
+        self.read().agents.get(&agent).map_or(0, |shelf| shelf.containers.len())
     }
 
     /// Runs `change` on the agent's shelf while the lease is the newest; a report of an older connection is dropped.
-    fn change(&self, lease: &Lease, change: impl FnOnce(&mut Shelf) -> Result<(), TooMany>) -> Result<(), TooMany> {
-        let mut agents = self.agents.write().unwrap_or_else(PoisonError::into_inner);
+    fn change(
+        &self,
+        lease: &Lease,
+        change: impl FnOnce(&mut Shelf, &mut Instances) -> Result<(), TooMany>,
+    ) -> Result<(), TooMany> {
+        let mut shelves = self.write();
+        let Shelves { agents, instances } = &mut *shelves;
         match agents.get_mut(&lease.agent) {
-            Some(shelf) if shelf.lease == lease.number => change(shelf),
+            Some(shelf) if shelf.lease == lease.number => change(shelf, instances),
             _ => Ok(()),
         }
     }
+
+    fn read(&self) -> RwLockReadGuard<'_, Shelves> {
+        self.shelves.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, Shelves> {
+        self.shelves.write().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
-impl Shelf {
-    /// Puts what `report` says, made harmless, into `containers`. A report without a usable id is dropped.
-    fn put(&self, containers: &mut HashMap<String, Arc<Container>>, report: ContainerReport) -> Result<(), TooMany> {
-        let Some(container) = ingest::container(&self.asserted, report) else {
-            return Ok(());
-        };
-        if containers.len() >= CONTAINERS && !containers.contains_key(&container.runtime_id) {
-            return Err(TooMany);
-        }
-        containers.insert(container.runtime_id.clone(), Arc::new(container));
-        Ok(())
+impl Shelves {
+    fn containers(&self) -> impl Iterator<Item = &Arc<Container>> {
+        let all = self.agents.values().flat_map(|shelf| shelf.containers.values());
+        all.filter(|container| self.instances.shows(container))
     }
+}
+
+/// Puts `container` among `containers`; what was there under its id is returned.
+fn put(containers: &mut HashMap<String, Arc<Container>>, container: Container) -> Result<Option<Arc<Container>>, TooMany> {
+    if containers.len() >= CONTAINERS && !containers.contains_key(&container.runtime_id) {
+        return Err(TooMany);
+    }
+    Ok(containers.insert(container.runtime_id.clone(), Arc::new(container)))
 }
 
 /// The most containers of one agent: a node has hundreds, a cluster's agent thousands.

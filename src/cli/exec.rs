@@ -11,6 +11,8 @@ use super::access::Access;
 use super::args::ExecArgs;
 use super::failure::Failure;
 use super::shell::{hosts, surroundings};
+use super::successor;
+use super::ui::Ui;
 use crate::client::resolve::{Choice, Entry};
 use crate::client::session::Session;
 use crate::proto::command::quote;
@@ -19,16 +21,24 @@ use crate::proto::name::Target;
 /// Runs the command and leaves with its status.
 pub(super) async fn run(context: &mut Context, args: ExecArgs) -> Result<ExitCode, Failure> {
     let access = Access::open(context).await?;
-    execute(&access, args.name, args.entry.into(), &args.command).await
+    execute(&context.ui, &access, args.name, args.entry.into(), &args.command).await
 }
 
 /// Runs `command` in the container of that name and leaves with its status.
-pub(crate) async fn execute(access: &Access, name: Target, entry: Entry, command: &[OsString]) -> Result<ExitCode, Failure> {
+pub(crate) async fn execute(
+    ui: &Ui,
+    access: &Access,
+    name: Target,
+    entry: Entry,
+    command: &[OsString],
+) -> Result<ExitCode, Failure> {
     let failure = |error| Failure::session(error, &access.api);
     let command = quote(command.iter().map(|word| word.as_bytes()));
     let request = Choice::typed(name).exec(entry, command.clone());
     let clock = access.api.http().clock().clone();
     let session = Session::open(&access.api, hosts(access).map_err(failure)?, clock, request).await.map_err(failure)?;
-    let exit = session.exec(command, &surroundings::of_command()).await.map_err(failure)?;
-    Ok(ExitCode::from(exit.code()))
+    match session.exec(command, &surroundings::of_command()).await {
+        Ok(exit) => Ok(ExitCode::from(exit.code())),
+        Err(error) => Err(successor::failure(ui, access, error).await),
+    }
 }

@@ -42,8 +42,12 @@ pub(crate) fn print(ui: &Ui, containers: &[ContainerRow], now: u64) -> Result<()
 
 /// Whether each of the words, all in lower case, is somewhere in the row.
 fn matches(row: &ContainerRow, words: &[String]) -> bool {
-    let fields = [&row.name, &row.full_name, &row.app, &row.image, &row.location, &row.state, &row.agent];
-    words.iter().all(|word| fields.iter().any(|field| field.to_lowercase().contains(word)))
+    let facts = &row.facts;
+    let known = [&row.cluster, &row.namespace, &facts.owner, &facts.project, &facts.service, &facts.pod, &facts.node];
+    let fields = [&row.name, &row.full_name, &row.app, &row.image, &row.location, &row.condition(), &row.agent];
+    let fields: Vec<String> =
+        fields.into_iter().chain(known.into_iter().flatten()).chain(&facts.ports).map(|field| field.to_lowercase()).collect();
+    words.iter().all(|word| fields.iter().any(|field| field.contains(word)))
 }
 
 fn table(containers: &[ContainerRow], now: u64) -> Table {
@@ -58,7 +62,7 @@ fn table(containers: &[ContainerRow], now: u64) -> Table {
     ]);
     for row in containers {
         let age = age(now.saturating_sub(row.started_at));
-        table.row([&row.name, &row.app, &row.image, &row.location, &row.state, &age, &row.agent].map(Clone::clone));
+        table.row([&row.name, &row.app, &row.image, &row.location, &row.condition(), &age, &row.agent].map(Clone::clone));
     }
     table
 }
@@ -89,7 +93,7 @@ mod tests {
             state: "running".into(),
             started_at: 1_000,
             agent: "agent-1".into(),
-            labels: std::collections::BTreeMap::new(),
+            ..ContainerRow::example("tomcat")
         }
     }
 

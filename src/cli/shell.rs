@@ -11,6 +11,7 @@ use super::access::Access;
 use super::args::{EntryArgs, ShellArgs};
 use super::failure::{Failure, Kind};
 use super::picker::{Picked, pick};
+use super::successor;
 use super::ui::Ui;
 use crate::client::resolve::{Choice, Entry, candidates};
 use crate::client::session::shell::Surroundings;
@@ -56,8 +57,10 @@ pub(crate) async fn enter(ui: &Ui, access: &Access, name: Option<Target>, entry:
     let (term, environment) = surroundings::of_shell();
     let program = surroundings::program();
     let surroundings = Surroundings { term: &term, environment: &environment, program: program.as_deref() };
-    let exit = session.shell(surroundings).await.map_err(|error| Failure::session(error, &access.api))?;
-    Ok(ExitCode::from(exit.code()))
+    match session.shell(surroundings).await {
+        Ok(exit) => Ok(ExitCode::from(exit.code())),
+        Err(error) => Err(successor::failure(ui, access, error).await),
+    }
 }
 
 enum Chosen {

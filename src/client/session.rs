@@ -21,7 +21,7 @@ use russh::{Channel, Disconnect};
 
 use super::api::{Api, ApiError, Link};
 use crate::clock::Clock;
-use crate::proto::api::{CONNECT_LIMIT, ConnectReply, ConnectRequest, LINK_RAW};
+use crate::proto::api::{CONNECT_LIMIT, ConnectReply, ConnectRequest, LINK_RAW, Origin};
 use crate::proto::name::{Login, Target};
 use crate::proto::{Actions, ContainerId, SessionId};
 use crate::ssh::cert::Refusal;
@@ -124,6 +124,16 @@ pub enum SessionError {
         /// Why, in the other side's words.
         reason: String,
     },
+    /// The container has stopped.
+    #[error("the session in {name} was ended: {reason}")]
+    ContainerEnded {
+        /// The container.
+        name: String,
+        /// Why, in the other side's words.
+        reason: String,
+        /// What is known about it, to find its successor by.
+        gone: Box<Gone>,
+    },
     /// The two sides could not agree on SSH.
     #[error("the conversation with {name} failed: {source}")]
     Ssh {
@@ -142,6 +152,15 @@ pub enum SessionError {
         #[source]
         source: std::io::Error,
     },
+}
+
+/// A container that has stopped.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Gone {
+    /// Its id.
+    pub container: ContainerId,
+    /// What its successors have in common with it, where the broker says so.
+    pub origin: Option<Origin>,
 }
 
 /// What is wrong with a host's proof.
@@ -197,7 +216,7 @@ impl Session {
         hosts: Authorities,
         clock: Clock,
     ) -> Result<Self, SessionError> {
-        let ConnectReply { session, certificate, host_principal, name, deadline, link: protocol } = reply;
+        let ConnectReply { session, certificate, host_principal, name, origin, deadline, link: protocol } = reply;
         if protocol != LINK_RAW {
             return Err(SessionError::Reply("its link protocol was not offered"));
         }
@@ -206,7 +225,7 @@ impl Session {
         let throttle = Throttle::new();
         let link = Throttled::new(link, throttle.clone());
         let expected = HostCertificate { container: host_principal, as_typed };
-        let farewell = Farewell::default();
+        let farewell = Farewell::new(Gone { container: host_principal, origin });
         let host = Host::new(expected, hosts, clock.clone(), name.clone(), farewell.clone());
         let user = login.as_str();
         let opening = async {
@@ -217,7 +236,7 @@ impl Session {
                 Ok(_) => return Err(SessionError::AgentRefused { name: name.clone() }),
                 // The agent said goodbye instead of an answer: its reason tells more than the lost connection.
                 Err(source) => {
-                    return Err(farewell.take().map_or_else(|| from_ssh(&name, source), |reason| reason.into_error(&name)));
+                    return Err(farewell.take(&name).unwrap_or_else(|| from_ssh(&name, source)));
                 }
             })
         };
@@ -260,8 +279,8 @@ impl Session {
 
     /// Why the connection is gone: what the other side said last, the deadline, or nothing that is known.
     fn lost(&self) -> SessionError {
-        if let Some(reason) = self.farewell.take() {
-            return reason.into_error(&self.name);
+        if let Some(said) = self.farewell.take(&self.name) {
+            return said;
         }
         if self.clock.now() >= self.deadline {
             return SessionError::Ended { name: self.name.clone(), reason: "its time is over".to_owned() };

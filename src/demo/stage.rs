@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::container::Container;
 use crate::broker::audit::Event;
+use crate::broker::enrolment::Assertions;
 use crate::broker::{Admin, AuditQuery, AuditRecord, Broker, Config, JoinTokenSpec};
 use crate::cli::access::Access;
 use crate::cli::failure::{Failure, Kind};
@@ -78,7 +79,7 @@ impl Stage {
 
     /// Starts the two containers with a join token for two.
     pub(super) async fn start_containers(&mut self) -> Result<(), Failure> {
-        let spec = JoinTokenSpec { uses: HOSTNAMES.len() as u32, ttl: JOIN_WITHIN, cluster: None, namespace: None };
+        let spec = JoinTokenSpec { uses: HOSTNAMES.len() as u32, ttl: JOIN_WITHIN, asserts: Assertions::default() };
         let token = self.admin.create_join_token(spec).await.map_err(|error| broken("a join token", &error))?;
         for hostname in HOSTNAMES {
             let log = File::options().create(true).append(true).open(self.log());

@@ -16,11 +16,13 @@ pub enum Action {
     Shell,
     /// Run a command.
     Exec,
+    /// Read what its process has written to its outputs.
+    Logs,
 }
 
 impl Action {
     /// Every action that this version knows.
-    pub const ALL: [Self; 3] = [Self::List, Self::Shell, Self::Exec];
+    pub const ALL: [Self; 4] = [Self::List, Self::Shell, Self::Exec, Self::Logs];
 
     /// The word for it.
     pub fn as_str(self) -> &'static str {
@@ -28,6 +30,7 @@ impl Action {
             Self::List => "list",
             Self::Shell => "shell",
             Self::Exec => "exec",
+            Self::Logs => "logs",
         }
     }
 }
@@ -40,7 +43,7 @@ impl fmt::Display for Action {
 
 /// The word is none of the actions.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("unknown action: one of list, shell, exec is expected")]
+#[error("unknown action: one of list, shell, exec, logs is expected")]
 pub struct UnknownAction;
 
 impl FromStr for Action {

@@ -20,8 +20,9 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::ca::CaSet;
+pub use super::container::{Capabilities, Cleanup, Facts};
 use super::name::Login;
-use super::{Actions, AgentId, ContainerId, ErrorBody, Secret, SessionId};
+use super::{AgentId, ContainerId, ErrorBody, Secret, SessionId};
 
 /// The most bytes of a frame on an agent's connections, either way. A snapshot that does not fit is sent in parts.
 pub const FRAME_LIMIT: usize = 256 * 1024;
@@ -178,6 +179,8 @@ pub enum ChannelReport {
         /// The command.
         command: String,
     },
+    /// What the container has written to its outputs.
+    Logs,
 }
 
 /// How a session ended, as seen from the container.
@@ -200,6 +203,8 @@ pub enum Outcome {
     Deadline,
     /// The broker cut it.
     Cut,
+    /// The container stopped.
+    ContainerEnded,
     /// The SSH handshake was refused, and why.
     Refused {
         /// The check that failed.
@@ -304,15 +309,36 @@ pub struct ContainerReport {
     /// The labels that the workload claims.
     #[serde(default)]
     pub labels: BTreeMap<String, String>,
+    /// The namespace that it is in; only one that the agent's enrolment allows counts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub namespace: Option<String>,
+    /// The container engine's own id for it, which is the same whichever connector reports it: two that report one are one row.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instance: Option<String>,
+    /// What else the runtime knows.
+    #[serde(flatten)]
+    pub facts: Facts,
     /// What the connector can do for it.
     pub capabilities: Capabilities,
 }
 
-/// What a connector can do for a container; what it cannot is refused before anything is signed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Capabilities {
-    /// The actions that it can serve.
-    pub actions: Actions,
-    /// Whether a session can run as another user than the container's own.
-    pub login_switch: bool,
+impl ContainerReport {
+    /// Whether processes run in it, even if they are held.
+    pub fn runs(&self) -> bool {
+        matches!(self.state.as_str(), RUNNING | PAUSED)
+    }
+
+    /// Whether this is still the run of the container that `earlier` tells of, and not another start of it.
+    pub fn is_run_of(&self, earlier: &Self) -> bool {
+        self.runs() && self.started_at == earlier.started_at && self.instance == earlier.instance
+    }
 }
+
+/// The state of a container in which processes run.
+pub const RUNNING: &str = "running";
+
+/// The state of a container whose processes are held.
+pub const PAUSED: &str = "paused";
+
+/// The state of a container whose process has ended and will be started again.
+pub const RESTARTING: &str = "restarting";

@@ -13,6 +13,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::container::{Capabilities, Facts};
 use super::name::{Login, Target};
 use super::{Actions, ContainerId, SessionId};
 
@@ -61,6 +62,31 @@ pub struct ContainerRow {
     /// The labels that the workload claims.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub labels: BTreeMap<String, String>,
+    /// The cluster that the agent's enrolment asserts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cluster: Option<String>,
+    /// The namespace, of those that the agent's enrolment allows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub namespace: Option<String>,
+    /// `process`, `host`, `docker` or `kubernetes`.
+    #[serde(default)]
+    pub runtime: String,
+    /// What else the runtime knows.
+    #[serde(flatten)]
+    pub facts: Facts,
+    /// What its connector can do for it.
+    #[serde(default)]
+    pub capabilities: Capabilities,
+}
+
+impl ContainerRow {
+    /// The state in words, the health with it where that is worth a word: `running (unhealthy)`.
+    pub fn condition(&self) -> String {
+        match self.facts.health.as_deref() {
+            Some(health) if !matches!(health, "healthy" | "ready") => format!("{} ({health})", self.state),
+            _ => self.state.clone(),
+        }
+    }
 }
 
 /// The header that carries a [`ConnectRequest`]: base64url without padding of its JSON.
@@ -100,6 +126,36 @@ pub const LINK_RAW: &str = "raw1";
 /// The most bytes of a [`ConnectReply`] frame.
 pub const REPLY_LIMIT: usize = 16 * 1024;
 
+/// What makes two containers successors of each other: the same owner in the same place.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Origin {
+    /// What starts another one in its place; nothing where nobody does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<String>,
+    /// The cluster.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cluster: Option<String>,
+    /// The namespace.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub namespace: Option<String>,
+    /// The agent, which tells the place where there is no cluster.
+    pub agent: String,
+    /// When this one started, in seconds since 1970.
+    pub started_at: u64,
+}
+
+impl Origin {
+    /// Whether `row` was started after this one by the same owner.
+    pub fn is_before(&self, row: &ContainerRow) -> bool {
+        let same_place = match &self.cluster {
+            Some(_) => row.cluster == self.cluster,
+            None => row.cluster.is_none() && row.agent == self.agent,
+        };
+        let same_owner = self.owner.is_some() && row.facts.owner == self.owner;
+        same_owner && same_place && row.namespace == self.namespace && row.started_at > self.started_at
+    }
+}
+
 /// The frame that opens a link.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ConnectReply {
@@ -111,8 +167,35 @@ pub struct ConnectReply {
     pub host_principal: ContainerId,
     /// The name of the container for this viewer, for messages.
     pub name: String,
+    /// Where another one will be looked for when this one ends.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<Origin>,
     /// When the session ends at the latest, in seconds since 1970.
     pub deadline: u64,
     /// The link protocol that follows.
     pub link: String,
+}
+
+#[cfg(test)]
+impl ContainerRow {
+    /// A row as tests need one.
+    pub(crate) fn example(app: &str) -> Self {
+        Self {
+            id: ContainerId::derived(&[app.as_bytes()]),
+            name: format!("{app}-7f9"),
+            full_name: format!("{app}-7f9c01ab34de"),
+            app: app.to_owned(),
+            image: String::new(),
+            location: "node-1".to_owned(),
+            state: "running".to_owned(),
+            started_at: 0,
+            agent: "agent".to_owned(),
+            labels: BTreeMap::new(),
+            cluster: None,
+            namespace: None,
+            runtime: "docker".to_owned(),
+            facts: Facts::default(),
+            capabilities: Capabilities::default(),
+        }
+    }
 }

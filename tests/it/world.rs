@@ -13,6 +13,7 @@ use tokio::process::Command;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use ztctl::agent::{Agent, AgentConfig, Connector, Description, Pin, ProcessConnector, ProxySettings};
+use ztctl::broker::enrolment::Assertions;
 use ztctl::broker::{Admin, Broker, Config, JoinTokenSpec, UserTokenSpec};
 use ztctl::client::api::{Api, ApiError, Link};
 use ztctl::client::http::{self, Server, Trust};
@@ -101,7 +102,7 @@ impl World {
 
     /// A join token for `uses` agents.
     pub async fn join_token(&self, uses: u32) -> JoinToken {
-        let spec = JoinTokenSpec { uses, ttl: Duration::from_secs(600), cluster: None, namespace: None };
+        let spec = JoinTokenSpec { uses, ttl: Duration::from_secs(600), asserts: Assertions::default() };
         self.admin.create_join_token(spec).await.unwrap().expose().parse().unwrap()
     }
 

@@ -9,12 +9,13 @@ use tokio::sync::watch;
 use super::{Containers, Request, StartError};
 use crate::agent::environment::{self, Variables};
 use crate::agent::passwd::account;
+use crate::agent::process::Process;
 use crate::agent::program::Program;
 use crate::agent::reaper::{Orphans, Reaper};
-use crate::agent::spawn::{Launch, Process};
+use crate::agent::spawn::Launch;
 use crate::agent::trampoline::Specification;
 use crate::proto::Action;
-use crate::proto::agent::{Capabilities, ContainerReport};
+use crate::proto::agent::{Capabilities, ContainerReport, Facts, RUNNING};
 
 /// Serves the container that the agent runs in.
 #[derive(Debug)]
@@ -60,12 +61,15 @@ impl ProcessConnector {
             image,
             location,
             runtime: "process".to_owned(),
-            state: "running".to_owned(),
+            state: RUNNING.to_owned(),
             started_at,
             labels,
+            namespace: None,
+            instance: None,
+            facts: Facts::default(),
             capabilities: Capabilities {
-                actions: [Action::List, Action::Shell, Action::Exec].into_iter().collect(),
                 login_switch: rustix::process::geteuid().is_root(),
+                ..Capabilities::of([Action::List, Action::Shell, Action::Exec])
             },
         };
         let containers = watch::Sender::new(Arc::new(BTreeMap::from([(runtime_id.clone(), report)])));
@@ -89,8 +93,8 @@ impl ProcessConnector {
         let specification = Specification::new(&program, &account, uid, request.terminal.is_none()).encode();
         let launch = Launch { trampoline: request.trampoline, specification, variables: &variables };
         Ok(match request.terminal {
-            Some(size) => Process::on_terminal(&self.reaper, &launch, size)?,
-            None => Process::on_pipes(&self.reaper, &launch)?,
+            Some(size) => launch.on_terminal(&self.reaper, size)?,
+            None => launch.on_pipes(&self.reaper)?,
         })
     }
 }

@@ -13,8 +13,9 @@ use super::Session;
 use crate::agent::channel::{self, Running, Wanted};
 use crate::agent::environment::{self, Variables};
 use crate::agent::host::Host;
+use crate::agent::process::Size;
 use crate::agent::program::Asked;
-use crate::agent::spawn::Size;
+
 use crate::agent::waiting;
 use crate::proto::Action;
 use crate::proto::agent::{ANNOUNCE_TIMEOUT, LinkHeader};
@@ -57,7 +58,7 @@ impl Door {
         if grant.record {
             return Err("the session must be recorded, which this agent cannot do".to_owned());
         }
-        let runtime_id = self.host.runtime_id(grant.container).ok_or("the container is not here")?;
+        let container = self.host.container(grant.container).ok_or("the container is not here")?;
         let claimed = self.host.book.claim(grant.session, ANNOUNCE_TIMEOUT).await;
         let (announced, cutting) = claimed.map_err(|error| error.to_string())?;
         let agrees = announced.container == grant.container && announced.login == grant.login && announced.user == grant.user;
@@ -66,7 +67,7 @@ impl Door {
         }
         let permits_pty = UserCertificate::permits_pty(certificate);
         tracing::info!(session = %grant.session, user = %grant.user, login = %grant.login, "a session opens");
-        Ok((Arc::new(Session::new(Arc::clone(&self.host), grant, permits_pty, runtime_id, announced)), cutting))
+        Ok((Arc::new(Session::new(Arc::clone(&self.host), grant, permits_pty, container, announced)), cutting))
     }
 
     /// Starts what was asked for, or says that it may not be.

@@ -154,7 +154,7 @@ const ENVELOPE: usize = 64;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::proto::agent::Capabilities;
+    use crate::proto::agent::{Capabilities, Facts};
 
     fn report(id: &str, label: &str) -> (String, ContainerReport) {
         let report = ContainerReport {
@@ -167,7 +167,10 @@ mod tests {
             state: "running".into(),
             started_at: 0,
             labels: [("label".to_owned(), label.to_owned())].into(),
-            capabilities: Capabilities { actions: Default::default(), login_switch: false },
+            namespace: None,
+            instance: None,
+            facts: Facts::default(),
+            capabilities: Capabilities::default(),
         };
         (id.into(), report)
     }

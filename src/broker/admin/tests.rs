@@ -13,6 +13,7 @@ use super::client::{Client, ClientError};
 use super::wire::{AddUser, MadeToken, PoliciesLoaded};
 use super::{AgentRow, AuditRecord, JoinTokenSpec, TokenRow, UserRow, UserTokenSpec};
 use crate::broker::audit::Event;
+use crate::broker::enrolment::Assertions;
 use crate::broker::{Broker, Config};
 use crate::clock::Clock;
 use crate::proto::ErrorCode;
@@ -101,7 +102,7 @@ async fn tokens_are_shown_once_and_listed_without_secrets() {
     let broker = Running::start().await;
     broker.add("ci").await.unwrap();
     let ttl = Duration::from_secs(60);
-    let spec = JoinTokenSpec { uses: 2, ttl, cluster: Some("prod".into()), namespace: None };
+    let spec = JoinTokenSpec { uses: 2, ttl, asserts: Assertions { cluster: Some("prod".into()), ..Assertions::default() } };
     let made: MadeToken = broker.client.post("/tokens/join", &spec).await.unwrap();
     let token: JoinToken = made.token.expose().parse().unwrap();
     assert!(token.broker.starts_with("https://127.0.0.1:") && token.tls_root.is_some());
@@ -110,7 +111,7 @@ async fn tokens_are_shown_once_and_listed_without_secrets() {
     assert!(made.token.expose().starts_with("ztu_"));
     let unknown = UserTokenSpec { user: "nobody".parse().unwrap(), ..spec };
     assert_eq!(refused(broker.client.tell("/tokens/user", &unknown).await), ErrorCode::NotFound);
-    let endless = JoinTokenSpec { uses: 0, ttl, cluster: None, namespace: None };
+    let endless = JoinTokenSpec { uses: 0, ttl, asserts: Assertions::default() };
     assert_eq!(refused(broker.client.tell("/tokens/join", &endless).await), ErrorCode::InvalidRequest);
     let tokens: Vec<TokenRow> = broker.client.get("/tokens").await.unwrap();
     let join = tokens.iter().find(|token| token.kind == "join").unwrap();

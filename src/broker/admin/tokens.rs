@@ -23,13 +23,7 @@ impl Admin {
         if !(1..=JOIN_TTL_MOST).contains(&ttl) {
             return Err(AdminError::Invalid("a join token lives for 1 second to 90 days"));
         }
-        for asserted in spec.cluster.iter().chain(&spec.namespace) {
-            if asserted.is_empty() || asserted.len() > ASSERTED_MOST || asserted.chars().any(char::is_control) {
-                return Err(AdminError::Invalid(
-                    "a cluster or namespace has 1 to 253 characters, none of them a control character",
-                ));
-            }
-        }
+        spec.asserts.check().map_err(AdminError::Invalid)?;
         let (id, secret, now) = (TokenId::random(), token::random(""), self.state.clock.now());
         let join = JoinToken {
             broker: self.state.config.public_url.as_str().trim_end_matches('/').to_owned(),
@@ -43,8 +37,7 @@ impl Admin {
             secret_hash: token::hash(secret.expose()),
             uses_left: spec.uses,
             expires_at: now + ttl,
-            cluster: spec.cluster,
-            namespace: spec.namespace,
+            asserts: spec.asserts,
             created_at: now,
         };
         self.state.store.add_join_token(row).await?;
@@ -124,8 +117,7 @@ impl From<store::TokenRow> for TokenRow {
             uses_left: token.uses_left,
             created_at: token.created_at,
             expires_at: token.expires_at,
-            cluster: token.cluster,
-            namespace: token.namespace,
+            asserts: token.asserts,
             actions: token.actions,
             containers: token.containers,
         }
@@ -134,10 +126,8 @@ impl From<store::TokenRow> for TokenRow {
 
 fn join_scope(spec: &JoinTokenSpec) -> String {
     let mut scope = format!("{} uses within {} s", spec.uses, spec.ttl.as_secs());
-    for (word, value) in [("cluster", &spec.cluster), ("namespace", &spec.namespace)] {
-        if let Some(value) = value {
-            scope += &format!(", {word} {value}");
-        }
+    for (word, value) in spec.asserts.words() {
+        scope += &format!(", {word} {value}");
     }
     scope
 }
@@ -156,12 +146,12 @@ fn is_pattern(text: &str) -> bool {
 const USES_MOST: u32 = 100_000;
 const JOIN_TTL_MOST: u64 = 90 * 86_400;
 const USER_TTL_MOST: u64 = 366 * 86_400;
-const ASSERTED_MOST: usize = 253;
 const PATTERNS_MOST: usize = 64;
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::broker::enrolment::Assertions;
 
     #[test]
     fn patterns_are_names_with_stars() {
@@ -176,7 +166,8 @@ mod tests {
     #[test]
     fn the_scope_says_what_a_token_is_worth() {
         let minute = std::time::Duration::from_secs(60);
-        let join = JoinTokenSpec { uses: 2, ttl: minute, cluster: Some("prod".into()), namespace: None };
+        let asserts = Assertions { cluster: Some("prod".into()), ..Assertions::default() };
+        let join = JoinTokenSpec { uses: 2, ttl: minute, asserts };
         assert_eq!(join_scope(&join), "2 uses within 60 s, cluster prod");
         let user = UserTokenSpec { user: "ci".parse().unwrap(), ttl: minute, actions: None, containers: vec!["web-*".into()] };
         assert_eq!(user_scope(&user), "ci for 60 s: all actions on web-*");

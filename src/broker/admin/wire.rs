@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::broker::enrolment::Assertions;
 use crate::proto::name::Account;
 use crate::proto::{Actions, AgentId, Secret};
 
@@ -48,12 +49,9 @@ pub struct JoinTokenSpec {
     /// For how long.
     #[serde(with = "seconds")]
     pub ttl: Duration,
-    /// The cluster that their containers are in, which policies can rely on.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub cluster: Option<String>,
-    /// The namespace that their containers are in, which policies can rely on.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub namespace: Option<String>,
+    /// What is fixed about their containers, which policies can rely on.
+    #[serde(default)]
+    pub asserts: Assertions,
 }
 
 /// `POST /tokens/user`: what a user token is worth; never more than its user.
@@ -97,12 +95,9 @@ pub struct TokenRow {
     pub created_at: u64,
     /// When it ends, in seconds since 1970.
     pub expires_at: u64,
-    /// The cluster that a join token asserts.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub cluster: Option<String>,
-    /// The namespace that a join token asserts.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub namespace: Option<String>,
+    /// What a join token asserts.
+    #[serde(flatten)]
+    pub asserts: Assertions,
     /// What a user token may do; empty for all that its user may.
     #[serde(default, skip_serializing_if = "Actions::is_empty")]
     pub actions: Actions,
@@ -118,12 +113,9 @@ pub struct AgentRow {
     pub id: AgentId,
     /// The name under which it enrolled.
     pub name: String,
-    /// What its join token asserts.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub cluster: Option<String>,
-    /// What its join token asserts.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub namespace: Option<String>,
+    /// What its enrolment asserts.
+    #[serde(flatten)]
+    pub asserts: Assertions,
     /// In seconds since 1970.
     pub enrolled_at: u64,
     /// Whether it is connected now.

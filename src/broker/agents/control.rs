@@ -3,8 +3,9 @@
 //! When it ends its containers leave the list at once and its parked connections close. Sessions whose own connections still work
 //! go on: losing this one proves nothing about them.
 
+use std::collections::HashSet;
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -15,7 +16,7 @@ use super::Presence;
 use super::opening::Opened;
 use crate::broker::State;
 use crate::broker::audit::{Event, Journal};
-use crate::broker::registry::{Asserted, Lease, Registry, TooMany};
+use crate::broker::registry::{Asserted, Lease, Overstep, Registry, TooMany};
 use crate::broker::relay::Sessions;
 use crate::clock::Clock;
 use crate::proto::agent::ChannelReport;
@@ -37,7 +38,8 @@ pub(super) async fn run(state: &State, mut opened: Opened, address: IpAddr) {
         let message = "the audit journal cannot be written: come back";
         return opened.turn_away(ErrorBody::new(ErrorCode::Unavailable, message)).await;
     }
-    let asserted = Asserted { agent, name: enrolment.name.clone(), cluster: enrolment.cluster, namespace: enrolment.namespace };
+    let asserted =
+        Asserted { agent, name: enrolment.name.clone(), asserts: enrolment.asserts, enrolled_at: enrolment.enrolled_at };
     let (presence, queue) = Presence::new(agent, enrolment.name, opened.key.clone(), opened.skew, &state.agents.closing);
     let presence = Arc::new(presence);
     let lease = state.agents.enter(Arc::clone(&presence), || state.registry.attach(asserted));
@@ -49,6 +51,7 @@ pub(super) async fn run(state: &State, mut opened: Opened, address: IpAddr) {
         journal: &state.journal,
         clock: &state.clock,
         pace: Pace::default(),
+        oversteps: Mutex::default(),
     };
     // An enrolment that was removed after it was looked up, and before there was a presence to expel, is missing by now.
     let enrolled = matches!(state.store.agent(agent).await, Ok(Some(_)));
@@ -108,6 +111,8 @@ pub(super) struct Desk<'a> {
     pub(super) journal: &'a Journal,
     pub(super) clock: &'a Clock,
     pub(super) pace: Pace,
+    /// What was reported beyond the enrolment so far.
+    pub(super) oversteps: Mutex<HashSet<Overstep>>,
 }
 
 impl Desk<'_> {
@@ -158,8 +163,14 @@ impl Desk<'_> {
 
     async fn take(&self, frame: FromAgent, questions: &Arc<Semaphore>) -> Result<(), End> {
         match frame {
-            FromAgent::Snapshot { containers, more } => self.registry.snapshot(&self.lease, containers, more)?,
-            FromAgent::Upsert { container } => self.registry.upsert(&self.lease, *container)?,
+            FromAgent::Snapshot { containers, more } => {
+                let oversteps = self.registry.snapshot(&self.lease, containers, more)?;
+                self.overstepped(oversteps).await;
+            }
+            FromAgent::Upsert { container } => {
+                let overstep = self.registry.upsert(&self.lease, *container)?;
+                self.overstepped(overstep).await;
+            }
             FromAgent::Remove { runtime_id } => self.registry.remove(&self.lease, &runtime_id),
             FromAgent::Pong { time } => self.presence.heard_time(time, self.clock.now()),
             FromAgent::Channel { request, session, channel } => self.question(request, session, channel, questions).await,
@@ -170,6 +181,24 @@ impl Desk<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Writes down what the agent reported beyond its enrolment, each sort once: it may report it as often as it likes.
+    async fn overstepped(&self, oversteps: impl IntoIterator<Item = Overstep>) {
+        for overstep in oversteps {
+            let new = {
+                let mut known = self.oversteps.lock().unwrap_or_else(PoisonError::into_inner);
+                known.len() < OVERSTEPS && known.insert(overstep.clone())
+            };
+            if new {
+                tracing::warn!(agent = %self.presence.name, "an agent reports {overstep}; it is not listed");
+                let (agent, name) = (self.presence.agent, self.presence.name.clone());
+                let event = Event::AgentOverstepped { agent, name, what: overstep.to_string() };
+                if let Err(error) = self.journal.append(event).await {
+                    tracing::error!(%error, "what an agent may not report was not written down");
+                }
+            }
+        }
     }
 
     /// Writes a channel down and then lets it run. While [`QUESTIONS`] of them are being written, reading waits.
@@ -206,6 +235,9 @@ async fn write<W: AsyncWrite + Unpin>(mut writer: W, mut queue: mpsc::Receiver<F
     }
     End::Ended
 }
+
+/// How many sorts of oversteps of one connection are written down.
+const OVERSTEPS: usize = 16;
 
 /// How many channels of one agent may be on their way to the disk.
 const QUESTIONS: usize = 32;

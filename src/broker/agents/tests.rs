@@ -132,8 +132,16 @@ fn world(pace: Pace) -> (World, FrameReader<ReadHalf<DuplexStream>>, WriteHalf<D
         tokio::spawn(async move {
             let lease = registry.attach(asserted());
             let (reader, writer) = split(far);
-            let desk =
-                Desk { presence, lease, registry: &registry, sessions: &sessions, journal: &journal, clock: &clock, pace };
+            let desk = Desk {
+                presence,
+                lease,
+                registry: &registry,
+                sessions: &sessions,
+                journal: &journal,
+                clock: &clock,
+                pace,
+                oversteps: Default::default(),
+            };
             let end = desk.serve(FrameReader::new(reader, FRAME_LIMIT), writer, queue).await;
             registry.detach(&desk.lease);
             end

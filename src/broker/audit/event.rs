@@ -146,6 +146,15 @@ pub enum Event {
         /// Where it called from.
         address: String,
     },
+    /// An agent reported a container that its enrolment does not allow; it is not in the list.
+    AgentOverstepped {
+        /// The agent.
+        agent: AgentId,
+        /// What it is called.
+        name: String,
+        /// What it reported.
+        what: String,
+    },
     /// An agent's control connection ended.
     AgentGone {
         /// The agent.
@@ -307,6 +316,10 @@ impl Event {
             Self::AgentRefused { name, why, .. } | Self::AgentGone { name, why, .. } => {
                 cut(name, TEXT_LIMIT);
                 cut(why, TEXT_LIMIT);
+            }
+            Self::AgentOverstepped { name, what, .. } => {
+                cut(name, TEXT_LIMIT);
+                cut(what, TEXT_LIMIT);
             }
             Self::AgentConnected { name, version, .. } => {
                 cut(name, TEXT_LIMIT);

@@ -12,13 +12,12 @@ pub(super) async fn run(client: &Client, verb: Agents, printer: Printer) -> Resu
     match verb {
         Agents::Ls(listing) => {
             let agents: Vec<AgentRow> = client.get("/agents").await?;
-            let titles = ["ID", "NAME", "CLUSTER", "NAMESPACE", "STATE", "CONTAINERS", "JOINED (UTC)"];
+            let titles = ["ID", "NAME", "ASSERTS", "STATE", "CONTAINERS", "JOINED (UTC)"];
             table::show(printer, listing, titles, &agents, |agent| {
                 [
                     agent.id.to_string(),
                     agent.name.clone(),
-                    agent.cluster.clone().unwrap_or_default(),
-                    agent.namespace.clone().unwrap_or_default(),
+                    agent.asserts.words().iter().map(|(word, value)| format!("{word}={value}")).collect::<Vec<_>>().join(" "),
                     if agent.connected { "connected" } else { "away" }.to_owned(),
                     agent.containers.to_string(),
                     moment::show(agent.enrolled_at),

@@ -12,6 +12,7 @@ use super::print::Printer;
 use super::serve::{Signals, bind, until_signalled};
 use crate::broker::admin::{AdminError, JoinTokenSpec};
 use crate::broker::args::{Dev, Place};
+use crate::broker::enrolment::Assertions;
 use crate::broker::{Admin, Broker, Config};
 use crate::clock::Clock;
 use crate::proto::name::Account;
@@ -104,7 +105,7 @@ impl Folder {
 
     /// A file with a join token.
     async fn join_token(&self, admin: &Admin) -> Result<PathBuf, Failure> {
-        let spec = JoinTokenSpec { uses: JOIN_USES, ttl: JOIN_WITHIN, cluster: None, namespace: None };
+        let spec = JoinTokenSpec { uses: JOIN_USES, ttl: JOIN_WITHIN, asserts: Assertions::default() };
         let token = admin.create_join_token(spec).await?;
         let path = self.path.join("join");
         let written =

@@ -8,6 +8,7 @@ use crate::broker::admin::client::Client;
 use crate::broker::admin::wire::MadeToken;
 use crate::broker::admin::{JoinTokenSpec, TokenRow, UserTokenSpec};
 use crate::broker::args::{CreateToken, Token};
+use crate::broker::enrolment::Assertions;
 
 pub(super) async fn run(client: &Client, verb: Token, printer: Printer) -> Result<(), Failure> {
     match verb {
@@ -24,10 +25,10 @@ pub(super) async fn run(client: &Client, verb: Token, printer: Printer) -> Resul
 }
 
 async fn create(client: &Client, args: CreateToken, printer: Printer) -> Result<(), Failure> {
-    let CreateToken { ttl, uses, cluster, namespace, .. } = args;
+    let CreateToken { ttl, uses, cluster, namespaces, runtime, .. } = args;
     let (made, next): (MadeToken, &str) = match args.user {
         None => {
-            let spec = JoinTokenSpec { uses, ttl, cluster, namespace };
+            let spec = JoinTokenSpec { uses, ttl, asserts: Assertions { cluster, namespaces, runtime } };
             let next = "put it into a file that only the agent can read, then: ztagent run --join-token-file FILE -- CMD";
             (client.post("/tokens/join", &spec).await?, next)
         }
@@ -45,15 +46,9 @@ async fn create(client: &Client, args: CreateToken, printer: Printer) -> Result<
 
 /// What a token is limited to, in words.
 fn scope(token: &TokenRow) -> String {
-    let words = [
-        ("user", token.user.as_ref().map(ToString::to_string)),
-        ("cluster", token.cluster.clone()),
-        ("namespace", token.namespace.clone()),
-        ("actions", Some(token.actions.to_string())),
-        ("containers", Some(token.containers.join(","))),
-    ];
-    let said = words
-        .into_iter()
-        .filter_map(|(word, value)| value.filter(|value| !value.is_empty()).map(|value| format!("{word}={value}")));
+    let mut words: Vec<(&str, String)> = token.user.iter().map(|user| ("user", user.to_string())).collect();
+    words.extend(token.asserts.words());
+    words.extend([("actions", token.actions.to_string()), ("containers", token.containers.join(","))]);
+    let said = words.into_iter().filter(|(_, value)| !value.is_empty()).map(|(word, value)| format!("{word}={value}"));
     said.collect::<Vec<_>>().join(" ")
 }

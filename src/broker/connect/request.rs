@@ -45,7 +45,7 @@ impl Asked {
             ));
         }
         if request.actions.is_empty() || request.actions.allow(Action::List) {
-            return Err(invalid("the actions of a connect are shell, exec or both"));
+            return Err(invalid("the actions of a connect are among shell, exec and logs"));
         }
         if request.command.is_some() && !request.actions.allow(Action::Exec) {
             return Err(invalid("a command needs the action exec"));
@@ -73,8 +73,10 @@ impl Asked {
         match &self.command {
             // A certificate with one command runs that and nothing else.
             Some(command) => vec![ChannelReport::Exec { command: command.clone() }],
-            None if self.actions.allow(Action::Shell) => vec![ChannelReport::Shell],
-            None => Vec::new(),
+            None => {
+                let channels = [(Action::Shell, ChannelReport::Shell), (Action::Logs, ChannelReport::Logs)];
+                channels.into_iter().filter(|(action, _)| self.actions.allow(*action)).map(|(_, channel)| channel).collect()
+            }
         }
     }
 }

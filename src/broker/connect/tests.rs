@@ -13,13 +13,14 @@ use tokio_util::sync::CancellationToken;
 use super::*;
 use crate::broker::admin::{JoinTokenSpec, UserTokenSpec};
 use crate::broker::audit::Query;
+use crate::broker::enrolment::Assertions;
 use crate::broker::{Broker, Config};
 use crate::clock::Clock;
 use crate::proto::agent::*;
 use crate::proto::frame::{self, FrameReader};
 use crate::proto::join::JoinToken;
 use crate::proto::name::Account;
-use crate::proto::{Action, Actions, Secret};
+use crate::proto::{Action, Secret};
 use crate::ssh::cert::host::HostCertificate;
 use crate::ssh::cert::user::UserCertificate;
 use crate::ssh::{Authorities, Certificate, PrivateKey, new_key, proof, public_line};
@@ -65,7 +66,7 @@ impl World {
         let ttl = Duration::from_secs(3600);
         let spec = UserTokenSpec { user: ada, ttl, actions: None, containers: Vec::new() };
         let token = admin.create_user_token(spec).await.unwrap();
-        let spec = JoinTokenSpec { uses: 1, ttl, cluster: Some("eu".into()), namespace: None };
+        let spec = JoinTokenSpec { uses: 1, ttl, asserts: Assertions { cluster: Some("eu".into()), ..Assertions::default() } };
         let line = admin.create_join_token(spec).await.unwrap();
         let join = line.expose().parse::<JoinToken>().unwrap().secret;
         let shutdown = CancellationToken::new();
@@ -139,7 +140,10 @@ impl World {
         let key = new_key().unwrap();
         let mut control = self.open(&key, Kind::Control, time).await;
         let container = |app| ContainerReport {
-            capabilities: Capabilities { actions: Action::ALL.into_iter().collect::<Actions>(), login_switch: false },
+            namespace: None,
+            instance: None,
+            facts: Facts::default(),
+            capabilities: Capabilities::of(Action::ALL),
             ..crate::broker::registry::tests::report(app, app)
         };
         let snapshot = FromAgent::Snapshot { containers: vec![container("tomcat"), container("secret")], more: false };

@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
+use super::schema;
 use crate::broker::registry::Container;
 use crate::proto::Action;
 
@@ -63,12 +64,13 @@ impl Projection {
         for attribute in &self.attributes {
             key.push(match attribute.as_str() {
                 "agent" => Some(container.agent_name.as_str()),
-                "cluster" => container.cluster.as_deref(),
-                "namespace" => container.namespace.as_deref(),
                 "runtime" => Some(container.runtime.as_str()),
                 "image" => Some(container.image.as_str()),
                 "name" => Some(container.name.as_str()),
                 "app" => Some(container.app.as_str()),
+                "state" => Some(container.state.as_str()),
+                other if schema::is_optional(other) => schema::optional(container, other),
+                // The id, and the set of ports.
                 _ => return None,
             });
         }

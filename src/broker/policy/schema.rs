@@ -24,13 +24,23 @@ entity Container {
     image: String,
     name: String,
     app: String,
+    state: String,
+    owner?: String,
+    project?: String,
+    service?: String,
+    pod?: String,
+    container?: String,
+    kind?: String,
+    node?: String,
+    health?: String,
+    ports: Set<String>,
 } tags String;
 action list appliesTo {
     principal: User,
     resource: Container,
     context: { address: ipaddr, time: Long },
 };
-action shell, exec appliesTo {
+action shell, exec, logs appliesTo {
     principal: User,
     resource: Container,
     context: { login: String, reason?: String, command?: String, address: ipaddr, time: Long },
@@ -95,8 +105,11 @@ impl Words {
             ("name".to_owned(), text(&container.name)),
             ("app".to_owned(), text(&container.app)),
         ];
-        for (name, value) in [("cluster", &container.cluster), ("namespace", &container.namespace)] {
-            attributes.extend(value.iter().map(|value| (name.to_owned(), text(value))));
+        let ports = container.facts.ports.iter().map(|port| text(port));
+        attributes.push(("state".to_owned(), text(&container.state)));
+        attributes.push(("ports".to_owned(), RestrictedExpression::new_set(ports)));
+        for name in OPTIONAL {
+            attributes.extend(optional(container, name).iter().map(|value| (name.to_owned(), text(value))));
         }
         let tags = container.labels.iter().map(|(key, value)| (key.clone(), text(value)));
         Entity::new_with_tags(self.container_uid(container), attributes, [], tags).map_err(unspeakable)
@@ -130,6 +143,34 @@ impl Words {
         let action = EntityUid::from_type_name_and_id(self.action.clone(), EntityId::new(action.as_str()));
         Request::new(self.user(user), action, self.container_uid(container), context, None).map_err(unspeakable)
     }
+}
+
+/// The attributes that a container may or may not have, each a text.
+const OPTIONAL: [&str; 10] =
+    ["cluster", "namespace", "owner", "project", "service", "pod", "container", "kind", "node", "health"];
+
+/// An attribute of [`OPTIONAL`].
+pub(super) fn optional<'a>(container: &'a Container, name: &str) -> Option<&'a str> {
+    let facts = &container.facts;
+    let value = match name {
+        "cluster" => &container.cluster,
+        "namespace" => &container.namespace,
+        "owner" => &facts.owner,
+        "project" => &facts.project,
+        "service" => &facts.service,
+        "pod" => &facts.pod,
+        "container" => &facts.container,
+        "kind" => &facts.kind,
+        "node" => &facts.node,
+        "health" => &facts.health,
+        _ => return None,
+    };
+    value.as_deref()
+}
+
+/// Whether there may be such an attribute.
+pub(super) fn is_optional(name: &str) -> bool {
+    OPTIONAL.contains(&name)
 }
 
 fn unspeakable(error: impl std::fmt::Display) -> Unspeakable {

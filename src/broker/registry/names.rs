@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use super::Container;
-use crate::proto::api::ContainerRow;
+use crate::proto::api::{ContainerRow, Origin};
 
 /// A container under the name that one viewer sees.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,6 +29,18 @@ pub enum Resolution {
 }
 
 impl Row {
+    /// What its successors have in common with it.
+    pub fn origin(&self) -> Origin {
+        let container = &*self.container;
+        Origin {
+            owner: container.facts.owner.clone(),
+            cluster: container.cluster.clone(),
+            namespace: container.namespace.clone(),
+            agent: container.agent_name.clone(),
+            started_at: container.started_at,
+        }
+    }
+
     /// The row as it travels.
     pub fn to_api(&self) -> ContainerRow {
         let container = &*self.container;
@@ -43,6 +55,11 @@ impl Row {
             started_at: container.started_at,
             agent: container.agent_name.clone(),
             labels: container.labels.clone(),
+            cluster: container.cluster.clone(),
+            namespace: container.namespace.clone(),
+            runtime: container.runtime.clone(),
+            facts: container.facts.clone(),
+            capabilities: container.capabilities.clone(),
         }
     }
 }

@@ -3,7 +3,8 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::proto::{Action, Actions};
+use crate::broker::enrolment::Assertions;
+use crate::proto::Action;
 
 impl Container {
     /// A container of `app` for tests.
@@ -13,12 +14,17 @@ impl Container {
 
     /// One of many.
     pub(crate) fn numbered(app: &str, number: u32) -> Self {
-        ingest::container(&asserted(), report(app, &format!("r{number}"))).unwrap()
+        ingest::container(&asserted(), report(app, &format!("r{number}"))).unwrap().unwrap()
     }
 }
 
 pub(crate) fn asserted() -> Asserted {
-    Asserted { agent: AgentId::of_key(b"key"), name: "node-1".into(), cluster: Some("eu".into()), namespace: None }
+    Asserted {
+        agent: AgentId::of_key(b"key"),
+        name: "node-1".into(),
+        asserts: Assertions { cluster: Some("eu".into()), ..Assertions::default() },
+        enrolled_at: 1,
+    }
 }
 
 pub(crate) fn report(app: &str, runtime_id: &str) -> ContainerReport {
@@ -32,7 +38,10 @@ pub(crate) fn report(app: &str, runtime_id: &str) -> ContainerReport {
         state: "running".into(),
         started_at: 1,
         labels: [("team".to_owned(), "web".to_owned())].into(),
-        capabilities: Capabilities { actions: Action::ALL.into_iter().collect::<Actions>(), login_switch: true },
+        namespace: None,
+        instance: None,
+        facts: Facts::default(),
+        capabilities: Capabilities { login_switch: true, ..Capabilities::of(Action::ALL) },
     }
 }
 
@@ -104,9 +113,13 @@ proptest! {
         hostile.state = text.clone();
         hostile.runtime = text;
         hostile.labels = labels;
-        let container = ingest::container(&asserted(), hostile).unwrap();
+        hostile.facts.owner = Some(hostile.name.clone());
+        hostile.instance = Some(hostile.name.clone());
+        let container = ingest::container(&asserted(), hostile).unwrap().unwrap();
+        prop_assert!(container.instance.is_none());
         prop_assert!(container.full_name.parse::<crate::proto::name::Target>().is_ok());
-        for text in [&container.name, &container.image, &container.state, &container.runtime] {
+        let owner = container.facts.owner.clone().unwrap_or_default();
+        for text in [&container.name, &container.image, &container.state, &container.runtime, &owner] {
             prop_assert!(text.len() <= 512 && !text.chars().any(char::is_control));
         }
         prop_assert!(container.labels.len() <= 64);
@@ -117,7 +130,7 @@ proptest! {
 #[test]
 fn ids_that_are_of_no_use_are_dropped() {
     for id in ["", "a\nb", &"x".repeat(129)] {
-        assert!(ingest::container(&asserted(), report("web", id)).is_none(), "{id:?}");
+        assert!(ingest::container(&asserted(), report("web", id)).unwrap().is_none(), "{id:?}");
     }
 }
 
@@ -150,4 +163,82 @@ fn an_agent_that_reports_too_much_is_told() {
     let lease = registry.attach(asserted());
     let reports = (0..=CONTAINERS).map(|n| report("web", &n.to_string())).collect();
     assert_eq!(registry.snapshot(&lease, reports, false), Err(TooMany));
+}
+
+/// The agent with this key, which enrolled at this time with these assertions.
+fn enrolled(key: &[u8], enrolled_at: u64, asserts: Assertions) -> Asserted {
+    Asserted { agent: AgentId::of_key(key), name: String::from_utf8_lossy(key).into_owned(), asserts, enrolled_at }
+}
+
+fn in_namespace(namespace: &str) -> ContainerReport {
+    ContainerReport { namespace: Some(namespace.into()), runtime: "kubernetes".into(), ..report("web", "pod") }
+}
+
+#[test]
+fn a_namespace_counts_only_where_the_enrolment_allows_it() {
+    let read = |namespaces: &[&str], report| {
+        let asserts =
+            Assertions { namespaces: namespaces.iter().map(|name| (*name).to_owned()).collect(), ..Assertions::default() };
+        ingest::container(&enrolled(b"a", 1, asserts), report).map(|container| container.unwrap().namespace)
+    };
+    assert_eq!(read(&["shop", "team-*"], in_namespace("team-a")), Ok(Some("team-a".into())));
+    assert_eq!(read(&["*"], in_namespace("any")), Ok(Some("any".into())));
+    assert_eq!(read(&[], in_namespace("shop")), Ok(None), "an enrolment that names none makes no word of the agent's count");
+    assert_eq!(read(&["shop"], report("web", "a")), Ok(Some("shop".into())), "the only one that there can be");
+    assert_eq!(read(&["shop", "b"], report("web", "a")), Ok(None));
+    for claimed in ["kube-system", "shop2", "", "shop\n", "*", "Shop", &"shop".repeat(20)] {
+        assert!(matches!(read(&["shop", "team-*"], in_namespace(claimed)), Err(Overstep::Namespace(_))), "{claimed:?}");
+    }
+}
+
+#[test]
+fn what_oversteps_an_enrolment_is_left_out_and_told() {
+    let registry = Registry::default();
+    let asserts = Assertions { namespaces: vec!["shop".into()], runtime: Some("kubernetes".into()), ..Assertions::default() };
+    let lease = registry.attach(enrolled(b"a", 1, asserts));
+    let foreign = ContainerReport { runtime: "docker".into(), ..in_namespace("shop") };
+    let oversteps = registry.snapshot(&lease, vec![in_namespace("shop"), in_namespace("bank")], false).unwrap();
+    assert_eq!((oversteps, registry.all().len()), (vec![Overstep::Namespace("bank".into())], 1));
+    assert_eq!(registry.upsert(&lease, foreign).unwrap(), Some(Overstep::Runtime("docker".into())));
+    assert!(registry.all().is_empty(), "the row that was all right has turned into one that is not");
+}
+
+#[test]
+fn a_container_that_two_agents_report_is_one_row() {
+    let registry = Registry::default();
+    let seen = |app: &str, runtime: &str| ContainerReport {
+        instance: Some("ab".repeat(32)),
+        runtime: runtime.into(),
+        ..report(app, app)
+    };
+    let asserts = |runtime: Option<&str>| Assertions { runtime: runtime.map(str::to_owned), ..Assertions::default() };
+    let shown = || registry.all().iter().map(|container| container.app.clone()).collect::<Vec<_>>();
+    let inside = registry.attach(enrolled(b"inside", 1, asserts(None)));
+    registry.upsert(&inside, seen("inside", "process")).unwrap();
+    assert_eq!(shown(), ["inside"]);
+    // From outside more is known, whoever came first; and an enrolment's word counts for more than an agent's.
+    let outside = registry.attach(enrolled(b"outside", 5, asserts(None)));
+    registry.snapshot(&outside, vec![seen("outside", "docker")], false).unwrap();
+    assert_eq!(shown(), ["outside"]);
+    let liar = registry.attach(enrolled(b"liar", 9, asserts(None)));
+    registry.upsert(&liar, seen("liar", "kubernetes")).unwrap();
+    assert_eq!(shown(), ["outside"], "whoever claims it later hides only itself");
+    let cluster = registry.attach(enrolled(b"cluster", 10, asserts(Some("kubernetes"))));
+    registry.upsert(&cluster, seen("cluster", "kubernetes")).unwrap();
+    assert_eq!(shown(), ["cluster"]);
+    // In another cluster the same id is another container.
+    let elsewhere = Assertions { cluster: Some("other".into()), ..asserts(Some("kubernetes")) };
+    let elsewhere = registry.attach(enrolled(b"elsewhere", 0, elsewhere));
+    registry.upsert(&elsewhere, seen("elsewhere", "kubernetes")).unwrap();
+    assert_eq!(shown().len(), 2);
+    registry.detach(&elsewhere);
+    // When the shown report ends, the next is shown.
+    registry.remove(&cluster, "cluster");
+    registry.detach(&outside);
+    assert_eq!(shown(), ["liar"]);
+    registry.detach(&liar);
+    assert_eq!(shown(), ["inside"]);
+    registry.snapshot(&inside, Vec::new(), false).unwrap();
+    registry.detach(&inside);
+    assert!(registry.read().instances.is_empty());
 }

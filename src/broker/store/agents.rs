@@ -4,6 +4,7 @@ use sqlx::Row;
 use sqlx::any::AnyRow;
 
 use super::{Store, StoreError, parsed, seconds, text, time};
+use crate::broker::enrolment::Assertions;
 use crate::proto::{AgentId, SessionId};
 
 /// An agent that has joined, with what its join token asserted.
@@ -15,10 +16,8 @@ pub(crate) struct Enrolment {
     pub(crate) public_key: String,
     /// What it called itself when it joined.
     pub(crate) name: String,
-    /// The cluster that it is in.
-    pub(crate) cluster: Option<String>,
-    /// The namespace that it is in.
-    pub(crate) namespace: Option<String>,
+    /// What it asserts of the agent's containers.
+    pub(crate) asserts: Assertions,
     /// When it joined, in seconds since 1970.
     pub(crate) enrolled_at: u64,
 }
@@ -60,7 +59,7 @@ impl Store {
         let mut transaction = self.begin().await?;
         let row = sqlx::query(
             "UPDATE join_tokens SET uses_left = uses_left - 1 WHERE hash = $1 AND uses_left > 0 AND expires_at > $2
-             RETURNING cluster, namespace",
+             RETURNING cluster, namespace, runtime",
         )
         .bind(text(&secret_hash))
         .bind(time(now))
@@ -77,19 +76,20 @@ impl Store {
             agent,
             public_key: public_key.to_owned(),
             name: name.to_owned(),
-            cluster: row.try_get("cluster")?,
-            namespace: row.try_get("namespace")?,
+            asserts: asserts(&row)?,
             enrolled_at: now,
         };
         let inserted = sqlx::query(
-            "INSERT INTO agents (id, public_key, name, cluster, namespace, enrolled_at) VALUES ($1, $2, $3, $4, $5, $6)
+            "INSERT INTO agents (id, public_key, name, cluster, namespace, runtime, enrolled_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7)
              ON CONFLICT (id) DO NOTHING",
         )
         .bind(agent.to_string())
         .bind(enrolment.public_key.clone())
         .bind(enrolment.name.clone())
-        .bind(enrolment.cluster.clone())
-        .bind(enrolment.namespace.clone())
+        .bind(enrolment.asserts.cluster.clone())
+        .bind(namespaces(&enrolment.asserts))
+        .bind(enrolment.asserts.runtime.clone())
         .bind(time(now))
         .execute(&mut *transaction)
         .await?;
@@ -104,18 +104,20 @@ impl Store {
 
     /// The agent of this id, if it has joined.
     pub(crate) async fn agent(&self, agent: AgentId) -> Result<Option<Enrolment>, StoreError> {
-        let row = sqlx::query("SELECT id, public_key, name, cluster, namespace, enrolled_at FROM agents WHERE id = $1")
-            .bind(agent.to_string())
-            .fetch_optional(&self.pool)
-            .await?;
+        let row =
+            sqlx::query("SELECT id, public_key, name, cluster, namespace, runtime, enrolled_at FROM agents WHERE id = $1")
+                .bind(agent.to_string())
+                .fetch_optional(&self.pool)
+                .await?;
         row.as_ref().map(enrolment).transpose()
     }
 
     /// Every agent that has joined, by name.
     pub(crate) async fn agents(&self) -> Result<Vec<Enrolment>, StoreError> {
-        let rows = sqlx::query("SELECT id, public_key, name, cluster, namespace, enrolled_at FROM agents ORDER BY name, id")
-            .fetch_all(&self.pool)
-            .await?;
+        let rows =
+            sqlx::query("SELECT id, public_key, name, cluster, namespace, runtime, enrolled_at FROM agents ORDER BY name, id")
+                .fetch_all(&self.pool)
+                .await?;
         rows.iter().map(enrolment).collect()
     }
 
@@ -162,8 +164,22 @@ fn enrolment(row: &AnyRow) -> Result<Enrolment, StoreError> {
         agent: parsed(row, "id", "agent id")?,
         public_key: row.try_get("public_key")?,
         name: row.try_get("name")?,
-        cluster: row.try_get("cluster")?,
-        namespace: row.try_get("namespace")?,
+        asserts: asserts(row)?,
         enrolled_at: seconds(row, "enrolled_at")?,
     })
+}
+
+/// The assertions in a row of `agents` or `join_tokens`.
+pub(super) fn asserts(row: &AnyRow) -> Result<Assertions, StoreError> {
+    let namespaces: Option<String> = row.try_get("namespace")?;
+    Ok(Assertions {
+        cluster: row.try_get("cluster")?,
+        namespaces: namespaces.iter().flat_map(|names| names.lines()).map(str::to_owned).collect(),
+        runtime: row.try_get("runtime")?,
+    })
+}
+
+/// The namespaces as the tables have them: a line each.
+pub(super) fn namespaces(asserts: &Assertions) -> Option<String> {
+    (!asserts.namespaces.is_empty()).then(|| asserts.namespaces.join("\n"))
 }

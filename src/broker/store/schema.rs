@@ -41,33 +41,34 @@ pub(super) async fn migrate(pool: &AnyPool, sqlite: bool) -> Result<Secret<[u8; 
 }
 
 /// Each entry leads from the version that is its index to the next. What was released is never edited: a change is a new entry.
-const STEPS: &[&[&str]] = &[&[
-    "CREATE TABLE database_key (id BIGINT PRIMARY KEY, value TEXT NOT NULL)",
-    "CREATE TABLE users (name TEXT PRIMARY KEY, hash TEXT NOT NULL, created_at BIGINT NOT NULL)",
-    "CREATE TABLE user_groups (
+const STEPS: &[&[&str]] = &[
+    &[
+        "CREATE TABLE database_key (id BIGINT PRIMARY KEY, value TEXT NOT NULL)",
+        "CREATE TABLE users (name TEXT PRIMARY KEY, hash TEXT NOT NULL, created_at BIGINT NOT NULL)",
+        "CREATE TABLE user_groups (
         user_name TEXT NOT NULL REFERENCES users (name) ON DELETE CASCADE,
         group_name TEXT NOT NULL,
         PRIMARY KEY (user_name, group_name))",
-    "CREATE TABLE logins (
+        "CREATE TABLE logins (
         id TEXT PRIMARY KEY,
         user_name TEXT NOT NULL REFERENCES users (name) ON DELETE CASCADE,
         method TEXT NOT NULL,
         created_at BIGINT NOT NULL,
         expires_at BIGINT NOT NULL)",
-    "CREATE INDEX logins_by_user ON logins (user_name)",
-    "CREATE INDEX logins_by_expiry ON logins (expires_at)",
-    "CREATE TABLE access_tokens (
+        "CREATE INDEX logins_by_user ON logins (user_name)",
+        "CREATE INDEX logins_by_expiry ON logins (expires_at)",
+        "CREATE TABLE access_tokens (
         hash TEXT PRIMARY KEY,
         login TEXT NOT NULL REFERENCES logins (id) ON DELETE CASCADE,
         expires_at BIGINT NOT NULL)",
-    "CREATE INDEX access_tokens_by_login ON access_tokens (login)",
-    "CREATE INDEX access_tokens_by_expiry ON access_tokens (expires_at)",
-    "CREATE TABLE refresh_tokens (
+        "CREATE INDEX access_tokens_by_login ON access_tokens (login)",
+        "CREATE INDEX access_tokens_by_expiry ON access_tokens (expires_at)",
+        "CREATE TABLE refresh_tokens (
         hash TEXT PRIMARY KEY,
         login TEXT NOT NULL REFERENCES logins (id) ON DELETE CASCADE,
         replaced_at BIGINT)",
-    "CREATE INDEX refresh_tokens_by_login ON refresh_tokens (login)",
-    "CREATE TABLE device_codes (
+        "CREATE INDEX refresh_tokens_by_login ON refresh_tokens (login)",
+        "CREATE TABLE device_codes (
         hash TEXT PRIMARY KEY,
         user_code TEXT NOT NULL UNIQUE,
         address TEXT NOT NULL,
@@ -76,16 +77,16 @@ const STEPS: &[&[&str]] = &[&[
         pause BIGINT NOT NULL,
         user_name TEXT REFERENCES users (name) ON DELETE CASCADE,
         denied BIGINT NOT NULL)",
-    "CREATE INDEX device_codes_by_expiry ON device_codes (expires_at)",
-    "CREATE TABLE authorization_codes (
+        "CREATE INDEX device_codes_by_expiry ON device_codes (expires_at)",
+        "CREATE TABLE authorization_codes (
         hash TEXT PRIMARY KEY,
         user_name TEXT NOT NULL REFERENCES users (name) ON DELETE CASCADE,
         redirect TEXT NOT NULL,
         challenge TEXT NOT NULL,
         expires_at BIGINT NOT NULL,
         login TEXT)",
-    "CREATE INDEX authorization_codes_by_expiry ON authorization_codes (expires_at)",
-    "CREATE TABLE join_tokens (
+        "CREATE INDEX authorization_codes_by_expiry ON authorization_codes (expires_at)",
+        "CREATE TABLE join_tokens (
         id TEXT PRIMARY KEY,
         hash TEXT NOT NULL UNIQUE,
         uses_left BIGINT NOT NULL,
@@ -93,7 +94,7 @@ const STEPS: &[&[&str]] = &[&[
         cluster TEXT,
         namespace TEXT,
         created_at BIGINT NOT NULL)",
-    "CREATE TABLE user_tokens (
+        "CREATE TABLE user_tokens (
         id TEXT PRIMARY KEY,
         hash TEXT NOT NULL UNIQUE,
         user_name TEXT NOT NULL REFERENCES users (name) ON DELETE CASCADE,
@@ -101,18 +102,20 @@ const STEPS: &[&[&str]] = &[&[
         actions TEXT NOT NULL,
         containers TEXT NOT NULL,
         created_at BIGINT NOT NULL)",
-    "CREATE TABLE agents (
+        "CREATE TABLE agents (
         id TEXT PRIMARY KEY,
         public_key TEXT NOT NULL,
         name TEXT NOT NULL,
         cluster TEXT,
         namespace TEXT,
         enrolled_at BIGINT NOT NULL)",
-    "CREATE TABLE certificates (
+        "CREATE TABLE certificates (
         serial TEXT PRIMARY KEY,
         session TEXT NOT NULL,
         key_id TEXT NOT NULL,
         expires_at BIGINT NOT NULL)",
-    "CREATE INDEX certificates_by_session ON certificates (session)",
-    "CREATE INDEX certificates_by_expiry ON certificates (expires_at)",
-]];
+        "CREATE INDEX certificates_by_session ON certificates (session)",
+        "CREATE INDEX certificates_by_expiry ON certificates (expires_at)",
+    ],
+    &["ALTER TABLE join_tokens ADD COLUMN runtime TEXT", "ALTER TABLE agents ADD COLUMN runtime TEXT"],
+];

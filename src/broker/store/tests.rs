@@ -5,6 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use tempfile::TempDir;
 
 use super::*;
+use crate::broker::enrolment::Assertions;
 use crate::proto::name::Account;
 use crate::proto::{Action, AgentId};
 
@@ -98,8 +99,7 @@ async fn a_join_token_counts_agents_not_attempts() {
         secret_hash: [7; 32],
         uses_left: 1,
         expires_at: NOW + 60,
-        cluster: Some("prod".to_owned()),
-        namespace: None,
+        asserts: Assertions { cluster: Some("prod".to_owned()), ..Assertions::default() },
         created_at: NOW,
     };
     store.add_join_token(token).await.unwrap();
@@ -107,7 +107,7 @@ async fn a_join_token_counts_agents_not_attempts() {
     assert!(matches!(store.enrol_agent([8; 32], one, "key", "a", NOW).await, Err(EnrolError::Unknown)));
     assert!(matches!(store.enrol_agent([7; 32], one, "key", "a", NOW + 60).await, Err(EnrolError::Expired)));
     let enrolled = store.enrol_agent([7; 32], one, "key", "a", NOW).await.unwrap();
-    assert_eq!(enrolled.cluster.as_deref(), Some("prod"));
+    assert_eq!(enrolled.asserts.cluster.as_deref(), Some("prod"));
     assert_eq!(store.enrol_agent([7; 32], one, "key", "a", NOW).await.unwrap(), enrolled);
     assert!(matches!(store.enrol_agent([7; 32], two, "key", "b", NOW).await, Err(EnrolError::UsedUp)));
     assert!(store.remove_agent(one).await.unwrap() && store.agent(one).await.unwrap().is_none());
@@ -123,8 +123,7 @@ async fn a_known_agent_takes_no_use() {
         secret_hash: hash,
         uses_left,
         expires_at: NOW + 60,
-        cluster: None,
-        namespace: None,
+        asserts: Assertions::default(),
         created_at: NOW,
     };
     store.add_join_token(token(5)).await.unwrap();

@@ -3,7 +3,9 @@
 use sqlx::Row;
 use sqlx::any::AnyRow;
 
+use super::agents::{asserts, namespaces};
 use super::{Store, StoreError, or_exists, parsed, seconds, text, time};
+use crate::broker::enrolment::Assertions;
 use crate::proto::Actions;
 use crate::proto::name::Account;
 
@@ -18,10 +20,8 @@ pub(crate) struct JoinToken {
     pub(crate) uses_left: u32,
     /// When it ends, in seconds since 1970.
     pub(crate) expires_at: u64,
-    /// The cluster that its agents are said to be in.
-    pub(crate) cluster: Option<String>,
-    /// The namespace that its agents are said to be in.
-    pub(crate) namespace: Option<String>,
+    /// What it asserts of its agents' containers.
+    pub(crate) asserts: Assertions,
     /// When it was made.
     pub(crate) created_at: u64,
 }
@@ -70,9 +70,7 @@ pub(crate) struct TokenRow {
     /// When it was made.
     pub(crate) created_at: u64,
     /// What a join token asserts.
-    pub(crate) cluster: Option<String>,
-    /// What a join token asserts.
-    pub(crate) namespace: Option<String>,
+    pub(crate) asserts: Assertions,
     /// What a user token may do; empty where it is not narrowed.
     pub(crate) actions: Actions,
     /// Where a user token may do it; empty where it is not narrowed.
@@ -83,15 +81,16 @@ impl Store {
     /// Keeps a join token.
     pub(crate) async fn add_join_token(&self, token: JoinToken) -> Result<(), StoreError> {
         sqlx::query(
-            "INSERT INTO join_tokens (id, hash, uses_left, expires_at, cluster, namespace, created_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7)",
+            "INSERT INTO join_tokens (id, hash, uses_left, expires_at, cluster, namespace, runtime, created_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
         )
         .bind(token.id.clone())
         .bind(text(&token.secret_hash))
         .bind(i64::from(token.uses_left))
         .bind(time(token.expires_at))
-        .bind(token.cluster)
-        .bind(token.namespace)
+        .bind(token.asserts.cluster.clone())
+        .bind(namespaces(&token.asserts))
+        .bind(token.asserts.runtime.clone())
         .bind(time(token.created_at))
         .execute(&self.pool)
         .await
@@ -123,7 +122,7 @@ impl Store {
 
     /// All of both kinds, oldest first.
     pub(crate) async fn tokens(&self) -> Result<Vec<TokenRow>, StoreError> {
-        let rows = sqlx::query("SELECT id, uses_left, expires_at, cluster, namespace, created_at FROM join_tokens")
+        let rows = sqlx::query("SELECT id, uses_left, expires_at, cluster, namespace, runtime, created_at FROM join_tokens")
             .fetch_all(&self.pool)
             .await?;
         let mut tokens = rows.iter().map(join_row).collect::<Result<Vec<_>, _>>()?;
@@ -155,8 +154,7 @@ fn join_row(row: &AnyRow) -> Result<TokenRow, StoreError> {
         uses_left: u32::try_from(row.try_get::<i64, _>("uses_left")?).ok(),
         expires_at: seconds(row, "expires_at")?,
         created_at: seconds(row, "created_at")?,
-        cluster: row.try_get("cluster")?,
-        namespace: row.try_get("namespace")?,
+        asserts: asserts(row)?,
         actions: Actions::default(),
         containers: Vec::new(),
     })
@@ -171,8 +169,7 @@ fn user_row(row: &AnyRow) -> Result<TokenRow, StoreError> {
         uses_left: None,
         expires_at: seconds(row, "expires_at")?,
         created_at: seconds(row, "created_at")?,
-        cluster: None,
-        namespace: None,
+        asserts: Assertions::default(),
         actions,
         containers,
     })

@@ -29,6 +29,7 @@ impl Failure {
                 Self::new(Kind::Failed, "lost", words).hint("ztctl ls shows whether the container is still there")
             }
             SessionError::Ended { .. } => Self::new(Kind::Failed, "ended", words),
+            SessionError::ContainerEnded { .. } => Self::new(Kind::Failed, "container_ended", words),
             SessionError::Ssh { .. } => Self::new(Kind::Failed, "ssh", words).hint("ztctl version"),
             SessionError::Local { .. } => Self::new(Kind::Failed, "local", words),
         }

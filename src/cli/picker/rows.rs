@@ -101,13 +101,10 @@ mod tests {
             id: ContainerId::derived(&[name.as_bytes(), image.as_bytes()]),
             name: name.into(),
             full_name: name.into(),
-            app: "tomcat".into(),
             image: image.into(),
             location: location.into(),
-            state: "running".into(),
             started_at: 1000,
-            agent: "agent".into(),
-            labels: std::collections::BTreeMap::default(),
+            ..ContainerRow::example("tomcat")
         }
     }
 

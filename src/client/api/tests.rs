@@ -34,6 +34,7 @@ fn reply(link: &str) -> Vec<u8> {
         certificate: "cert".into(),
         host_principal: ContainerId::derived(&[b"c"]),
         name: "web-7f9".into(),
+        origin: None,
         deadline: 2_000,
         link: link.into(),
     };

@@ -104,9 +104,8 @@ impl Session {
         }
         // A session that is ended on purpose loses its process first; the reason comes right behind.
         let _ = timeout(LAST_WORDS, &mut self.handle).await;
-        let said = self.farewell.take().map(|reason| reason.into_error(&self.name));
-        match (exit, said) {
-            (_, Some(ended @ SessionError::Ended { .. })) => Err(ended),
+        match (exit, self.farewell.take(&self.name)) {
+            (_, Some(ended @ (SessionError::Ended { .. } | SessionError::ContainerEnded { .. }))) => Err(ended),
             (Some(exit), _) => {
                 if !self.handle.is_closed() {
                     self.close().await;

@@ -5,11 +5,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use russh::client::{DisconnectReason, Handler};
 use russh::keys::PublicKeyOrCertificate;
 
-use super::{HostCause, SessionError};
+use super::{Gone, HostCause, SessionError};
 use crate::clock::Clock;
-use crate::ssh::Authorities;
 use crate::ssh::cert::Refusal;
 use crate::ssh::cert::host::HostCertificate;
+use crate::ssh::{Authorities, CONTAINER_ENDED};
 
 /// Judges the other end.
 pub(crate) struct Host {
@@ -64,7 +64,8 @@ impl Handler for Host {
     async fn disconnected(&mut self, reason: DisconnectReason<SessionError>) -> Result<(), SessionError> {
         match reason {
             DisconnectReason::ReceivedDisconnect(said) => {
-                self.farewell.put(Reason(said.message));
+                self.farewell
+                    .put(Reason { words: said.message, container_ended: said.reason_code as u32 == CONTAINER_ENDED as u32 });
                 Ok(())
             }
             DisconnectReason::Error(error) => Err(error),
@@ -73,30 +74,44 @@ impl Handler for Host {
 }
 
 /// What the other side said when it left, if it did.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Farewell(Arc<Mutex<Option<Reason>>>);
+#[derive(Debug, Clone)]
+pub(crate) struct Farewell {
+    said: Arc<Mutex<Option<Reason>>>,
+    gone: Arc<Gone>,
+}
 
 /// Its words.
 #[derive(Debug)]
-pub(crate) struct Reason(String);
+struct Reason {
+    words: String,
+    container_ended: bool,
+}
 
 impl Farewell {
-    pub(crate) fn take(&self) -> Option<Reason> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    /// Nothing said yet; `gone` is what is known about the container, should it turn out to have stopped.
+    pub(crate) fn new(gone: Gone) -> Self {
+        Self { said: Arc::default(), gone: Arc::new(gone) }
+    }
+
+    /// What was said, as the error that it is for the session in the container `name`.
+    pub(crate) fn take(&self, name: &str) -> Option<SessionError> {
+        let said = self.said.lock().unwrap_or_else(PoisonError::into_inner).take()?;
+        Some(said.into_error(name, &self.gone))
     }
 
     fn put(&self, reason: Reason) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(reason);
+        *self.said.lock().unwrap_or_else(PoisonError::into_inner) = Some(reason);
     }
 }
 
 impl Reason {
     /// An agent that leaves without a word has only lost us.
-    pub(crate) fn into_error(self, name: &str) -> SessionError {
-        let name = name.to_owned();
-        match self.0.trim() {
-            "" => SessionError::Lost { name },
-            words => SessionError::Ended { name, reason: words.chars().take(WORDS).collect() },
+    fn into_error(self, name: &str, gone: &Gone) -> SessionError {
+        let (name, reason): (_, String) = (name.to_owned(), self.words.trim().chars().take(WORDS).collect());
+        match self.container_ended {
+            _ if reason.is_empty() => SessionError::Lost { name },
+            true => SessionError::ContainerEnded { name, reason, gone: Box::new(gone.clone()) },
+            false => SessionError::Ended { name, reason },
         }
     }
 }
@@ -132,7 +147,8 @@ mod tests {
             let line = public_line(self.authority.public_key()).unwrap();
             let authorities = Authorities::of_hosts(&CaSet { user: vec![line.clone()], host: vec![line] }).unwrap();
             let at = self.at;
-            Host::new(self.expected.clone(), authorities, Clock::from_fn(move || at), "web-7f9".into(), Farewell::default())
+            let farewell = Farewell::new(Gone { container: self.expected.container, origin: None });
+            Host::new(self.expected.clone(), authorities, Clock::from_fn(move || at), "web-7f9".into(), farewell)
         }
 
         fn proof(&self, what: &HostCertificate, authority: &PrivateKey) -> PublicKeyOrCertificate {
@@ -157,6 +173,19 @@ mod tests {
         assert_eq!(cause(&scene.proof(&other, &scene.authority)), HostCause::Refused(Refusal::Principal));
         let bare = PublicKeyOrCertificate::PublicKey { key: scene.authority.public_key().clone(), hash_alg: None };
         assert_eq!(cause(&bare), HostCause::BareKey);
+    }
+
+    #[test]
+    fn a_container_that_stopped_is_told_apart_from_every_other_end() {
+        let farewell = Farewell::new(Gone { container: ContainerId::derived(&[b"web"]), origin: None });
+        let said = |words: &str, container_ended| {
+            farewell.put(Reason { words: words.into(), container_ended });
+            farewell.take("web-7f9").unwrap()
+        };
+        assert!(matches!(said("its container has stopped", true), SessionError::ContainerEnded { .. }));
+        assert!(matches!(said("locked", false), SessionError::Ended { .. }));
+        assert!(matches!(said(" ", true), SessionError::Lost { .. }));
+        assert!(farewell.take("web-7f9").is_none());
     }
 
     #[test]

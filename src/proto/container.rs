@@ -1,0 +1,93 @@
+//! What is told of a container beside its names, the same from the agent to the broker and from the broker to the client.
+
+use serde::{Deserialize, Serialize};
+
+use super::Actions;
+
+/// What a runtime knows about a container, where it knows such a thing. All of it is text of the runtime's and made harmless at ingest.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Facts {
+    /// What starts another one in its place: `deployment/tomcat`, `compose/shop/web`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<String>,
+    /// The project of Docker Compose that it is part of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub project: Option<String>,
+    /// The service in that project.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service: Option<String>,
+    /// The pod of Kubernetes that it is in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pod: Option<String>,
+    /// Its name in the pod.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub container: Option<String>,
+    /// What it is in the pod where it is no ordinary container: `init`, `ephemeral`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kind: Option<String>,
+    /// The machine that it runs on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub node: Option<String>,
+    /// What its health check says: `healthy`, `unhealthy`, `starting`; in Kubernetes `ready`, `unready`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub health: Option<String>,
+    /// The ports that it declares: `8080/tcp`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ports: Vec<String>,
+}
+
+/// What a connector can do for a container; what it cannot is refused before anything is signed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Capabilities {
+    /// The actions that it can serve, as the container is now.
+    pub actions: Actions,
+    /// Whether a session can run as another user than the container's own.
+    pub login_switch: bool,
+    /// Whether there is a user to be when none is named; a host has none of its own.
+    #[serde(default = "yes")]
+    pub default_login: bool,
+    /// What can be done about processes that a session leaves behind.
+    #[serde(default)]
+    pub cleanup: Cleanup,
+}
+
+/// How surely a session's processes end with it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Cleanup {
+    /// The agent sees the processes and ends them.
+    #[default]
+    Full,
+    /// A second command in the container ends them: it takes a shell there, and ends what the container's own user may end.
+    WithShell,
+}
+
+impl Capabilities {
+    /// The capabilities of a container whose sessions are the agent's own children.
+    pub fn of(actions: impl IntoIterator<Item = super::Action>) -> Self {
+        let actions = actions.into_iter().collect();
+        Self { actions, login_switch: false, default_login: true, cleanup: Cleanup::Full }
+    }
+}
+
+impl Default for Capabilities {
+    fn default() -> Self {
+        Self::of([])
+    }
+}
+
+fn yes() -> bool {
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::proto::Action;
+
+    #[test]
+    fn an_agent_of_an_older_version_can_what_it_always_could() {
+        let read: Capabilities = serde_json::from_str(r#"{"actions":["list","shell"],"login_switch":true}"#).unwrap();
+        assert_eq!(read, Capabilities { login_switch: true, ..Capabilities::of([Action::List, Action::Shell]) });
+    }
+}
