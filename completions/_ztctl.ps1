@@ -32,6 +32,7 @@ Register-ArgumentCompleter -Native -CommandName 'ztctl' -ScriptBlock {
             [CompletionResult]::new('ls', 'ls', [CompletionResultType]::ParameterValue, 'List the containers that you may reach')
             [CompletionResult]::new('shell', 'shell', [CompletionResultType]::ParameterValue, 'Open a shell in a container')
             [CompletionResult]::new('exec', 'exec', [CompletionResultType]::ParameterValue, 'Run one command in a container, without a terminal')
+            [CompletionResult]::new('logs', 'logs', [CompletionResultType]::ParameterValue, 'Show what a container has written to its outputs')
             [CompletionResult]::new('version', 'version', [CompletionResultType]::ParameterValue, 'Show the version of this program and of its protocol')
             [CompletionResult]::new('demo', 'demo', [CompletionResultType]::ParameterValue, 'Try it: a broker, two containers and a shell, on this machine alone')
             break
@@ -81,6 +82,20 @@ Register-ArgumentCompleter -Native -CommandName 'ztctl' -ScriptBlock {
             [CompletionResult]::new('--user', '--user', [CompletionResultType]::ParameterName, 'Be this Unix user inside, instead of the container''s own')
             [CompletionResult]::new('--reason', '--reason', [CompletionResultType]::ParameterName, 'Say why, where the policy asks for it or the audit should have it')
             [CompletionResult]::new('--broker', '--broker', [CompletionResultType]::ParameterName, 'Talk to this broker, where there are logins at several')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'ztctl;logs' {
+            [CompletionResult]::new('--since', '--since', [CompletionResultType]::ParameterName, 'Only what was written since: 15m, 8h, 2d ago, or a date like 2026-01-31 or 2026-01-31T09:30:00Z')
+            [CompletionResult]::new('-n', '-n', [CompletionResultType]::ParameterName, 'Only the last N lines')
+            [CompletionResult]::new('--tail', '--tail', [CompletionResultType]::ParameterName, 'Only the last N lines')
+            [CompletionResult]::new('--reason', '--reason', [CompletionResultType]::ParameterName, 'Say why, where the policy asks for it or the audit should have it')
+            [CompletionResult]::new('--broker', '--broker', [CompletionResultType]::ParameterName, 'Talk to this broker, where there are logins at several')
+            [CompletionResult]::new('-f', '-f', [CompletionResultType]::ParameterName, 'Go on with what is written from now on, also after the container was started again')
+            [CompletionResult]::new('--follow', '--follow', [CompletionResultType]::ParameterName, 'Go on with what is written from now on, also after the container was started again')
+            [CompletionResult]::new('-t', '-t', [CompletionResultType]::ParameterName, 'Begin each line with the time at which it was written')
+            [CompletionResult]::new('--timestamps', '--timestamps', [CompletionResultType]::ParameterName, 'Begin each line with the time at which it was written')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             break

@@ -28,6 +28,9 @@ _ztctl() {
             ztctl,logout)
                 cmd="ztctl__subcmd__logout"
                 ;;
+            ztctl,logs)
+                cmd="ztctl__subcmd__logs"
+                ;;
             ztctl,ls)
                 cmd="ztctl__subcmd__ls"
                 ;;
@@ -47,7 +50,7 @@ _ztctl() {
 
     case "${cmd}" in
         ztctl)
-            opts="-h -V --broker --help --version login logout status ls shell exec version demo"
+            opts="-h -V --broker --help --version login logout status ls shell exec logs version demo"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -145,6 +148,40 @@ _ztctl() {
                 return 0
             fi
             case "${prev}" in
+                --broker)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ztctl__subcmd__logs)
+            opts="-f -n -t -h --follow --since --tail --timestamps --reason --broker --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --since)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tail)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -n)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --reason)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --broker)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0

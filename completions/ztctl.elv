@@ -29,6 +29,7 @@ set edit:completion:arg-completer[ztctl] = {|@words|
             cand ls 'List the containers that you may reach'
             cand shell 'Open a shell in a container'
             cand exec 'Run one command in a container, without a terminal'
+            cand logs 'Show what a container has written to its outputs'
             cand version 'Show the version of this program and of its protocol'
             cand demo 'Try it: a broker, two containers and a shell, on this machine alone'
         }
@@ -72,6 +73,19 @@ set edit:completion:arg-completer[ztctl] = {|@words|
             cand --user 'Be this Unix user inside, instead of the container''s own'
             cand --reason 'Say why, where the policy asks for it or the audit should have it'
             cand --broker 'Talk to this broker, where there are logins at several'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'ztctl;logs'= {
+            cand --since 'Only what was written since: 15m, 8h, 2d ago, or a date like 2026-01-31 or 2026-01-31T09:30:00Z'
+            cand -n 'Only the last N lines'
+            cand --tail 'Only the last N lines'
+            cand --reason 'Say why, where the policy asks for it or the audit should have it'
+            cand --broker 'Talk to this broker, where there are logins at several'
+            cand -f 'Go on with what is written from now on, also after the container was started again'
+            cand --follow 'Go on with what is written from now on, also after the container was started again'
+            cand -t 'Begin each line with the time at which it was written'
+            cand --timestamps 'Begin each line with the time at which it was written'
             cand -h 'Print help'
             cand --help 'Print help'
         }

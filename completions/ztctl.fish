@@ -33,6 +33,7 @@ complete -c ztctl -n "__fish_ztctl_needs_command" -f -a "status" -d 'Show the br
 complete -c ztctl -n "__fish_ztctl_needs_command" -f -a "ls" -d 'List the containers that you may reach'
 complete -c ztctl -n "__fish_ztctl_needs_command" -f -a "shell" -d 'Open a shell in a container'
 complete -c ztctl -n "__fish_ztctl_needs_command" -f -a "exec" -d 'Run one command in a container, without a terminal'
+complete -c ztctl -n "__fish_ztctl_needs_command" -f -a "logs" -d 'Show what a container has written to its outputs'
 complete -c ztctl -n "__fish_ztctl_needs_command" -f -a "version" -d 'Show the version of this program and of its protocol'
 complete -c ztctl -n "__fish_ztctl_needs_command" -f -a "demo" -d 'Try it: a broker, two containers and a shell, on this machine alone'
 complete -c ztctl -n "__fish_ztctl_using_subcommand login" -l ca -d 'Trust this private TLS root: a PEM file, or sha256: and its fingerprint' -r
@@ -61,6 +62,13 @@ complete -c ztctl -n "__fish_ztctl_using_subcommand exec" -s u -l user -d 'Be th
 complete -c ztctl -n "__fish_ztctl_using_subcommand exec" -l reason -d 'Say why, where the policy asks for it or the audit should have it' -r
 complete -c ztctl -n "__fish_ztctl_using_subcommand exec" -l broker -d 'Talk to this broker, where there are logins at several' -r
 complete -c ztctl -n "__fish_ztctl_using_subcommand exec" -s h -l help -d 'Print help'
+complete -c ztctl -n "__fish_ztctl_using_subcommand logs" -l since -d 'Only what was written since: 15m, 8h, 2d ago, or a date like 2026-01-31 or 2026-01-31T09:30:00Z' -r
+complete -c ztctl -n "__fish_ztctl_using_subcommand logs" -s n -l tail -d 'Only the last N lines' -r
+complete -c ztctl -n "__fish_ztctl_using_subcommand logs" -l reason -d 'Say why, where the policy asks for it or the audit should have it' -r
+complete -c ztctl -n "__fish_ztctl_using_subcommand logs" -l broker -d 'Talk to this broker, where there are logins at several' -r
+complete -c ztctl -n "__fish_ztctl_using_subcommand logs" -s f -l follow -d 'Go on with what is written from now on, also after the container was started again'
+complete -c ztctl -n "__fish_ztctl_using_subcommand logs" -s t -l timestamps -d 'Begin each line with the time at which it was written'
+complete -c ztctl -n "__fish_ztctl_using_subcommand logs" -s h -l help -d 'Print help'
 complete -c ztctl -n "__fish_ztctl_using_subcommand version" -l broker -d 'Talk to this broker, where there are logins at several' -r
 complete -c ztctl -n "__fish_ztctl_using_subcommand version" -s h -l help -d 'Print help'
 complete -c ztctl -n "__fish_ztctl_using_subcommand demo" -l broker -d 'Talk to this broker, where there are logins at several' -r

@@ -2,13 +2,14 @@
 //!
 //! | module | what it owns |
 //! | --- | --- |
-//! | [`args`], `run`, `init` | the program: words, wiring, a container's first process |
+//! | [`args`], `settings`, `run`, `init`, `serve` | the program: words, wiring, a container's first process, an agent by itself |
 //! | `dial`, `greeting`, `uplink` | the connections to the broker |
 //! | `book`, `server`, `channel`, `waiting` | who may come in, and what happens on a session's channels |
 //! | [`connector`] | how containers are reached |
 //! | `passwd`, `environment`, `program`, `spawn`, [`trampoline`] | from a login and a command to a child of the agent |
 //! | `process` | a session's process, whoever runs it |
 //! | `reaper`, `sweep` | the ends of processes |
+//! | `own_container` | where the agent itself is |
 
 pub mod args;
 pub mod connector;
@@ -22,12 +23,15 @@ mod greeting;
 mod host;
 mod identity;
 mod init;
+mod own_container;
 mod passwd;
 mod process;
 mod program;
 mod reaper;
 mod run;
+mod serve;
 mod server;
+mod settings;
 mod spawn;
 mod sweep;
 mod uplink;
@@ -85,7 +89,7 @@ impl Agent {
         Self { config, connector }
     }
 
-    /// Serves until `shutdown`; then hangs up the sessions, takes leave of the broker and returns, all within about a second. A broker
+    /// Serves until `shutdown`; then hangs up the sessions, takes leave of the broker and returns, as a rule within a second. A broker
     /// that is away or refuses is tried again for as long as it takes.
     pub async fn run(self, shutdown: CancellationToken) {
         let AgentConfig { broker, roots, ca, join, key, name, trampoline, proxy, clock } = self.config;
@@ -97,7 +101,12 @@ impl Agent {
             }
         };
         let greeter = greeting::Greeter::new(name, ca, join);
+        let connector = self.connector.clone();
         let (host, outbox) = host::Host::new(key, self.connector, trampoline, clock, shutdown);
-        uplink::Uplink::new(host, dialer, greeter).run(outbox).await;
+        let uplink = uplink::Uplink::new(host, dialer, greeter).run(outbox);
+        tokio::select! {
+            () = uplink => {}
+            () = connector.run() => {}
+        }
     }
 }

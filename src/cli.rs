@@ -21,6 +21,7 @@ pub mod exec;
 pub mod failure;
 mod login;
 mod logout;
+mod logs;
 pub(crate) mod ls;
 pub mod picker;
 pub mod shell;
@@ -92,6 +93,7 @@ fn dispatch(arguments: Arguments, ui: &mut Ui) -> Result<ExitCode, Failure> {
         Verb::Ls(args) => block_on(ls::run(&mut context(ui), args)),
         Verb::Shell(args) => block_on(shell::run(&mut context(ui), args)),
         Verb::Exec(args) => block_on(exec::run(&mut context(ui), args)),
+        Verb::Logs(args) => block_on(logs::run(&mut context(ui), args)),
         #[cfg(feature = "demo")]
         Verb::Demo(args) => crate::demo::run(args, ui),
     }

@@ -11,6 +11,7 @@
 //! | [`pipe`] | copying both ways, half-close kept |
 //! | [`harmless`] | text from elsewhere, fit for a terminal |
 //! | [`glob`] | patterns for names |
+//! | [`moment`] | times as text |
 //! | [`clock`] | the time, and the seam where a test puts its own |
 //! | [`client`], [`cli`] | what the developer's program can do, and its verbs |
 //! | [`broker`] | identity, policy, certificate authority, registry, relay, audit |
@@ -20,6 +21,7 @@
 pub mod clock;
 pub mod glob;
 pub mod harmless;
+pub mod moment;
 pub mod pipe;
 pub mod proto;
 pub mod ssh;

@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
 use crate::agent::Url;
+use crate::proto::name::Login;
 
 /// `ztagent`'s command line, for man pages and completions.
 pub fn command() -> clap::Command {
@@ -17,7 +18,13 @@ pub fn command() -> clap::Command {
 /// The whole program.
 pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
     match Ztagent::try_parse_from(args) {
-        Ok(Ztagent { log_level, verb: Verb::Run(run) }) => crate::agent::run::run(run, log_level),
+        // The table of verbs.
+        Ok(Ztagent { log_level, verb }) => match verb {
+            Verb::Run(run) => crate::agent::run::run(run, log_level),
+            Verb::Host(args) => crate::agent::connector::host::run(args, log_level),
+            #[cfg(feature = "docker")]
+            Verb::Docker(args) => crate::agent::connector::docker::run(args, log_level),
+        },
         Err(error) => {
             // Help and version are errors to clap, with status 0 and on stdout; a closed pipe is no reason to complain.
             let _ = error.print();
@@ -43,8 +50,19 @@ enum Verb {
     ///
     /// CMD starts at once and runs on whether the broker can be reached or not; ztagent passes signals on to it, waits for orphans
     /// and exits with its status.
-    #[command(after_help = EXAMPLES)]
+    #[command(after_help = RUN_HELP)]
     Run(RunArgs),
+    /// Serve this machine, with the logins that the policy allows
+    ///
+    /// A session is a login of that user as `runuser -l` makes it: with the user's groups, limits, home and environment.
+    #[command(after_help = HOST_HELP)]
+    Host(HostArgs),
+    /// Serve every container of the Docker engine on this machine
+    ///
+    /// Containers come into the list when they start and leave it when they stop. Nothing is added to them, and no image has to change.
+    #[cfg(feature = "docker")]
+    #[command(after_help = super::connector::docker::args::HELP)]
+    Docker(super::connector::docker::args::DockerArgs),
 }
 
 /// How much is logged.
@@ -60,9 +78,9 @@ pub(super) enum LogLevel {
     Debug,
 }
 
-/// `ztagent run`.
+/// How an agent finds, trusts and enters its broker.
 #[derive(Debug, Args)]
-pub(super) struct RunArgs {
+pub(super) struct JoinArgs {
     /// Read the join token from FILE, as `ztbroker token create` printed it
     #[arg(long, value_name = "FILE", env = "ZTAGENT_JOIN_TOKEN_FILE")]
     pub(super) join_token_file: Option<PathBuf>,
@@ -72,9 +90,19 @@ pub(super) struct RunArgs {
     /// Trust only this TLS root: a PEM file, or sha256:… of the certificate
     #[arg(long, value_name = "FILE|sha256:…", env = "ZTAGENT_CA")]
     pub(super) ca: Option<OsString>,
-    /// Call this container NAME instead of by its host name
+    /// Call this agent NAME instead of by its host name
     #[arg(long, value_name = "NAME", env = "ZTAGENT_NAME")]
     pub(super) name: Option<String>,
+    /// Keep the agent's key in DIR, so that a restart is the same agent and needs no token
+    #[arg(long, value_name = "DIR", env = "ZTAGENT_STATE")]
+    pub(super) state: Option<PathBuf>,
+}
+
+/// `ztagent run`.
+#[derive(Debug, Args)]
+pub(super) struct RunArgs {
+    #[command(flatten)]
+    pub(super) join: JoinArgs,
     /// Say what this container is a replica of [default: CMD's name]
     #[arg(long, value_name = "APP", env = "ZTAGENT_APP")]
     pub(super) app: Option<String>,
@@ -84,12 +112,25 @@ pub(super) struct RunArgs {
     /// Add a label, which policies can match
     #[arg(long = "label", value_name = "K=V", value_parser = label)]
     labels: Vec<(String, String)>,
-    /// Keep the agent's key in DIR, so that a restart is the same agent and needs no token
-    #[arg(long, value_name = "DIR", env = "ZTAGENT_STATE")]
-    pub(super) state: Option<PathBuf>,
     /// The command, and its arguments
     #[arg(last = true, required = true, value_name = "CMD")]
     pub(super) command: Vec<OsString>,
+}
+
+/// `ztagent host`.
+#[derive(Debug, Args)]
+pub(super) struct HostArgs {
+    #[command(flatten)]
+    pub(super) join: JoinArgs,
+    /// Say what this machine is one of [default: its name]
+    #[arg(long, value_name = "APP", env = "ZTAGENT_APP")]
+    pub(super) app: Option<String>,
+    /// Add a label, which policies can match
+    #[arg(long = "label", value_name = "K=V", value_parser = label)]
+    pub(super) labels: Vec<(String, String)>,
+    /// Be USER where nobody is named; without this, sessions have to name somebody
+    #[arg(long, value_name = "USER")]
+    pub(super) default_login: Option<Login>,
 }
 
 impl RunArgs {
@@ -106,7 +147,7 @@ fn label(text: &str) -> Result<(String, String), String> {
     }
 }
 
-const EXAMPLES: &str = "\
+const RUN_HELP: &str = "\
 Examples:
   ztagent run --join-token-file /run/secrets/ztctl-join -- catalina.sh run
   ztagent run --app web --label tier=front -- nginx -g 'daemon off;'
@@ -117,12 +158,23 @@ In an image:
 
 The token may also be in ZTAGENT_JOIN_TOKEN. No variable whose name begins with ZTAGENT_ reaches CMD or a session.";
 
+const HOST_HELP: &str = "\
+Examples:
+  ztagent host --join-token-file /etc/ztagent/join
+  ztagent host --label tier=front --default-login deploy
+
+People say who they want to be: ztctl shell web-1-7f9 --user deploy. Which logins they may have is for the policy to say
+(context.login). The agent keeps its key in /var/lib/ztagent unless --state says otherwise; it needs the token only once.";
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn parse(words: &[&str]) -> Result<RunArgs, clap::Error> {
-        Ztagent::try_parse_from(words).map(|Ztagent { verb: Verb::Run(run), .. }| run)
+        Ztagent::try_parse_from(words).map(|parsed| match parsed.verb {
+            Verb::Run(run) => run,
+            other => panic!("{other:?}"),
+        })
     }
 
     #[test]

@@ -20,24 +20,54 @@ use crate::agent::program::Asked;
 use crate::agent::reaper::Exit;
 use crate::agent::server::Session;
 use crate::agent::waiting::Waiting;
+use crate::proto::Action;
 use crate::proto::agent::ChannelReport;
+use crate::proto::logs::LogsRequest;
 
 /// What a client wants on a channel.
 #[derive(Debug)]
 pub(super) struct Wanted {
-    /// A shell or a command.
-    pub(super) asked: Asked,
+    /// What is to run.
+    pub(super) wish: Wish,
     /// What it added to the environment.
     pub(super) variables: Variables,
     /// Whether on a terminal, whose size is in [`Running`].
     pub(super) terminal: bool,
 }
 
+/// What can run on a channel.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Wish {
+    /// A shell or a command.
+    Run(Asked),
+    /// The container's logs.
+    Logs(LogsRequest),
+}
+
+impl Wish {
+    /// The action that it takes.
+    pub(super) fn action(&self) -> Action {
+        match self {
+            Self::Run(Asked::Shell) => Action::Shell,
+            Self::Run(Asked::Command(_)) => Action::Exec,
+            Self::Logs(_) => Action::Logs,
+        }
+    }
+
+    fn report(&self) -> ChannelReport {
+        match self {
+            Self::Run(Asked::Shell) => ChannelReport::Shell,
+            Self::Run(Asked::Command(command)) => ChannelReport::Exec { command: reported(command) },
+            Self::Logs(_) => ChannelReport::Logs,
+        }
+    }
+}
+
 /// What reaches a channel's process beside its streams, as soon as there is a process.
 #[derive(Debug)]
 pub(super) struct Running {
     /// Set once it runs.
-    pub(super) control: OnceLock<Control>,
+    pub(super) control: OnceLock<Arc<dyn Control>>,
     /// The terminal's last known size.
     pub(super) size: Mutex<Option<Size>>,
 }
@@ -65,10 +95,10 @@ pub(super) async fn run(
     running: Arc<Running>,
 ) {
     let id = channel.id();
-    let requested = report(&wanted.asked);
-    if let Some(forced) = &session.grant.force_command {
+    let requested = wanted.wish.report();
+    if let (Some(forced), Wish::Run(asked)) = (&session.grant.force_command, &mut wanted.wish) {
         let forced = Asked::Command(forced.clone().into_bytes());
-        if let Asked::Command(original) = std::mem::replace(&mut wanted.asked, forced.clone())
+        if let Asked::Command(original) = std::mem::replace(asked, forced.clone())
             && Asked::Command(original.clone()) != forced
         {
             use std::os::unix::ffi::OsStringExt;
@@ -78,7 +108,7 @@ pub(super) async fn run(
     }
     let (reader, writer) = channel.split();
     let voice = Voice { writer: &writer, terminal: wanted.terminal };
-    let effective = report(&wanted.asked);
+    let effective = wanted.wish.report();
     if !session.take_declared(&[&requested, &effective])
         && let Err(why) = session.host.ask(session.grant.session, effective).await
     {
@@ -87,16 +117,26 @@ pub(super) async fn run(
         let _ = writer.close().await;
         return;
     }
-    let request = Request {
-        session: session.grant.session,
-        user: &session.grant.user,
-        login: &session.grant.login,
-        asked: &wanted.asked,
-        variables: std::mem::take(&mut wanted.variables),
-        terminal: running.size().filter(|_| wanted.terminal),
-        trampoline: &session.host.trampoline,
+    let (connector, runtime_id) = (&session.host.connector, &session.container.runtime_id);
+    let variables = std::mem::take(&mut wanted.variables);
+    let start = async {
+        match &wanted.wish {
+            Wish::Run(asked) => {
+                let request = Request {
+                    session: session.grant.session,
+                    user: &session.grant.user,
+                    login: &session.grant.login,
+                    asked,
+                    variables,
+                    terminal: running.size().filter(|_| wanted.terminal),
+                    trampoline: &session.host.trampoline,
+                };
+                connector.start(runtime_id, &request).await
+            }
+            Wish::Logs(request) => connector.logs(runtime_id, request).await,
+        }
     };
-    let Some(started) = session.start(&request).await else {
+    let Some(started) = session.start(start).await else {
         let _ = connection.channel_failure(id).await;
         let _ = writer.close().await;
         return;
@@ -148,7 +188,12 @@ pub(super) async fn run(
             session.exited(exit);
             finish(&connection, &writer, exit).await;
         }
-        Ending::Lost(why) => {
+        // The list knows it a moment later, and the session ends with the reason.
+        Ending::Lost(None) => {
+            let reason = tokio::time::timeout(CONTAINER_GONE, &mut ended).await;
+            leave(&voice, &writer, reason.unwrap_or_else(|_| Some("its container has stopped".to_owned()))).await;
+        }
+        Ending::Lost(Some(why)) => {
             voice.say(&why).await;
             // Without a status there is no success either.
             finish(&connection, &writer, Exit::Status(u8::MAX)).await;
@@ -280,13 +325,6 @@ async fn drain(mut stream: Output, writer: &ChannelWriteHalf<Msg>, kind: Option<
     }
 }
 
-fn report(asked: &Asked) -> ChannelReport {
-    match asked {
-        Asked::Shell => ChannelReport::Shell,
-        Asked::Command(command) => ChannelReport::Exec { command: reported(command) },
-    }
-}
-
 /// A command as reports have it: lossy UTF-8, cut at 4 KiB and at a letter's border.
 fn reported(command: &[u8]) -> String {
     let mut text = String::from_utf8_lossy(command).into_owned();
@@ -378,6 +416,9 @@ const QUIET: Duration = Duration::from_millis(200);
 
 /// The most that a pipe can hold (`/proc/sys/fs/pipe-max-size`): more than that after the end is not the process's own output.
 const PIPE_LIMIT: usize = 1024 * 1024;
+
+/// How long the list may take to know that a container has stopped whose processes are gone already.
+const CONTAINER_GONE: Duration = Duration::from_secs(2);
 
 /// How long a full client may keep the session's last words.
 const SAY: Duration = Duration::from_millis(500);

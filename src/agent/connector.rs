@@ -3,7 +3,18 @@
 //! A connector publishes all its containers at once; the uplink works out what has changed since it last spoke to the broker, so that
 //! a reconnect and a change are the same thing.
 
+#[cfg(feature = "docker")]
+pub mod docker;
+pub mod host;
+#[cfg(feature = "docker")]
+mod inside;
+#[cfg(feature = "docker")]
+mod logs;
 pub mod process;
+#[cfg(feature = "docker")]
+mod remote;
+#[cfg(feature = "docker")]
+pub mod selection;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -15,11 +26,15 @@ use crate::agent::environment::Variables;
 use crate::agent::passwd::LoginError;
 use crate::agent::process::{Process, Size};
 use crate::agent::program::{Asked, NoShell};
-use crate::agent::sweep::{self, Leader};
+use crate::agent::sweep::Leader;
 use crate::proto::SessionId;
 use crate::proto::agent::ContainerReport;
+use crate::proto::logs::LogsRequest;
 use crate::proto::name::Login;
 
+#[cfg(feature = "docker")]
+pub use docker::DockerConnector;
+pub use host::HostConnector;
 pub use process::ProcessConnector;
 
 /// What a connector serves, by the runtime's id.
@@ -30,6 +45,11 @@ pub(super) type Containers = Arc<BTreeMap<String, ContainerReport>>;
 pub enum Connector {
     /// The container, or the host, that the agent itself runs in.
     Process(Arc<ProcessConnector>),
+    /// The machine that the agent itself runs on.
+    Host(Arc<HostConnector>),
+    /// Every container of a Docker engine.
+    #[cfg(feature = "docker")]
+    Docker(DockerConnector),
 }
 
 impl Connector {
@@ -38,10 +58,18 @@ impl Connector {
         Self::Process(Arc::new(connector))
     }
 
+    /// Serves the machine that the agent itself runs on.
+    pub fn host(connector: HostConnector) -> Self {
+        Self::Host(Arc::new(connector))
+    }
+
     /// What is served now, and again at each change.
     pub(super) fn containers(&self) -> watch::Receiver<Containers> {
         match self {
             Self::Process(process) => process.containers(),
+            Self::Host(host) => host.containers(),
+            #[cfg(feature = "docker")]
+            Self::Docker(docker) => docker.containers(),
         }
     }
 
@@ -52,21 +80,45 @@ impl Connector {
     pub(super) async fn start(&self, runtime_id: &str, request: &Request<'_>) -> Result<Process, StartError> {
         match self {
             Self::Process(process) => process.start(runtime_id, request),
+            Self::Host(host) => host.start(runtime_id, request),
+            #[cfg(feature = "docker")]
+            Self::Docker(docker) => docker.start(runtime_id, request).await,
+        }
+    }
+
+    /// What the container has written, as a process that writes it.
+    ///
+    /// # Errors
+    /// [`StartError`], whose text the user reads.
+    pub(super) async fn logs(&self, runtime_id: &str, request: &LogsRequest) -> Result<Process, StartError> {
+        match self {
+            Self::Process(_) | Self::Host(_) => {
+                let _ = (runtime_id, request);
+                Err(StartError::NoLogs)
+            }
+            #[cfg(feature = "docker")]
+            Self::Docker(docker) => docker.logs(runtime_id, request).await,
         }
     }
 
     /// Ends every process of `session` in the container: hung up at once, killed at three seconds. Returns when none is left, or no
     /// more can be done about it.
-    pub(super) async fn sweep(&self, session: SessionId, _runtime_id: &str, leaders: &[Leader]) {
+    pub(super) async fn sweep(&self, session: SessionId, runtime_id: &str, leaders: &[Leader]) {
         match self {
-            Self::Process(_) => sweep::sweep(session, leaders).await,
+            Self::Process(process) => process.sweep(session, runtime_id, leaders).await,
+            Self::Host(host) => host.sweep(session, leaders).await,
+            #[cfg(feature = "docker")]
+            Self::Docker(docker) => docker.sweep(session, runtime_id, leaders).await,
         }
     }
 
     /// Kills every process of `session` now: the agent leaves.
-    pub(super) async fn kill(&self, session: SessionId, _runtime_id: &str, leaders: &[Leader]) {
+    pub(super) async fn kill(&self, session: SessionId, runtime_id: &str, leaders: &[Leader]) {
         match self {
-            Self::Process(_) => sweep::kill(session, leaders),
+            Self::Process(process) => process.kill(session, runtime_id, leaders),
+            Self::Host(host) => host.kill(session, leaders),
+            #[cfg(feature = "docker")]
+            Self::Docker(docker) => docker.kill(session, runtime_id, leaders).await,
         }
     }
 
@@ -74,6 +126,18 @@ impl Connector {
     pub(super) fn leaving(&self) -> &'static str {
         match self {
             Self::Process(_) => "the container is stopping",
+            Self::Host(_) => "the agent that serves this host is stopping",
+            #[cfg(feature = "docker")]
+            Self::Docker(_) => "the agent that serves this container is stopping",
+        }
+    }
+
+    /// What the connector has to do while the agent serves.
+    pub(super) async fn run(&self) {
+        match self {
+            Self::Process(_) | Self::Host(_) => std::future::pending().await,
+            #[cfg(feature = "docker")]
+            Self::Docker(docker) => docker.run().await,
         }
     }
 }
@@ -103,12 +167,22 @@ pub(super) enum StartError {
     /// The container is gone.
     #[error("the container has just stopped")]
     Gone,
+    /// What runs the container did not do it.
+    #[cfg(feature = "docker")]
+    #[error(transparent)]
+    Inside(#[from] inside::NotStarted),
     /// The login cannot be had.
     #[error(transparent)]
     Login(#[from] LoginError),
     /// The container has no shell.
     #[error(transparent)]
     NoShell(#[from] NoShell),
+    /// Nobody was named, and there is nobody to be then.
+    #[error("this host has no user to be when none is named: ask for one with --user NAME")]
+    NoDefault,
+    /// The connector has no logs; the broker knows that and asks for none.
+    #[error("nobody here keeps what this container writes")]
+    NoLogs,
     /// The system refused.
     #[error("the session's process cannot be started: {0}")]
     System(#[from] io::Error),

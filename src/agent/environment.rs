@@ -49,6 +49,13 @@ pub(super) fn compose(base: &Variables, account: &Account, session: SessionId, u
         variables.insert("SHELL".into(), shell.clone().into());
     }
     variables.entry("PATH".into()).or_insert_with(|| PATH.into());
+    variables.extend(marked(session, user, &Variables::new()));
+    variables
+}
+
+/// What a session adds to an environment that somebody else makes.
+pub(super) fn marked(session: SessionId, user: &str, client: &Variables) -> Variables {
+    let mut variables = client.clone();
     variables.insert(MARKER.into(), session.to_string().into());
     variables.insert("ZTCTL_USER".into(), user.into());
     variables

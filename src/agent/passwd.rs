@@ -63,6 +63,12 @@ pub(super) fn account(root: &Path, login: &Login, uid: u32, gid: u32) -> Result<
     Ok(entry.account(root, entry.gid, groups))
 }
 
+/// The account of a line as `/etc/passwd` has it, with no groups but the main one.
+pub(super) fn parse_account(root: &Path, line: &str) -> Option<Account> {
+    let entry = Entry::parse(line)?;
+    Some(entry.account(root, entry.gid, vec![entry.gid]))
+}
+
 /// A line of `/etc/passwd`.
 struct Entry<'a> {
     name: &'a str,

@@ -1,11 +1,12 @@
 //! A channel's process as the channel sees it, whichever connector started it: streams, its end, what can be done to it meanwhile.
 
+use std::sync::Arc;
+
 use futures_util::future::BoxFuture;
 use rustix::process::Signal;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::agent::reaper::Exit;
-use crate::agent::spawn::LocalControl;
 use crate::agent::sweep::Leader;
 
 /// A running process with its streams.
@@ -19,7 +20,7 @@ pub(super) struct Process {
     /// Its end.
     pub(super) ending: BoxFuture<'static, Ending>,
     /// What can be done to it meanwhile.
-    pub(super) control: Control,
+    pub(super) control: Arc<dyn Control>,
     /// How the sweep at the session's end recognises it, where it does.
     pub(super) leader: Option<Leader>,
 }
@@ -35,8 +36,8 @@ pub(super) type Output = Box<dyn AsyncRead + Send + Unpin>;
 pub(super) enum Ending {
     /// By itself, or by a signal.
     Exit(Exit),
-    /// Unknown: what ran it can no longer be asked. A sentence for the user.
-    Lost(String),
+    /// Unknown, with a sentence for the user; with none where the session itself ends for the same reason and tells it.
+    Lost(Option<String>),
 }
 
 /// The size of a terminal, in characters and pixels.
@@ -51,33 +52,15 @@ pub(super) struct Size {
 }
 
 /// What can be done to a process while others read and write its streams.
-#[derive(Debug, Clone)]
-pub(super) enum Control {
-    /// A child of the agent.
-    Local(LocalControl),
-}
-
-impl Control {
+pub(super) trait Control: std::fmt::Debug + Send + Sync {
     /// Whether the process has a terminal.
-    pub(super) fn has_terminal(&self) -> bool {
-        match self {
-            Self::Local(local) => local.has_terminal(),
-        }
-    }
+    fn has_terminal(&self) -> bool;
 
     /// Gives the terminal a new size, of which its foreground job is told.
-    pub(super) fn resize(&self, size: Size) {
-        match self {
-            Self::Local(local) => local.resize(size),
-        }
-    }
+    fn resize(&self, size: Size);
 
     /// Signals the terminal's foreground job, or the process and its group.
-    pub(super) fn signal(&self, signal: Signal) {
-        match self {
-            Self::Local(local) => local.signal(signal),
-        }
-    }
+    fn signal(&self, signal: Signal);
 }
 
 impl std::fmt::Debug for Process {

@@ -1,42 +1,20 @@
-//! `ztagent run`: from words, files and variables to an agent beside CMD.
+//! `ztagent run`: an agent beside CMD, for the container that both are in.
 
-use std::ffi::OsStr;
-use std::fs::File;
-use std::io::{self, Read};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
-use std::sync::Arc;
-
-use rustls::RootCertStore;
-use rustls::client::WebPkiServerVerifier;
-use tracing::level_filters::LevelFilter;
 
 use crate::agent::args::{LogLevel, RunArgs};
 use crate::agent::connector::process::{Description, ProcessConnector};
 use crate::agent::environment::{self, Variables};
-use crate::agent::identity::{KnownBroker, StateError, StateFolder};
+use crate::agent::own_container::own_container;
 use crate::agent::reaper::Reaper;
-use crate::agent::{Agent, AgentConfig, Connector, Pin, ProxySettings, Url, init};
-use crate::clock::Clock;
-use crate::proto::Secret;
-use crate::proto::join::{InvalidJoinToken, JoinToken};
+use crate::agent::settings::{self, SettingsError, host_name};
+use crate::agent::{Agent, Connector, init};
 use crate::proto::name::app_name;
-use crate::ssh::{KeyError, new_key};
-use crate::transport::tls::{Roots, RootsError, provider};
 
 /// Runs CMD and, where the settings allow, an agent beside it.
 pub(super) fn run(args: RunArgs, log_level: LogLevel) -> ExitCode {
-    let level = match log_level {
-        LogLevel::Error => LevelFilter::ERROR,
-        LogLevel::Warn => LevelFilter::WARN,
-        LogLevel::Info => LevelFilter::INFO,
-        LogLevel::Debug => LevelFilter::DEBUG,
-    };
-    tracing_subscriber::fmt().with_max_level(level).with_writer(io::stderr).with_target(false).init();
-    // A process of the same user must not read the key out of this one's memory. Sessions and CMD become readable again by `exec`.
-    if let Err(error) = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable) {
-        tracing::warn!("the agent's memory is not protected from processes of the same user: {error}");
-    }
+    settings::set_up(log_level);
     let base = environment::base(std::env::vars_os());
     init::supervise(&args.command, &base, |reaper| match agent(&args, base.clone(), reaper) {
         Ok(agent) => Some(agent),
@@ -47,144 +25,23 @@ pub(super) fn run(args: RunArgs, log_level: LogLevel) -> ExitCode {
     })
 }
 
-/// Why there is no agent beside CMD.
-#[derive(Debug, thiserror::Error)]
-enum SettingsError {
-    #[error("the join token in {path}: {source}")]
-    TokenFile { path: String, source: io::Error },
-    #[error(transparent)]
-    Token(#[from] InvalidJoinToken),
-    #[error("there is no join token: make one with `ztbroker token create` and give it with --join-token-file")]
-    NoToken,
-    #[error("the broker's URL {0} is none")]
-    Broker(String),
-    #[error("the TLS root {path}: {source}")]
-    RootFile { path: String, source: io::Error },
-    #[error("the TLS root: {0}")]
-    Roots(#[from] RootsError),
-    #[error(transparent)]
-    State(#[from] StateError),
-    #[error(transparent)]
-    Key(#[from] KeyError),
-    #[error("this program does not find its own file, which sessions need: call it by its full path")]
-    Trampoline,
-}
-
 fn agent(args: &RunArgs, base: Variables, reaper: Reaper) -> Result<Agent, SettingsError> {
-    let state = args.state.as_deref().map(StateFolder::open).transpose()?;
-    let token = join_token(args)?;
-    let known = match (&token, &state) {
-        (Some(token), _) => {
-            Some(KnownBroker { url: token.broker.clone(), ca: token.ca.clone(), tls_root: token.tls_root.clone() })
-        }
-        (None, Some(state)) => state.broker()?,
-        (None, None) => None,
-    };
-    let known = known.ok_or(SettingsError::NoToken)?;
-    let key = match &state {
-        Some(state) => {
-            let key = state.key()?;
-            state.remember(&known)?;
-            key
-        }
-        None => new_key()?,
-    };
-    let broker = match &args.broker {
-        Some(url) => url.clone(),
-        None => known.url.parse::<Url>().map_err(|_| SettingsError::Broker(known.url.clone()))?,
-    };
-    let clock = Clock::system();
+    let config = settings::config(&args.join, None)?;
     let host_name = host_name();
-    let name = args.name.clone().unwrap_or_else(|| host_name.clone());
     let description = Description {
         app: app_name(&args.app.clone().unwrap_or_else(|| program_name(&args.command))),
-        name: name.clone(),
+        name: config.name.clone(),
         image: args.image.clone(),
         location: host_name.clone(),
         labels: args.labels(),
         runtime_id: host_name.chars().take(128).collect(),
-        started_at: clock.now(),
-    };
-    let config = AgentConfig {
-        broker,
-        roots: roots(args.ca.as_deref(), known.tls_root.as_deref())?,
-        ca: Pin::Fingerprint(known.ca),
-        join: token.map(|token| token.secret),
-        key,
-        name,
-        trampoline: own_file().ok_or(SettingsError::Trampoline)?,
-        proxy: proxy(),
-        clock,
+        instance: own_container(),
+        started_at: config.clock.now(),
     };
     Ok(Agent::new(config, Connector::process(ProcessConnector::with_reaper(description, base, reaper))))
-}
-
-fn join_token(args: &RunArgs) -> Result<Option<JoinToken>, SettingsError> {
-    let text = match &args.join_token_file {
-        Some(path) => {
-            let failed = |source| SettingsError::TokenFile { path: path.display().to_string(), source };
-            let read = read_bounded(path).map_err(failed);
-            match read {
-                // Who has a state folder has joined: the token may be gone by now.
-                Err(_) if args.state.is_some() && !path.exists() => return Ok(None),
-                read => {
-                    let bytes = Secret::new(read?);
-                    Secret::new(String::from_utf8_lossy(bytes.expose()).into_owned())
-                }
-            }
-        }
-        None => match std::env::var("ZTAGENT_JOIN_TOKEN") {
-            Ok(text) => Secret::new(text),
-            Err(_) => return Ok(None),
-        },
-    };
-    Ok(Some(text.expose().parse()?))
-}
-
-/// What is given on the command line, else what the token says, else the roots of the public web.
-fn roots(given: Option<&OsStr>, of_token: Option<&str>) -> Result<Roots, SettingsError> {
-    let fingerprint = given.and_then(OsStr::to_str).filter(|text| text.starts_with("sha256:"));
-    if let (Some(path), None) = (given, fingerprint) {
-        let failed = |source| SettingsError::RootFile { path: Path::new(path).display().to_string(), source };
-        return Ok(Roots::from_pem(&read_bounded(Path::new(path)).map_err(failed)?)?);
-    }
-    if let Some(fingerprint) = fingerprint.or(of_token) {
-        return Ok(Roots::Fingerprint(fingerprint.parse()?));
-    }
-    let mut store = RootCertStore::empty();
-    store.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
-    let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(store), provider()).build();
-    Ok(Roots::Verifier(verifier.map_err(|error| RootsError::Malformed(error.to_string()))?))
-}
-
-fn read_bounded(path: &Path) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    File::open(path)?.take(FILE_LIMIT).read_to_end(&mut bytes)?;
-    Ok(bytes)
-}
-
-fn proxy() -> ProxySettings {
-    let read = |names: [&str; 2]| names.iter().find_map(|name| std::env::var(name).ok()).unwrap_or_default();
-    let https = read(["HTTPS_PROXY", "https_proxy"]);
-    let https = if https.is_empty() { read(["ALL_PROXY", "all_proxy"]) } else { https };
-    ProxySettings::new(&https, &read(["NO_PROXY", "no_proxy"]))
-}
-
-fn host_name() -> String {
-    let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
-    if name.is_empty() { "localhost".to_owned() } else { name }
 }
 
 fn program_name(command: &[std::ffi::OsString]) -> String {
     let file = command.first().and_then(|word| Path::new(word).file_stem());
     file.map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
 }
-
-/// This executable, also where there is no `/proc` to ask.
-fn own_file() -> Option<PathBuf> {
-    let by_kernel = std::env::current_exe().ok().filter(|path| path.exists());
-    by_kernel.or_else(|| std::fs::canonicalize(std::env::args_os().next()?).ok())
-}
-
-/// The most bytes of a token or a file of roots.
-const FILE_LIMIT: u64 = 256 * 1024;

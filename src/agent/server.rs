@@ -19,14 +19,14 @@ use tokio_util::task::TaskTracker;
 
 use self::door::Door;
 use self::severable::Severable;
-use crate::agent::connector::{Containers, Request, StartError};
+use crate::agent::connector::{Containers, StartError};
 use crate::agent::host::Host;
 use crate::agent::process::Process;
 use crate::agent::reaper::Exit;
 use crate::agent::sweep::Leader;
 use crate::agent::waiting::{self, Waiting};
-use crate::proto::SessionId;
 use crate::proto::agent::{Announcement, ChannelReport, ContainerReport, FromAgent, LinkHeader, Outcome};
+use crate::proto::{Action, SessionId};
 use crate::ssh::cert::user::UserCertificate;
 use crate::ssh::{CONTAINER_ENDED, Certificate, algorithms};
 
@@ -83,11 +83,14 @@ impl Session {
     /// Starts a channel's process, or returns `None` once the session is over: a channel may have waited for the broker, and a start
     /// itself may take a while, so that what was started too late is ended here. Of very many processes the oldest are forgotten:
     /// their remains still carry the session's marker.
-    pub(super) async fn start(&self, request: &Request<'_>) -> Option<Result<Process, StartError>> {
+    pub(super) async fn start(
+        &self,
+        start: impl Future<Output = Result<Process, StartError>>,
+    ) -> Option<Result<Process, StartError>> {
         if self.state().over {
             return None;
         }
-        let started = self.host.connector.start(&self.container.runtime_id, request).await;
+        let started = start.await;
         let leader = started.as_ref().ok().and_then(|process| process.leader);
         let late = {
             let mut state = self.state();
@@ -112,6 +115,10 @@ impl Session {
     /// Returns once the container that the session opened in runs no more. One that was started again is another one: what the session
     /// had in it is gone.
     async fn container_gone(&self) {
+        // Logs outlive what wrote them.
+        if self.grant.actions.iter().all(|action| action == Action::Logs) {
+            return std::future::pending().await;
+        }
         let mut containers = self.host.connector.containers();
         // The connector's end is the agent's, which is somebody else's news.
         let over = |now: &Containers| now.get(&self.container.runtime_id).is_none_or(|now| !now.is_run_of(&self.container));

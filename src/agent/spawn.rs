@@ -21,8 +21,7 @@ use crate::agent::sweep::Leader;
 use crate::agent::trampoline;
 
 /// What can be done to a child while others read and write its streams.
-#[derive(Clone)]
-pub(super) struct LocalControl {
+struct LocalControl {
     pid: Pid,
     reaper: Reaper,
     terminal: Option<Arc<Mutex<Box<dyn MasterPty + Send>>>>,
@@ -104,22 +103,20 @@ fn process(
         stdout: Box::new(stdout),
         stderr: stderr.map(|stderr| Box::new(stderr) as _),
         ending: Box::pin(async {
-            let lost = || Ending::Lost("how the process ended is not known".to_owned());
+            let lost = || Ending::Lost(Some("how the process ended is not known".to_owned()));
             exit.await.map_or_else(|_| lost(), Ending::Exit)
         }),
         leader: Some(Leader::of(pid)),
-        control: Control::Local(LocalControl { pid, reaper: reaper.clone(), terminal }),
+        control: Arc::new(LocalControl { pid, reaper: reaper.clone(), terminal }),
     }
 }
 
-impl LocalControl {
-    /// Whether the process has a terminal.
-    pub(super) fn has_terminal(&self) -> bool {
+impl Control for LocalControl {
+    fn has_terminal(&self) -> bool {
         self.terminal.is_some()
     }
 
-    /// Gives the terminal a new size, of which its foreground job is told.
-    pub(super) fn resize(&self, size: Size) {
+    fn resize(&self, size: Size) {
         if let Some(terminal) = &self.terminal {
             let terminal = terminal.lock().unwrap_or_else(PoisonError::into_inner);
             // Fails only once the terminal is gone.
@@ -127,9 +124,9 @@ impl LocalControl {
         }
     }
 
-    /// Signals the terminal's foreground job, or the process and its group. A process that has ended gets nothing: a client may
-    /// keep its channel open for as long as it likes, and the number may be another's by then.
-    pub(super) fn signal(&self, signal: Signal) {
+    /// A process that has ended gets nothing: a client may keep its channel open for as long as it likes, and the number may be
+    /// another's by then.
+    fn signal(&self, signal: Signal) {
         self.reaper.while_there(self.pid, || {
             let job = self.terminal.as_ref().and_then(|terminal| {
                 terminal.lock().unwrap_or_else(PoisonError::into_inner).process_group_leader().and_then(Pid::from_raw)

@@ -13,67 +13,99 @@ use crate::agent::environment::MARKER;
 use crate::proto::SessionId;
 
 /// A channel's first process. Its number may be used again by the system once all of its session is gone, its start time may not.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Leader {
-    pid: i32,
-    started: u64,
+    /// Its process id.
+    pub(super) pid: i32,
+    /// When it started, in clock ticks since the machine did.
+    pub(super) started: u64,
+    /// Whether the number is its container's and not ours.
+    pub(super) inside: bool,
 }
 
 impl Leader {
     /// The process `pid`, which has just been started and not yet been waited for.
     pub(super) fn of(pid: Pid) -> Self {
         let pid = pid.as_raw_nonzero().get();
-        Self { pid, started: Process::read(pid).map_or(0, |process| process.started) }
+        Self { pid, started: Process::read(pid).map_or(0, |process| process.started), inside: false }
+    }
+
+    fn signal(&self, signal: Signal) {
+        if let Some(pid) = Pid::from_raw(self.pid) {
+            // Whoever is gone already needs none.
+            let _ = kill_process(pid, signal);
+        }
     }
 }
 
+/// What else of the machine's processes is led by a session's leaders, where those have other numbers: process ids.
+pub(super) type Roots<'a> = &'a (dyn Fn(&Snapshot, &[Leader]) -> HashSet<i32> + Sync);
+
+/// The machine's processes at one moment, by their ids.
+pub(super) type Snapshot = HashMap<i32, Process>;
+
 /// Ends every process of `session`. Returns when none is left, or after [`GIVE_UP`].
-pub(super) async fn sweep(session: SessionId, leaders: &[Leader]) {
+pub(super) async fn sweep(session: SessionId, leaders: &[Leader], roots: Roots<'_>) {
     let begun = Instant::now();
-    let mut hung_up = HashSet::new();
+    // What was once found stays known: a process whose parent ends by the hang-up may have nothing else by which to know it.
+    let mut known = leaders.to_vec();
+    let mut pause = LOOK_AGAIN;
     loop {
-        let found = find(session, leaders);
+        let found = find(session, &known, roots);
         if found.is_empty() {
             return;
         }
         let kill = begun.elapsed() >= KILL_AFTER;
-        for pid in found {
+        for process in found {
+            let new = !known.contains(&process);
             if kill {
-                let _ = kill_process(pid, Signal::KILL);
-            } else if hung_up.insert(pid) {
+                process.signal(Signal::KILL);
+            } else if new || begun.elapsed() < LOOK_AGAIN {
+                process.signal(Signal::HUP);
                 // A stopped process sees the hang-up only when it goes on.
-                let _ = kill_process(pid, Signal::HUP);
-                let _ = kill_process(pid, Signal::CONT);
+                process.signal(Signal::CONT);
+            }
+            if new {
+                known.push(process);
             }
         }
         if begun.elapsed() >= GIVE_UP {
             tracing::warn!(%session, "processes of an ended session could not be killed");
             return;
         }
-        sleep(LOOK_AGAIN).await;
+        // A look at everything is not free where there is much: the longer it takes them, the less often they are looked at.
+        let kill_at = (begun + KILL_AFTER).saturating_duration_since(Instant::now());
+        sleep(if kill { pause } else { pause.min(kill_at.max(LOOK_AGAIN)) }).await;
+        pause = (pause * 2).min(LOOK_SELDOM);
     }
 }
 
 /// Kills every process of `session` now, without waiting.
-pub(super) fn kill(session: SessionId, leaders: &[Leader]) {
-    for pid in find(session, leaders) {
-        let _ = kill_process(pid, Signal::KILL);
+pub(super) fn kill(session: SessionId, leaders: &[Leader], roots: Roots<'_>) {
+    for process in find(session, leaders, roots) {
+        process.signal(Signal::KILL);
     }
 }
 
 /// The living processes of `session`, this one never among them.
-fn find(session: SessionId, leaders: &[Leader]) -> Vec<Pid> {
+fn find(session: SessionId, known: &[Leader], roots: Roots<'_>) -> Vec<Leader> {
     let marker = format!("{MARKER}={session}");
-    let own = rustix::process::getpid().as_raw_nonzero().get();
-    let processes: HashMap<i32, Process> = all().filter(|process| process.pid != own).map(|it| (it.pid, it)).collect();
-    let leaders: HashSet<i32> = leaders
+    let processes = snapshot();
+    let (inside, outside): (Vec<Leader>, Vec<Leader>) = known.iter().partition(|known| known.inside);
+    let outside: HashSet<i32> = outside
         .iter()
-        .filter(|leader| processes.get(&leader.pid).is_none_or(|now| now.started == leader.started))
-        .map(|leader| leader.pid)
+        .filter(|known| processes.get(&known.pid).is_none_or(|now| now.started == known.started))
+        .map(|known| known.pid)
         .collect();
+    let inside = roots(&processes, &inside);
     let mut ours: HashSet<i32> = processes
         .values()
-        .filter(|process| leaders.contains(&process.session) || leaders.contains(&process.pid) || process.carries(&marker))
+        .filter(|process| {
+            outside.contains(&process.session)
+                || outside.contains(&process.pid)
+                || inside.contains(&process.pid)
+                || process.carries(&marker)
+        })
         .map(|process| process.pid)
         .collect();
     // Children of children, until a round finds nobody new.
@@ -88,18 +120,21 @@ fn find(session: SessionId, leaders: &[Leader]) -> Vec<Pid> {
         }
         ours.extend(more);
     }
-    let alive = ours.into_iter().filter(|pid| processes.get(pid).is_some_and(|process| process.state != b'Z'));
-    alive.filter_map(Pid::from_raw).collect()
+    let alive = ours.into_iter().filter_map(|pid| processes.get(&pid)).filter(|process| process.state != b'Z');
+    alive.map(|process| Leader { pid: process.pid, started: process.started, inside: false }).collect()
 }
 
 /// A line of `/proc/PID/stat`, as far as it matters here.
 #[derive(Debug)]
-struct Process {
-    pid: i32,
+pub(super) struct Process {
+    /// Its process id.
+    pub(super) pid: i32,
     state: u8,
-    parent: i32,
+    /// Its parent's.
+    pub(super) parent: i32,
     session: i32,
-    started: u64,
+    /// When it started, in clock ticks since the machine did.
+    pub(super) started: u64,
 }
 
 impl Process {
@@ -127,6 +162,12 @@ impl Process {
     }
 }
 
+/// Every process there is, but for this one.
+pub(super) fn snapshot() -> Snapshot {
+    let own = rustix::process::getpid().as_raw_nonzero().get();
+    all().filter(|process| process.pid != own).map(|process| (process.pid, process)).collect()
+}
+
 fn all() -> impl Iterator<Item = Process> {
     let folder = std::fs::read_dir("/proc").into_iter().flatten();
     folder.filter_map(|entry| Process::read(entry.ok()?.file_name().to_str()?.parse().ok()?))
@@ -136,16 +177,19 @@ fn all() -> impl Iterator<Item = Process> {
 pub(super) const KILL_AFTER: Duration = Duration::from_secs(3);
 
 /// When nothing may be left any more.
-const GIVE_UP: Duration = Duration::from_secs(5);
+pub(super) const GIVE_UP: Duration = Duration::from_secs(5);
 
-/// New processes of a session that is ending are found this soon.
-const LOOK_AGAIN: Duration = Duration::from_millis(100);
+/// New processes of a session that is ending are found this soon at first, and this late at last.
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
+const LOOK_SELDOM: Duration = Duration::from_millis(400);
 
 #[cfg(test)]
 mod tests {
     use std::process::{Command, Stdio};
 
     use super::*;
+
+    const NONE: Roots<'static> = &|_, _| HashSet::new();
 
     fn start(session: SessionId, script: &str) -> std::process::Child {
         let mut command = Command::new("setsid");
@@ -155,7 +199,7 @@ mod tests {
 
     async fn wait_for(count: usize, session: SessionId) {
         let deadline = Instant::now() + Duration::from_secs(10);
-        while find(session, &[]).len() < count {
+        while find(session, &[], NONE).len() < count {
             assert!(Instant::now() < deadline, "the processes never started");
             sleep(Duration::from_millis(10)).await;
         }
@@ -169,8 +213,8 @@ mod tests {
         wait_for(5, session).await;
         let begun = Instant::now();
         let waited = std::thread::spawn(move || child.wait());
-        sweep(session, &[]).await;
-        assert!(find(session, &[]).is_empty());
+        sweep(session, &[], NONE).await;
+        assert!(find(session, &[], NONE).is_empty());
         assert!(begun.elapsed() >= KILL_AFTER && begun.elapsed() < GIVE_UP, "{:?}", begun.elapsed());
         waited.join().unwrap().unwrap();
     }
@@ -189,11 +233,24 @@ mod tests {
             sleep(Duration::from_millis(10)).await;
         }
         let leader = Leader::of(Pid::from_raw(pid).unwrap());
-        assert!(!find(session, &[leader]).is_empty());
+        assert!(!find(session, &[leader], NONE).is_empty());
         let recycled = Leader { started: leader.started + 1, ..leader };
-        assert!(find(session, &[recycled]).is_empty(), "a number used again is somebody else");
+        assert!(find(session, &[recycled], NONE).is_empty(), "a number used again is somebody else");
         let waited = std::thread::spawn(move || child.wait());
-        sweep(session, &[leader]).await;
+        sweep(session, &[leader], NONE).await;
+        waited.join().unwrap().unwrap();
+    }
+
+    #[tokio::test]
+    async fn what_was_seen_once_is_known_when_nothing_else_tells_it() {
+        let session = SessionId::random();
+        // Ignores the hang-up, has no marker, leads a Unix session of its own, and loses its parent by the hang-up.
+        let mut child = start(session, "(trap '' HUP; exec env -i setsid sleep 600) & wait");
+        wait_for(2, session).await;
+        let waited = std::thread::spawn(move || child.wait());
+        let before = find(session, &[], NONE);
+        sweep(session, &[], NONE).await;
+        assert!(find(session, &before, NONE).is_empty());
         waited.join().unwrap().unwrap();
     }
 

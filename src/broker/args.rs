@@ -8,8 +8,8 @@ use clap::{ArgGroup, Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use url::Url;
 
 use super::admin::TokenId;
-use super::commands::moment;
 use super::enrolment::RUNTIMES;
+use crate::moment;
 use crate::proto::name::Account;
 use crate::proto::{Action, AgentId, SessionId};
 

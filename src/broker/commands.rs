@@ -7,7 +7,6 @@ mod audit;
 mod dev;
 mod failure;
 mod log;
-pub(crate) mod moment;
 mod password;
 mod policy;
 mod print;

@@ -8,6 +8,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
 use super::environment::BROKER;
 use crate::client::credential::StoreKind;
+use crate::moment;
 use crate::proto::name::{Login, Target};
 
 /// A shell in one container, by a certificate that lives for minutes
@@ -51,6 +52,9 @@ pub enum Verb {
     /// Run one command in a container, without a terminal
     #[command(after_help = EXEC_HELP)]
     Exec(ExecArgs),
+    /// Show what a container has written to its outputs
+    #[command(after_help = LOGS_HELP)]
+    Logs(LogsArgs),
     /// Show the version of this program and of its protocol
     #[command(after_help = VERSION_HELP)]
     Version,
@@ -141,6 +145,29 @@ pub struct ExecArgs {
     /// The command and its arguments, exactly as they are to arrive
     #[arg(value_name = "CMD", required = true, last = true)]
     pub command: Vec<OsString>,
+}
+
+/// Arguments of `ztctl logs`.
+#[derive(Debug, Args)]
+pub struct LogsArgs {
+    /// The container: a name of `ztctl ls`, an id, or the beginning of one
+    #[arg(value_name = "NAME")]
+    pub name: Target,
+    /// Go on with what is written from now on, also after the container was started again
+    #[arg(long, short)]
+    pub follow: bool,
+    /// Only what was written since: 15m, 8h, 2d ago, or a date like 2026-01-31 or 2026-01-31T09:30:00Z
+    #[arg(long, value_name = "TIME", value_parser = moment::since)]
+    pub since: Option<moment::Since>,
+    /// Only the last N lines
+    #[arg(long, short = 'n', value_name = "N")]
+    pub tail: Option<u64>,
+    /// Begin each line with the time at which it was written
+    #[arg(long, short)]
+    pub timestamps: bool,
+    /// Say why, where the policy asks for it or the audit should have it
+    #[arg(long, value_name = "TEXT")]
+    pub reason: Option<String>,
 }
 
 /// What `shell` and `exec` share.
@@ -241,6 +268,15 @@ EXAMPLES
   ztctl exec tomcat-7f9 -- tail -n 100 /var/log/app.log
   ztctl exec tomcat-7f9 -- sh -c 'cd /srv && tar c .' > srv.tar
   ztctl exec tomcat-7f9 -- sh -c 'cat > /tmp/data' < data";
+
+const LOGS_HELP: &str = "\
+EXAMPLES
+  ztctl logs tomcat-7f9
+  ztctl logs tomcat-7f9 --follow --since 10m
+  ztctl logs tomcat-7f9 --tail 100 --timestamps
+  ztctl logs tomcat-7f9 2>/dev/null        what it wrote to its standard output only
+
+Ctrl-C ends it.";
 
 const VERSION_HELP: &str = "\
 EXAMPLES

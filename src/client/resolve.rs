@@ -52,6 +52,11 @@ impl Choice {
         self.request(entry, Action::Exec, Some(command))
     }
 
+    /// A request for the container's logs.
+    pub fn logs(self, reason: Option<String>) -> Request {
+        self.request(Entry { login: None, reason }, Action::Logs, None)
+    }
+
     fn request(self, entry: Entry, action: Action, command: Option<Vec<u8>>) -> Request {
         Request {
             as_typed: self.as_typed,

@@ -20,7 +20,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::ca::CaSet;
-pub use super::container::{Capabilities, Cleanup, Facts};
+pub use super::container::{Capabilities, Cleanup, Facts, LABELS, invisible, label_fits};
 use super::name::Login;
 use super::{AgentId, ContainerId, ErrorBody, Secret, SessionId};
 

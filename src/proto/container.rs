@@ -76,6 +76,23 @@ impl Default for Capabilities {
     }
 }
 
+/// Whether a label travels as it is. It goes into policy as it is or not at all: one that was changed could match what it was not.
+pub fn label_fits(key: &str, value: &str) -> bool {
+    let clean = |text: &str| text.len() <= LABEL && !text.chars().any(|letter| letter.is_control() || invisible(letter));
+    !key.is_empty() && clean(key) && clean(value)
+}
+
+/// Marks of writing direction, zero-width letters, line and paragraph separators.
+pub fn invisible(letter: char) -> bool {
+    matches!(letter, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+}
+
+/// The most labels of a container that count.
+pub const LABELS: usize = 64;
+
+/// The most bytes of a label's key or value.
+const LABEL: usize = 512;
+
 fn yes() -> bool {
     true
 }

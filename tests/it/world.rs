@@ -191,6 +191,7 @@ impl RunningAgent {
             location: "testhost".to_owned(),
             labels: [("tier".to_owned(), "test".to_owned())].into(),
             runtime_id: format!("{app}-{}", NEXT.fetch_add(1, Ordering::Relaxed)),
+            instance: None,
             started_at: Clock::system().now(),
         };
         let environment = [("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"), ("CONTAINER", app)];

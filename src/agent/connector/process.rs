@@ -1,6 +1,6 @@
 //! The agent's own container, or host: sessions are children of the agent.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -13,9 +13,10 @@ use crate::agent::process::Process;
 use crate::agent::program::Program;
 use crate::agent::reaper::{Orphans, Reaper};
 use crate::agent::spawn::Launch;
+use crate::agent::sweep::{self, Leader};
 use crate::agent::trampoline::Specification;
-use crate::proto::Action;
 use crate::proto::agent::{Capabilities, ContainerReport, Facts, RUNNING};
+use crate::proto::{Action, SessionId};
 
 /// Serves the container that the agent runs in.
 #[derive(Debug)]
@@ -41,6 +42,8 @@ pub struct Description {
     pub labels: BTreeMap<String, String>,
     /// The runtime's id for it, unique at this agent.
     pub runtime_id: String,
+    /// The container engine's id for it, where it is in a container and knows that.
+    pub instance: Option<String>,
     /// When it started, in seconds since 1970.
     pub started_at: u64,
 }
@@ -53,7 +56,7 @@ impl ProcessConnector {
     }
 
     pub(in crate::agent) fn with_reaper(description: Description, base: Variables, reaper: Reaper) -> Self {
-        let Description { app, name, image, location, labels, runtime_id, started_at } = description;
+        let Description { app, name, image, location, labels, runtime_id, instance, started_at } = description;
         let report = ContainerReport {
             runtime_id: runtime_id.clone(),
             name,
@@ -65,7 +68,7 @@ impl ProcessConnector {
             started_at,
             labels,
             namespace: None,
-            instance: None,
+            instance,
             facts: Facts::default(),
             capabilities: Capabilities {
                 login_switch: rustix::process::geteuid().is_root(),
@@ -78,6 +81,18 @@ impl ProcessConnector {
 
     pub(super) fn containers(&self) -> watch::Receiver<Containers> {
         self.containers.subscribe()
+    }
+
+    pub(super) async fn sweep(&self, session: SessionId, runtime_id: &str, leaders: &[Leader]) {
+        if runtime_id == self.runtime_id {
+            sweep::sweep(session, leaders, &|_, _| HashSet::new()).await;
+        }
+    }
+
+    pub(super) fn kill(&self, session: SessionId, runtime_id: &str, leaders: &[Leader]) {
+        if runtime_id == self.runtime_id {
+            sweep::kill(session, leaders, &|_, _| HashSet::new());
+        }
     }
 
     pub(super) fn start(&self, runtime_id: &str, request: &Request<'_>) -> Result<Process, StartError> {

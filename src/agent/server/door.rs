@@ -10,7 +10,7 @@ use russh::{Channel, ChannelId, Pty, Sig};
 use tokio::sync::oneshot;
 
 use super::Session;
-use crate::agent::channel::{self, Running, Wanted};
+use crate::agent::channel::{self, Running, Wanted, Wish};
 use crate::agent::environment::{self, Variables};
 use crate::agent::host::Host;
 use crate::agent::process::Size;
@@ -19,6 +19,7 @@ use crate::agent::program::Asked;
 use crate::agent::waiting;
 use crate::proto::Action;
 use crate::proto::agent::{ANNOUNCE_TIMEOUT, LinkHeader};
+use crate::proto::logs::LogsRequest;
 use crate::ssh::cert::user::UserCertificate;
 
 /// The handler of one connection: the door first, the channels behind it.
@@ -71,18 +72,18 @@ impl Door {
     }
 
     /// Starts what was asked for, or says that it may not be.
-    fn start(&mut self, id: ChannelId, asked: Asked, connection: &mut Connection) -> Result<(), russh::Error> {
+    fn start(&mut self, id: ChannelId, wish: Wish, connection: &mut Connection) -> Result<(), russh::Error> {
         let Some(session) = &self.session else { return connection.channel_failure(id) };
-        let action = if asked == Asked::Shell { Action::Shell } else { Action::Exec };
-        let granted = &session.grant.actions;
+        let (action, granted) = (wish.action(), &session.grant.actions);
         // Who was granted one command may ask for a shell and gets that command.
-        let allowed = granted.allow(action) || (session.grant.force_command.is_some() && granted.allow(Action::Exec));
+        let forced = session.grant.force_command.is_some() && action != Action::Logs;
+        let allowed = granted.allow(action) || (forced && granted.allow(Action::Exec));
         if !allowed || !matches!(self.channels.get(&id), Some(Line::Waiting { .. })) {
             return connection.channel_failure(id);
         }
         let Some(Line::Waiting { channel, variables, terminal }) = self.channels.remove(&id) else { return Ok(()) };
         let running = Arc::new(Running { control: OnceLock::new(), size: Mutex::new(terminal) });
-        let wanted = Wanted { asked, variables, terminal: terminal.is_some() };
+        let wanted = Wanted { wish, variables, terminal: terminal.is_some() };
         let work = channel::run(Arc::clone(session), channel, connection.handle(), wanted, Arc::clone(&running));
         session.channels.spawn(work);
         self.channels.insert(id, Line::Running(running));
@@ -186,15 +187,18 @@ impl Handler for Door {
     }
 
     async fn shell_request(&mut self, id: ChannelId, connection: &mut Connection) -> Result<(), russh::Error> {
-        self.start(id, Asked::Shell, connection)
+        self.start(id, Wish::Run(Asked::Shell), connection)
     }
 
     async fn exec_request(&mut self, id: ChannelId, command: &[u8], connection: &mut Connection) -> Result<(), russh::Error> {
-        self.start(id, Asked::Command(command.to_vec()), connection)
+        self.start(id, Wish::Run(Asked::Command(command.to_vec())), connection)
     }
 
-    async fn subsystem_request(&mut self, id: ChannelId, _: &str, connection: &mut Connection) -> Result<(), russh::Error> {
-        connection.channel_failure(id)
+    async fn subsystem_request(&mut self, id: ChannelId, name: &str, connection: &mut Connection) -> Result<(), russh::Error> {
+        match LogsRequest::from_subsystem(name) {
+            Some(request) => self.start(id, Wish::Logs(request), connection),
+            None => connection.channel_failure(id),
+        }
     }
 
     async fn x11_request(

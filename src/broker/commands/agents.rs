@@ -1,12 +1,12 @@
 //! `ztbroker agents`: who joined, and who is here.
 
 use super::failure::Failure;
-use super::moment;
 use super::print::Printer;
 use super::table;
 use crate::broker::admin::AgentRow;
 use crate::broker::admin::client::Client;
 use crate::broker::args::Agents;
+use crate::moment;
 
 pub(super) async fn run(client: &Client, verb: Agents, printer: Printer) -> Result<(), Failure> {
     match verb {

@@ -3,13 +3,13 @@
 use url::form_urlencoded::Serializer;
 
 use super::failure::Failure;
-use super::moment;
 use super::print::Printer;
 use super::table;
 use crate::broker::admin::AuditRecord;
 use crate::broker::admin::client::Client;
 use crate::broker::args::{Audit, Output};
 use crate::clock::Clock;
+use crate::moment;
 
 pub(super) async fn run(client: &Client, args: Audit, printer: Printer) -> Result<(), Failure> {
     let path = path(&args, Clock::system().now());

@@ -1,7 +1,6 @@
 //! `ztbroker token`: what agents join with, and what machines log in with.
 
 use super::failure::Failure;
-use super::moment;
 use super::print::Printer;
 use super::table;
 use crate::broker::admin::client::Client;
@@ -9,6 +8,7 @@ use crate::broker::admin::wire::MadeToken;
 use crate::broker::admin::{JoinTokenSpec, TokenRow, UserTokenSpec};
 use crate::broker::args::{CreateToken, Token};
 use crate::broker::enrolment::Assertions;
+use crate::moment;
 
 pub(super) async fn run(client: &Client, verb: Token, printer: Printer) -> Result<(), Failure> {
     match verb {

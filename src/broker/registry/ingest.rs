@@ -3,7 +3,7 @@
 use crate::broker::enrolment::RUNTIMES;
 use crate::glob;
 use crate::proto::ContainerId;
-use crate::proto::agent::{ContainerReport, Facts};
+use crate::proto::agent::{ContainerReport, Facts, LABELS, invisible, label_fits};
 use crate::proto::name::app_name;
 
 use super::{Asserted, Container, Overstep};
@@ -100,17 +100,6 @@ pub(in crate::broker) fn harmless(text: &str) -> String {
     harmless
 }
 
-/// A label goes into policy as it is or not at all: one that was changed could match what it was not.
-fn label_fits(key: &str, value: &str) -> bool {
-    let clean = |text: &str| text.len() <= LABEL && !text.chars().any(|letter| letter.is_control() || invisible(letter));
-    !key.is_empty() && clean(key) && clean(value)
-}
-
-/// Marks of writing direction, zero-width letters, line and paragraph separators.
-fn invisible(letter: char) -> bool {
-    matches!(letter, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
-}
-
 /// The most bytes of a runtime's id: Docker's and Kubernetes' have 64.
 const RUNTIME_ID: usize = 128;
 
@@ -119,7 +108,3 @@ const TEXT: usize = 512;
 
 /// The most ports of a container.
 const PORTS: usize = 64;
-
-/// The most labels of a container, and bytes of one's key or value.
-const LABELS: usize = 64;
-const LABEL: usize = 512;

@@ -1,4 +1,5 @@
-//! One command without a terminal: this process's streams are the command's, byte for byte, each end passed on by itself.
+//! One command without a terminal, or a container's logs: this process's streams are the command's, byte for byte, each end passed on by
+//! itself.
 
 use std::io;
 use std::pin::pin;
@@ -12,6 +13,7 @@ use super::ending::{Ending, Exit, Said};
 use super::input::Input;
 use super::output::Output;
 use super::{Session, SessionError};
+use crate::proto::logs::LogsRequest;
 
 impl Session {
     /// Runs `command` (as it goes over the wire) with `environment` until it ends.
@@ -22,19 +24,28 @@ impl Session {
     /// # Errors
     /// When the session ends without a status, or the local streams fail.
     pub async fn exec(self, command: Vec<u8>, environment: &[(String, String)]) -> Result<Exit, SessionError> {
+        let input = Input::of_process().map_err(|source| SessionError::Local { what: "input", source })?;
+        self.carry(Errand::Command { command, environment, input }).await
+    }
+
+    /// Writes what `request` asks of the container's logs, until it ends or SIGINT or SIGTERM comes: then it leaves at once.
+    ///
+    /// # Errors
+    /// When the session ends without a status, or the local streams fail.
+    pub async fn logs(self, request: &LogsRequest) -> Result<Exit, SessionError> {
+        self.carry(Errand::Logs(request)).await
+    }
+
+    async fn carry(self, mut errand: Errand<'_>) -> Result<Exit, SessionError> {
         let mut signals = Signals::listen().map_err(|source| SessionError::Local { what: "signals", source })?;
-        let mut input = Input::of_process().map_err(|source| SessionError::Local { what: "input", source })?;
         let mut stdout = output(Output::to(io::stdout(), self.throttle.clone()))?;
         let mut stderr = output(Output::to(io::stderr(), self.throttle.clone()))?;
         let (mut reader, writer) = self.channel().await?.split();
         // One flight: nothing here waits for an answer.
-        for (name, value) in environment {
-            writer.set_env(false, name, value).await.map_err(|_| self.lost())?;
-        }
-        writer.exec(true, command).await.map_err(|_| self.lost())?;
-        let mut ending = Ending::new(["the command"]);
+        let what = errand.request(&writer).await.map_err(|_| self.lost())?;
+        let (waits, mut ending) = (errand.waits_for_an_end(), Ending::new([what]));
 
-        let mut feeding = pin!(feed(&mut input, &writer));
+        let mut feeding = pin!(errand.feed(&writer));
         let mut patience = pin!(sleep(Duration::ZERO));
         let mut check = interval(CHECK);
         let (mut fed, mut over, mut errors_read) = (false, false, true);
@@ -68,6 +79,9 @@ impl Session {
                         return Ok(Exit::Local(number));
                     }
                     leaving = Some(number);
+                    if !waits {
+                        break;
+                    }
                     patience.as_mut().reset(tokio::time::Instant::now() + SIGNAL_PATIENCE);
                     // A queue that is full because the link is stuck must not hold up the leaving.
                     let _ = timeout(SIGNAL_SENT, writer.signal(name)).await;
@@ -113,6 +127,45 @@ impl Session {
                 Ok(exit)
             }
             (None, _) => Err(self.lost()),
+        }
+    }
+}
+
+/// What is asked for on the channel.
+enum Errand<'a> {
+    /// A command, with what it reads.
+    Command { command: Vec<u8>, environment: &'a [(String, String)], input: Input },
+    /// The logs, which read nothing.
+    Logs(&'a LogsRequest),
+}
+
+impl Errand<'_> {
+    /// Asks for it; what a refusal would be one of.
+    async fn request(&mut self, writer: &ChannelWriteHalf<client::Msg>) -> Result<&'static str, russh::Error> {
+        match self {
+            Self::Command { command, environment, .. } => {
+                for (name, value) in *environment {
+                    writer.set_env(false, name, value).await?;
+                }
+                writer.exec(true, std::mem::take(command)).await?;
+                Ok("the command")
+            }
+            Self::Logs(request) => {
+                writer.request_subsystem(true, request.to_subsystem()).await?;
+                Ok("the logs")
+            }
+        }
+    }
+
+    /// Whether what was started may need a moment after a signal.
+    fn waits_for_an_end(&self) -> bool {
+        matches!(self, Self::Command { .. })
+    }
+
+    async fn feed(&mut self, writer: &ChannelWriteHalf<client::Msg>) -> io::Result<()> {
+        match self {
+            Self::Command { input, .. } => feed(input, writer).await,
+            Self::Logs(_) => std::future::pending().await,
         }
     }
 }

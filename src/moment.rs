@@ -1,10 +1,10 @@
-//! Times as people type and read them: `8h`, `2026-01-31`, `2026-01-31T09:30:00Z`; all in UTC.
+//! Times as people type and read them, and as container engines write them: `8h`, `2026-01-31`, `2026-01-31T09:30:00Z`; all in UTC.
 
 use std::time::Duration;
 
 /// The start of a question to the journal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Since {
+pub enum Since {
     /// So many seconds before now.
     Ago(u64),
     /// At this time, in seconds since 1970.
@@ -12,8 +12,8 @@ pub(crate) enum Since {
 }
 
 impl Since {
-    /// In seconds since 1970.
-    pub(crate) fn seconds(self, now: u64) -> u64 {
+    /// In seconds since 1970, where it is `now`.
+    pub fn seconds(self, now: u64) -> u64 {
         match self {
             Self::Ago(seconds) => now.saturating_sub(seconds),
             Self::At(seconds) => seconds,
@@ -22,7 +22,10 @@ impl Since {
 }
 
 /// `90s`, `5m`, `8h`, `30d`.
-pub(crate) fn duration(text: &str) -> Result<Duration, String> {
+///
+/// # Errors
+/// A sentence that says how it is written.
+pub fn duration(text: &str) -> Result<Duration, String> {
     let read = || {
         let (number, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
         let factor = match unit {
@@ -38,7 +41,10 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
 }
 
 /// A length of time ago, a date, or a date and a time.
-pub(crate) fn since(text: &str) -> Result<Since, String> {
+///
+/// # Errors
+/// A sentence that says how it is written.
+pub fn since(text: &str) -> Result<Since, String> {
     match duration(text) {
         Ok(ago) => Ok(Since::Ago(ago.as_secs())),
         Err(_) => parse(text).map(Since::At).ok_or_else(|| "write 15m, 8h, 2d, 2026-01-31 or 2026-01-31T09:30:00Z".to_owned()),
@@ -46,16 +52,21 @@ pub(crate) fn since(text: &str) -> Result<Since, String> {
 }
 
 /// `seconds` since 1970 as `2026-01-31 09:30:00`.
-pub(crate) fn show(seconds: u64) -> String {
+pub fn show(seconds: u64) -> String {
     let (days, rest) = (seconds / DAY, seconds % DAY);
     let (year, month, day) = date(days);
     format!("{year:04}-{month:02}-{day:02} {:02}:{:02}:{:02}", rest / 3600, rest / 60 % 60, rest % 60)
 }
 
-fn parse(text: &str) -> Option<u64> {
+/// A date, or a date and a time in UTC, in seconds since 1970; a fraction of a second is left out.
+pub fn parse(text: &str) -> Option<u64> {
     let (day, time) = match text.split_once('T') {
         Some((day, time)) => (day, time.strip_suffix('Z')?),
         None => (text, "00:00:00"),
+    };
+    let time = match time.split_once('.') {
+        Some((whole, fraction)) => digits(fraction).map(|_| whole)?,
+        None => time,
     };
     let mut parts = day.splitn(3, '-').map(digits);
     let (year, month, day) = (parts.next()??, parts.next()??, parts.next()??);
@@ -124,6 +135,8 @@ mod tests {
         assert_eq!(since("8h").map(|since| since.seconds(30_000)), Ok(1200));
         assert_eq!(since("2024-02-29T23:59:59Z"), Ok(Since::At(1_709_251_199)));
         assert_eq!(since("1970-01-01"), Ok(Since::At(0)));
+        assert_eq!(parse("2024-02-29T23:59:59.123456789Z"), Some(1_709_251_199));
+        assert_eq!(parse("2024-02-29T23:59:59.Z"), None);
         for text in ["2023-02-29", "2026-13-01", "2026-01-31T24:00:00Z", "2026-01-31T09:30:00", "1969-12-31", "x", "2026-1"] {
             assert!(since(text).is_err(), "{text}");
         }

@@ -1,0 +1,93 @@
+//! Every container of the Docker engine beside the agent: nothing is added to any of them.
+//!
+//! | module | owns |
+//! | --- | --- |
+//! | `args` | its words |
+//! | `engine`, `stream` | the engine's API, and the framing of its streams |
+//! | `watch`, `report` | which containers there are, by the engine's events |
+//! | `session`, `outputs` | a session's process: an exec |
+//! | `sweep`, `processes` | the end of what a session leaves |
+//! | `logs` | what a container has written |
+
+pub(in crate::agent) mod args;
+mod engine;
+mod logs;
+mod outputs;
+mod processes;
+mod report;
+mod session;
+mod stream;
+mod sweep;
+mod watch;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use tokio::sync::watch as channel;
+
+use self::args::DockerArgs;
+use self::report::Surroundings;
+use self::watch::Watch;
+use super::inside::Shells;
+use super::selection::Selection;
+use super::{Connector, Containers};
+use crate::agent::args::LogLevel;
+use crate::agent::own_container::own_container;
+use crate::agent::serve;
+use crate::agent::settings::host_name;
+
+/// `ztagent docker`.
+pub(in crate::agent) fn run(args: DockerArgs, log_level: LogLevel) -> ExitCode {
+    let DockerArgs { join, socket, selection } = args;
+    serve::run(&join, log_level, async move |_| {
+        let settings = DockerSettings { socket, host: host_name(), selection: selection.into() };
+        Ok(Connector::Docker(DockerConnector::new(settings)))
+    })
+}
+
+/// Serves the containers of one engine; clones are one connector.
+#[derive(Debug, Clone)]
+pub struct DockerConnector(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    watch: Watch,
+    shells: Shells,
+}
+
+/// How an engine is reached, and what of it is served.
+#[derive(Debug, Clone)]
+pub struct DockerSettings {
+    /// Its socket.
+    pub socket: PathBuf,
+    /// What users read as the place of its containers: the host's name.
+    pub host: String,
+    /// What is served.
+    pub selection: Selection,
+}
+
+impl DockerConnector {
+    /// A connector that follows nothing yet.
+    pub fn new(settings: DockerSettings) -> Self {
+        let DockerSettings { socket, host, selection } = settings;
+        let surroundings = Surroundings { host, own: own_container(), selection };
+        Self(Arc::new(Inner { watch: Watch::new(socket, surroundings), shells: Shells::default() }))
+    }
+
+    pub(super) fn containers(&self) -> channel::Receiver<Containers> {
+        self.0.watch.containers()
+    }
+
+    /// Follows the engine for as long as this is polled.
+    pub(super) async fn run(&self) {
+        let forgetting = async {
+            let mut containers = self.0.watch.containers();
+            while containers.changed().await.is_ok() {
+                let now = containers.borrow_and_update().clone();
+                self.0.shells.retain(&now);
+            }
+        };
+        tokio::join!(self.0.watch.run(), forgetting);
+    }
+}

@@ -1,0 +1,173 @@
+//! A container's logs on their way to a channel: each piece comes with its time before it, which is taken off or left on, and by which
+//! a stream that was broken off goes on where it ended.
+
+use std::io;
+
+use tokio::io::{AsyncWriteExt, DuplexStream};
+use tokio::sync::oneshot;
+
+use crate::agent::connector::remote::{RemoteControl, Wishes};
+use crate::agent::process::{Ending, Process};
+use crate::agent::reaper::Exit;
+
+/// Where logs are written for a channel.
+#[derive(Debug)]
+pub(super) struct Sink {
+    outputs: [DuplexStream; 2],
+    /// Whether a line of the output has begun and not ended.
+    begun: [bool; 2],
+    timestamps: bool,
+    /// The time of the last piece: what is not later was written already when a stream is opened anew.
+    last: Option<String>,
+    resumed: bool,
+    ended: oneshot::Sender<Ending>,
+}
+
+/// An output of a container's process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Source {
+    /// Its standard output.
+    Stdout = 0,
+    /// Its standard error.
+    Stderr = 1,
+}
+
+impl Sink {
+    /// A process whose outputs are what is written to the sink; it ends when [`Sink::end`] says how.
+    pub(super) fn new(timestamps: bool) -> (Process, Self, Wishes) {
+        let ((stdout, out), (stderr, err)) = (tokio::io::duplex(PIPE), tokio::io::duplex(PIPE));
+        let (control, wishes) = RemoteControl::new(None);
+        let (tell, told) = oneshot::channel();
+        let process = Process {
+            stdin: Box::new(tokio::io::sink()),
+            stdout: Box::new(stdout),
+            stderr: Some(Box::new(stderr)),
+            ending: Box::pin(async {
+                let lost = || Ending::Lost(Some("the logs were broken off".to_owned()));
+                told.await.unwrap_or_else(|_| lost())
+            }),
+            control: std::sync::Arc::new(control),
+            leader: None,
+        };
+        let sink = Self { outputs: [out, err], begun: [false; 2], timestamps, last: None, resumed: false, ended: tell };
+        (process, sink, wishes)
+    }
+
+    /// Writes a piece that begins with its time and a space: a whole line, or a part of one.
+    ///
+    /// # Errors
+    /// When nobody reads any more.
+    pub(super) async fn piece(&mut self, source: Source, piece: &[u8]) -> io::Result<()> {
+        let Some((time, text)) = split(piece) else {
+            return self.text(source, piece).await;
+        };
+        if self.resumed && self.last.as_deref().is_some_and(|last| time <= last) {
+            return Ok(());
+        }
+        self.resumed = false;
+        if self.last.as_deref() != Some(time) {
+            self.last = Some(time.to_owned());
+        }
+        if self.timestamps && !self.begun[source as usize] {
+            self.text(source, format!("{time} ").as_bytes()).await?;
+        }
+        self.text(source, text).await
+    }
+
+    /// Says something to the reader that is not of the logs.
+    ///
+    /// # Errors
+    /// When nobody reads any more.
+    pub(super) async fn remark(&mut self, sentence: &str) -> io::Result<()> {
+        self.outputs[Source::Stderr as usize].write_all(format!("ztctl: {sentence}\n").as_bytes()).await
+    }
+
+    /// A stream is opened anew: what is not later than the last piece was there already. Its time, if there was one.
+    pub(super) fn resume(&mut self) -> Option<&str> {
+        self.resumed = true;
+        self.last.as_deref()
+    }
+
+    /// Ends the process: its outputs with it.
+    pub(super) fn end(self, exit: Exit) {
+        let _ = self.ended.send(Ending::Exit(exit));
+    }
+
+    /// Ends it because the logs can no longer be had.
+    pub(super) fn lose(self, why: String) {
+        let _ = self.ended.send(Ending::Lost(Some(why)));
+    }
+
+    async fn text(&mut self, source: Source, text: &[u8]) -> io::Result<()> {
+        if let Some(last) = text.last() {
+            self.begun[source as usize] = *last != b'\n';
+        }
+        self.outputs[source as usize].write_all(text).await
+    }
+}
+
+/// `2026-01-31T09:30:00.123456789Z text`. The times of one engine all have the same form, so that they compare as text does.
+fn split(piece: &[u8]) -> Option<(&str, &[u8])> {
+    let space = piece.iter().take(TIME).position(|byte| *byte == b' ')?;
+    let (time, text) = piece.split_at(space);
+    let time = std::str::from_utf8(time).ok()?;
+    let is_time = time.len() >= 20 && time.as_bytes()[4] == b'-' && time.as_bytes()[10] == b'T';
+    is_time.then(|| (time, &text[1..]))
+}
+
+/// What waits for a slow reader.
+const PIPE: usize = 64 * 1024;
+
+/// The most bytes of a time.
+const TIME: usize = 40;
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::AsyncReadExt;
+
+    use super::*;
+
+    async fn written(timestamps: bool, write: impl AsyncFnOnce(&mut Sink)) -> (String, String) {
+        let (process, mut sink, _wishes) = Sink::new(timestamps);
+        write(&mut sink).await;
+        sink.end(Exit::Status(0));
+        let Process { mut stdout, stderr, ending, .. } = process;
+        let (mut out, mut err) = (String::new(), String::new());
+        stdout.read_to_string(&mut out).await.unwrap();
+        stderr.unwrap().read_to_string(&mut err).await.unwrap();
+        assert_eq!(ending.await, Ending::Exit(Exit::Status(0)));
+        (out, err)
+    }
+
+    const ONE: &str = "2026-01-31T09:30:00.000000001Z";
+    const TWO: &str = "2026-01-31T09:30:00.000000002Z";
+
+    #[tokio::test]
+    async fn times_are_left_on_or_taken_off_and_the_streams_stay_apart() {
+        let write = async |sink: &mut Sink| {
+            sink.piece(Source::Stdout, format!("{ONE} begun, ").as_bytes()).await.unwrap();
+            sink.piece(Source::Stderr, format!("{ONE} oops\n").as_bytes()).await.unwrap();
+            sink.piece(Source::Stdout, format!("{TWO} and ended\n").as_bytes()).await.unwrap();
+            sink.piece(Source::Stdout, b"no time at all\n").await.unwrap();
+        };
+        let (out, err) = written(false, write).await;
+        assert_eq!((out.as_str(), err.as_str()), ("begun, and ended\nno time at all\n", "oops\n"));
+        let (out, err) = written(true, write).await;
+        assert_eq!(out, format!("{ONE} begun, and ended\nno time at all\n"));
+        assert_eq!(err, format!("{ONE} oops\n"));
+    }
+
+    #[tokio::test]
+    async fn a_stream_goes_on_where_it_was_broken_off() {
+        let (out, err) = written(false, async |sink| {
+            sink.piece(Source::Stdout, format!("{ONE} one\n").as_bytes()).await.unwrap();
+            assert_eq!(sink.resume(), Some(ONE));
+            sink.remark("started again").await.unwrap();
+            sink.piece(Source::Stdout, format!("{ONE} one\n").as_bytes()).await.unwrap();
+            sink.piece(Source::Stdout, format!("{TWO} two\n").as_bytes()).await.unwrap();
+            sink.piece(Source::Stdout, format!("{TWO} of the same moment\n").as_bytes()).await.unwrap();
+        })
+        .await;
+        assert_eq!((out.as_str(), err.as_str()), ("one\ntwo\nof the same moment\n", "ztctl: started again\n"));
+    }
+}

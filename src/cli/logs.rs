@@ -1,0 +1,37 @@
+//! `ztctl logs`: what a container has written to its outputs, from whoever runs it.
+
+use std::process::ExitCode;
+
+use super::Context;
+use super::access::Access;
+use super::args::LogsArgs;
+use super::failure::Failure;
+use super::shell::hosts;
+use super::successor;
+use crate::client::resolve::Choice;
+use crate::client::session::Session;
+use crate::client::session::ending::Exit;
+use crate::proto::logs::LogsRequest;
+
+/// Writes the logs until they end, or until Ctrl-C.
+pub(super) async fn run(context: &mut Context, args: LogsArgs) -> Result<ExitCode, Failure> {
+    let access = Access::open(context).await?;
+    let failure = |error| Failure::session(error, &access.api);
+    let LogsArgs { name, follow, since, tail, timestamps, reason } = args;
+    let clock = access.api.http().clock().clone();
+    let since = since.map(|since| since.seconds(clock.now()));
+    let request = LogsRequest { follow, since, tail, timestamps };
+    let choice = Choice::typed(name).logs(reason);
+    let session = Session::open(&access.api, hosts(&access).map_err(failure)?, clock, choice).await.map_err(failure)?;
+    match session.logs(&request).await {
+        Ok(Exit::Local(INTERRUPT)) => Err(Failure::interrupted()),
+        Ok(exit @ Exit::Local(_)) => Ok(ExitCode::from(exit.code())),
+        Ok(Exit::Status(0)) => Ok(ExitCode::SUCCESS),
+        // What there is to say about it stands on standard error already.
+        Ok(_) => Ok(ExitCode::FAILURE),
+        Err(error) => Err(successor::failure(&context.ui, &access, error).await),
+    }
+}
+
+/// SIGINT.
+const INTERRUPT: u8 = 2;
