@@ -15,6 +15,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
+use crate::proto::agent::Outcome;
 use crate::proto::ca::CaSet;
 use crate::transport::tls::RootFingerprint;
 
@@ -76,6 +77,8 @@ pub(crate) struct State {
     /// Cancelled when the broker stops.
     pub(crate) shutdown: CancellationToken,
     pub(crate) tls_root: Option<tls::Root>,
+    /// Which of the brokers that share the database this is.
+    pub(crate) instance: String,
 }
 
 /// Why a broker cannot be opened.
@@ -147,6 +150,7 @@ impl Broker {
             policies,
             ca,
             tls_root,
+            instance: folder.instance()?,
         });
         Ok(Self { state, tls, folder })
     }
@@ -183,6 +187,7 @@ impl Broker {
         let socket = admin::socket::bind(&path).map_err(|source| ServeError::Socket { path: path.clone(), source })?;
         state.journal.append(Event::BrokerStarted { version: env!("CARGO_PKG_VERSION").to_owned() }).await?;
         state.journal.append(Event::PolicyLoaded { policies: state.policies.current().ids() }).await?;
+        end_lost_sessions(&state).await?;
         let admin = tokio::spawn(admin::socket::serve(Arc::clone(&state), socket, state.shutdown.clone()));
         let pruning = tokio::spawn(prune(Arc::clone(&state)));
         let router = http::router(Arc::clone(&state));
@@ -208,6 +213,25 @@ impl Broker {
         state.store.close().await;
         Ok(())
     }
+}
+
+/// Writes down the end of what this broker carried when it was killed: when it was, nobody can say.
+async fn end_lost_sessions(state: &State) -> Result<(), ServeError> {
+    let lost = state.store.open_sessions(&state.instance).await.unwrap_or_else(|error| {
+        tracing::error!(%error, "whether sessions were lost by the broker's last end cannot be looked up");
+        Vec::new()
+    });
+    let now = state.clock.now();
+    for store::OpenSession { session, container, user, started_at } in lost {
+        tracing::warn!(%session, %user, "a session was lost by the broker's last end");
+        let (outcome, seconds) = (Outcome::Unknown, now.saturating_sub(started_at));
+        let event = Event::SessionEnded { session, user, container, outcome, bytes_in: 0, bytes_out: 0, seconds };
+        state.journal.append(event).await?;
+        if let Err(error) = state.store.end_session(session, now, false).await {
+            tracing::warn!(%error, %session, "the database did not take a session's end");
+        }
+    }
+    Ok(())
 }
 
 /// Forgets what has expired, so that the database does not grow for ever. Nothing depends on it: what has expired counts for nothing.

@@ -95,6 +95,12 @@ impl Book {
         }
     }
 
+    /// Whether the session is open or may still be: its own end will see to what it started.
+    pub(super) fn is_ours(&self, session: SessionId) -> bool {
+        let pages = self.pages();
+        pages.open.contains_key(&session) || pages.waiting.contains_key(&session)
+    }
+
     /// The session is over.
     pub(super) fn close(&self, session: SessionId) {
         self.pages().open.remove(&session);
@@ -157,12 +163,16 @@ mod tests {
         let book = Book::new(Clock::from_fn(|| 1_000));
         let announced = announcement();
         assert_eq!(book.claim(announced.session, SOON).await.unwrap_err(), ClaimError::NotAnnounced);
+        assert!(!book.is_ours(announced.session));
         book.announce(announced.clone());
+        assert!(book.is_ours(announced.session));
         let (claimed, _cutting) = book.claim(announced.session, SOON).await.unwrap();
         assert_eq!(claimed, announced);
         assert_eq!(book.claim(announced.session, SOON).await.unwrap_err(), ClaimError::Used);
         book.announce(announced.clone());
+        assert!(book.is_ours(announced.session));
         book.close(announced.session);
+        assert!(!book.is_ours(announced.session));
         assert_eq!(book.claim(announced.session, SOON).await.unwrap_err(), ClaimError::Used);
     }
 

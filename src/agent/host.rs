@@ -6,13 +6,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use crate::agent::book::Book;
 use crate::agent::connector::Connector;
 use crate::clock::Clock;
-use crate::proto::agent::{ChannelReport, ContainerReport, FromAgent};
+use crate::proto::agent::{ChannelReport, ContainerReport, FromAgent, Outcome};
 use crate::proto::{AgentId, ContainerId, SessionId};
 use crate::ssh::{Authorities, PrivateKey};
 
@@ -33,6 +33,8 @@ pub(super) struct Host {
     pub(super) shutdown: CancellationToken,
     /// What goes up the control connection.
     outbox: mpsc::Sender<FromAgent>,
+    /// How many sessions of an earlier life are looked after at one time.
+    sweeps: Semaphore,
     questions: Mutex<HashMap<u64, oneshot::Sender<Option<String>>>>,
     next_question: AtomicU64,
     standing: Mutex<Option<Standing>>,
@@ -59,7 +61,9 @@ impl Host {
         let (outbox, sending) = mpsc::channel(OUTBOX);
         let book = Book::new(clock.clone());
         let (questions, next_question, standing) = (Mutex::default(), AtomicU64::new(1), Mutex::default());
-        let host = Self { key, book, connector, trampoline, clock, shutdown, outbox, questions, next_question, standing };
+        let sweeps = Semaphore::new(SWEEPS);
+        let host =
+            Self { key, book, connector, trampoline, clock, shutdown, outbox, sweeps, questions, next_question, standing };
         (Arc::new(host), sending)
     }
 
@@ -86,6 +90,20 @@ impl Host {
     pub(super) fn tell(&self, message: FromAgent) {
         if self.outbox.try_send(message).is_err() {
             tracing::warn!("the broker is away for too long: a message to it is lost");
+        }
+    }
+
+    /// Ends what is left of `sessions`, unless they are ours, and tells the broker of each.
+    pub(super) fn sweep(self: &Arc<Self>, sessions: Vec<(SessionId, String)>) {
+        for (session, runtime_id) in sessions {
+            if !self.book.is_ours(session) {
+                let host = Arc::clone(self);
+                tokio::spawn(async move {
+                    let Ok(_turn) = host.sweeps.acquire().await else { return };
+                    host.connector.sweep(session, &runtime_id, &[]).await;
+                    host.tell(FromAgent::Ended { session, outcome: Outcome::Disconnected });
+                });
+            }
         }
     }
 
@@ -123,6 +141,9 @@ impl Host {
 
 /// Messages that wait for a control connection: the ends of as many sessions.
 const OUTBOX: usize = 1024;
+
+/// Each may take five seconds, and in a container of a cluster some requests.
+const SWEEPS: usize = 8;
 
 /// How long a channel waits for the broker's leave.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);

@@ -22,6 +22,7 @@ use super::identity::{self, Caller};
 use super::policy::{self, Circumstances, Grant, Wish};
 use super::registry::{self, Resolution, Row};
 use super::relay::upgrade::{Link, Wanted};
+use super::store::NewSession;
 use super::{State, ca, http, list};
 use crate::proto::agent::{Announcement, FromBroker, LinkHeader, RUNNING};
 use crate::proto::api::{ConnectReply, LINK_RAW};
@@ -225,10 +226,17 @@ impl Visit<'_> {
             return Err(refused);
         }
         let now = state.clock.now();
-        let index = session::Signed {
+        let index = NewSession {
+            session,
+            broker: state.instance.clone(),
             serial: serial.number(),
             key_id: ca::key_id(&grant, session),
             expires_at: now.saturating_add(state.ca.lifetime()),
+            agent: presence.agent,
+            container: grant.container(),
+            runtime_id: row.container.runtime_id.clone(),
+            user: grant.user().to_owned(),
+            started_at: now,
         };
         let signed = state
             .ca
@@ -266,7 +274,7 @@ impl Visit<'_> {
         let client_address = self.address.to_string();
         let header = LinkHeader { session, container: grant.container(), host_certificate, client_address };
         let (state, upgrade) = (Arc::clone(state), hyper::upgrade::on(request));
-        tokio::spawn(session::Session { state, seat, presence, reply, header, signed: index }.run(wanted, upgrade, link));
+        tokio::spawn(session::Session { state, seat, presence, reply, header, index }.run(wanted, upgrade, link));
         Ok(response)
     }
 }

@@ -177,6 +177,11 @@ impl Live {
         });
     }
 
+    /// Whether the agent has told how it ended.
+    pub fn is_reported(&self) -> bool {
+        self.outcome.borrow().is_some()
+    }
+
     /// Resolves to the reason when the session is cut.
     pub async fn cut_reason(&self) -> String {
         let mut cut = self.cut.subscribe();

@@ -84,6 +84,23 @@ impl StateFolder {
         }
     }
 
+    /// What tells this folder's broker from others that share its database: drawn once.
+    ///
+    /// # Errors
+    /// [`StateFolderError::Io`].
+    pub(crate) fn instance(&self) -> Result<String, StateFolderError> {
+        let path = self.join("instance");
+        match std::fs::read_to_string(&path) {
+            Ok(instance) if instance.len() == 32 => Ok(instance),
+            Err(source) if source.kind() != io::ErrorKind::NotFound => Err(StateFolderError::Io { path, source }),
+            _ => {
+                let instance = format!("{:032x}", rand::random::<u128>());
+                write_whole(&path, 0o600, instance.as_bytes())?;
+                Ok(instance)
+            }
+        }
+    }
+
     /// A file or folder in it.
     pub(crate) fn join(&self, name: &str) -> PathBuf {
         self.path.join(name)
@@ -146,6 +163,16 @@ mod tests {
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o750)).unwrap();
         let error = StateFolder::open(&path).unwrap_err();
         assert!(error.to_string().contains("chmod 700"), "{error}");
+    }
+
+    #[test]
+    fn a_broker_stays_the_same_one() {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("state");
+        let first = StateFolder::open(&path).unwrap().instance().unwrap();
+        assert_eq!(StateFolder::open(&path).unwrap().instance().unwrap(), first);
+        std::fs::write(path.join("instance"), "half").unwrap();
+        assert_ne!(StateFolder::open(&path).unwrap().instance().unwrap(), first);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! What the broker keeps in its database: people, logins, tokens, codes, agents, certificates. SQLite in one file, or PostgreSQL.
+//! What the broker keeps in its database: people, logins, tokens, codes, agents, sessions. SQLite in one file, or PostgreSQL.
 //!
 //! Portable SQL, times as seconds in integers, hashes and ids as text. Of every secret only the SHA-256 is kept. A change that must
 //! be atomic is one statement with its condition, or one transaction that writes first.
@@ -7,6 +7,7 @@ mod agents;
 mod codes;
 mod logins;
 mod schema;
+mod sessions;
 mod tokens;
 mod users;
 
@@ -28,6 +29,7 @@ use crate::proto::Secret;
 pub(crate) use agents::{EnrolError, Enrolment};
 pub(crate) use codes::{AuthorizationCode, DevicePoll, DeviceRequest, Redeemed};
 pub(crate) use logins::{Bearer, NewTokens, Rotation, Started};
+pub(crate) use sessions::{NewSession, OpenSession};
 pub(crate) use tokens::{JoinToken, TokenKind, TokenRow, UserToken};
 pub(crate) use users::User;
 

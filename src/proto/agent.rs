@@ -159,7 +159,7 @@ pub enum FromAgent {
         /// What it is.
         channel: ChannelReport,
     },
-    /// A session is over, as seen from the container.
+    /// A session is over, as seen from the container, and what it started is gone or could not be ended.
     Ended {
         /// Which.
         session: SessionId,
@@ -205,6 +205,8 @@ pub enum Outcome {
     Cut,
     /// The container stopped.
     ContainerEnded,
+    /// Nobody knows: the broker that carried it ended before it did.
+    Unknown,
     /// The SSH handshake was refused, and why.
     Refused {
         /// The check that failed.
@@ -220,6 +222,12 @@ pub enum FromBroker {
     Ping,
     /// A session will come on a data connection: only then may its certificate be used, and once.
     Announce(Announcement),
+    /// Sessions of this agent of whose end it has not told: what is left of those that it does not know is to be ended, and told
+    /// by [`FromAgent::Ended`]. The agent may have been started anew since.
+    Sweep {
+        /// Which, each with the runtime's id of its container.
+        sessions: Vec<(SessionId, String)>,
+    },
     /// End a session now.
     Cut {
         /// Which.

@@ -80,6 +80,7 @@ async fn serve(uplink: &Uplink, opened: Opened<Link>, outbox: &mut mpsc::Receive
                     FromBroker::Ping => say(&mut writer, &FromAgent::Pong { time: host.clock.now() }).await?,
                     FromBroker::Announce(announcement) => host.book.announce(announcement),
                     FromBroker::Cut { session, reason } => host.book.cut(session, reason),
+                    FromBroker::Sweep { sessions } => host.sweep(sessions),
                     FromBroker::Acknowledge { request, refused } => host.answer(request, refused),
                 }
             }

@@ -51,6 +51,14 @@ pub(super) async fn run(state: &State, mut opened: Opened, address: IpAddr) {
         journal: &state.journal,
         clock: &state.clock,
         pace: Pace::default(),
+        swept: &|session| {
+            let (store, now) = (state.store.clone(), state.clock.now());
+            tokio::spawn(async move {
+                if let Err(error) = store.sweep_session(session, agent, now).await {
+                    tracing::warn!(%error, %session, "the database did not take that nothing of a session is left");
+                }
+            });
+        },
         oversteps: Mutex::default(),
     };
     // An enrolment that was removed after it was looked up, and before there was a presence to expel, is missing by now.
@@ -59,7 +67,10 @@ pub(super) async fn run(state: &State, mut opened: Opened, address: IpAddr) {
     let why = match enrolled {
         false => "its enrolment was removed, or cannot be looked up".to_owned(),
         true => match opened.welcome().await {
-            Ok(()) => desk.serve(opened.reader, opened.writer, queue).await.to_string(),
+            Ok(()) => {
+                sweep(state, &presence).await;
+                desk.serve(opened.reader, opened.writer, queue).await.to_string()
+            }
             Err(error) => error.to_string(),
         },
     };
@@ -69,6 +80,18 @@ pub(super) async fn run(state: &State, mut opened: Opened, address: IpAddr) {
     let gone = Event::AgentGone { agent, name: presence.name.clone(), why };
     if let Err(error) = state.journal.append(gone).await {
         tracing::error!(%error, "an agent's going was not written down");
+    }
+}
+
+/// Tells the agent of the sessions of whose end it has not told: it may have been started anew since.
+async fn sweep(state: &State, presence: &Presence) {
+    match state.store.unswept(presence.agent).await {
+        Ok(unswept) => {
+            for sessions in unswept.chunks(SWEEPS) {
+                let _ = presence.tell(FromBroker::Sweep { sessions: sessions.to_vec() });
+            }
+        }
+        Err(error) => tracing::error!(%error, "which sessions an agent has to end cannot be looked up"),
     }
 }
 
@@ -111,6 +134,8 @@ pub(super) struct Desk<'a> {
     pub(super) journal: &'a Journal,
     pub(super) clock: &'a Clock,
     pub(super) pace: Pace,
+    /// Told when nothing is left of a session that has ended before.
+    pub(super) swept: &'a (dyn Fn(SessionId) + Sync),
     /// What was reported beyond the enrolment so far.
     pub(super) oversteps: Mutex<HashSet<Overstep>>,
 }
@@ -175,8 +200,10 @@ impl Desk<'_> {
             FromAgent::Pong { time } => self.presence.heard_time(time, self.clock.now()),
             FromAgent::Channel { request, session, channel } => self.question(request, session, channel, questions).await,
             FromAgent::Ended { session, outcome } => {
-                if let Some(live) = self.sessions.of_agent(self.presence.agent, session) {
-                    live.report(outcome);
+                match self.sessions.of_agent(self.presence.agent, session) {
+                    Some(live) => live.report(outcome),
+                    // Its end is written down already; now nothing of it is left either.
+                    None => (self.swept)(session),
                 }
             }
         }
@@ -238,6 +265,9 @@ async fn write<W: AsyncWrite + Unpin>(mut writer: W, mut queue: mpsc::Receiver<F
 
 /// How many sorts of oversteps of one connection are written down.
 const OVERSTEPS: usize = 16;
+
+/// How many sessions one message tells of: a few of them fit a frame and the queue.
+const SWEEPS: usize = 256;
 
 /// How many channels of one agent may be on their way to the disk.
 const QUESTIONS: usize = 32;

@@ -140,6 +140,7 @@ fn world(pace: Pace) -> (World, FrameReader<ReadHalf<DuplexStream>>, WriteHalf<D
                 journal: &journal,
                 clock: &clock,
                 pace,
+                swept: &|_| (),
                 oversteps: Default::default(),
             };
             let end = desk.serve(FrameReader::new(reader, FRAME_LIMIT), writer, queue).await;

@@ -4,12 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::upgrade::OnUpgrade;
+use tokio::task::JoinHandle;
 
 use crate::broker::State;
 use crate::broker::agents::{self, Presence};
 use crate::broker::audit::Event;
 use crate::broker::relay::upgrade::{Link, Wanted};
 use crate::broker::relay::{Finished, Seat};
+use crate::broker::store::NewSession;
 use crate::proto::agent::{FromBroker, LinkHeader, Outcome};
 use crate::proto::api::{ConnectReply, REPLY_LIMIT};
 use crate::proto::frame;
@@ -21,22 +23,14 @@ pub(super) struct Session {
     pub(super) presence: Arc<Presence>,
     pub(super) reply: ConnectReply,
     pub(super) header: LinkHeader,
-    pub(super) signed: Signed,
-}
-
-/// The user certificate, for the index.
-#[derive(Debug, Clone)]
-pub(super) struct Signed {
-    pub(super) serial: u64,
-    pub(super) key_id: String,
-    pub(super) expires_at: u64,
+    pub(super) index: NewSession,
 }
 
 impl Session {
     /// Runs the session to its end and writes that down.
     pub(super) async fn run(self, wanted: Wanted, upgrade: OnUpgrade, link: Link) {
         let began = self.state.clock.now();
-        self.index();
+        let indexed = self.index();
         let finished = match tokio::join!(self.client(wanted, upgrade), self.agent(link)) {
             (Some(mut client), Some(mut agent)) => {
                 let live = self.seat.live();
@@ -52,17 +46,23 @@ impl Session {
         };
         let seconds = self.state.clock.now().saturating_sub(began);
         ended(&self.state, &self.seat, finished, seconds).await;
+        // Its beginning has to be in the database before its end can be.
+        let _ = indexed.await;
+        let (session, swept) = (self.seat.live().session, self.seat.live().is_reported());
+        if let Err(error) = self.state.store.end_session(session, self.state.clock.now(), swept).await {
+            tracing::warn!(%error, %session, "a session's end is in the journal only: the database did not take it");
+        }
     }
 
-    /// Notes the certificate in the database, which is the journal's index: the session does not wait for it.
-    fn index(&self) {
-        let (state, session, Signed { serial, key_id, expires_at }) =
-            (Arc::clone(&self.state), self.seat.live().session, self.signed.clone());
+    /// Notes the session in the database, which is the journal's index: the session does not wait for it.
+    fn index(&self) -> JoinHandle<()> {
+        let (state, index) = (Arc::clone(&self.state), self.index.clone());
         tokio::spawn(async move {
-            if let Err(error) = state.store.record_certificate(serial, session, &key_id, expires_at).await {
-                tracing::warn!(%error, %session, "a certificate is in the journal only: the database did not take it");
+            let session = index.session;
+            if let Err(error) = state.store.add_session(index).await {
+                tracing::warn!(%error, %session, "a session is in the journal only: the database did not take it");
             }
-        });
+        })
     }
 
     /// The client's end of the link, its reply already on the way: SSH can begin while the agent makes ready.

@@ -1,11 +1,11 @@
-//! Agents that have joined, and the certificates that were signed.
+//! Agents that have joined.
 
 use sqlx::Row;
 use sqlx::any::AnyRow;
 
 use super::{Store, StoreError, parsed, seconds, text, time};
 use crate::broker::enrolment::Assertions;
-use crate::proto::{AgentId, SessionId};
+use crate::proto::AgentId;
 
 /// An agent that has joined, with what its join token asserted.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -125,25 +125,6 @@ impl Store {
     pub(crate) async fn remove_agent(&self, agent: AgentId) -> Result<bool, StoreError> {
         let done = sqlx::query("DELETE FROM agents WHERE id = $1").bind(agent.to_string()).execute(&self.pool).await?;
         Ok(done.rows_affected() > 0)
-    }
-
-    /// Remembers that a certificate was signed.
-    pub(crate) async fn record_certificate(
-        &self,
-        serial: u64,
-        session: SessionId,
-        key_id: &str,
-        expires_at: u64,
-    ) -> Result<(), StoreError> {
-        // As text: a serial has all 64 bits, an integer of the database has 63.
-        sqlx::query("INSERT INTO certificates (serial, session, key_id, expires_at) VALUES ($1, $2, $3, $4)")
-            .bind(serial.to_string())
-            .bind(session.to_string())
-            .bind(key_id.to_owned())
-            .bind(time(expires_at))
-            .execute(&self.pool)
-            .await?;
-        Ok(())
     }
 
     async fn why_not(&self, secret_hash: [u8; 32], now: u64) -> Result<EnrolError, StoreError> {

@@ -151,7 +151,7 @@ impl Store {
             ("DELETE FROM logins WHERE expires_at < $1", now),
             ("DELETE FROM device_codes WHERE expires_at < $1", now.saturating_sub(CODE_MEMORY)),
             ("DELETE FROM authorization_codes WHERE expires_at < $1", now.saturating_sub(CODE_MEMORY)),
-            ("DELETE FROM certificates WHERE expires_at < $1", now.saturating_sub(CERTIFICATE_MEMORY)),
+            ("DELETE FROM sessions WHERE expires_at < $1", now.saturating_sub(SESSION_MEMORY)),
         ] {
             sqlx::query(statement).bind(time(before)).execute(&self.pool).await?;
         }
@@ -218,5 +218,5 @@ fn bearer(row: &AnyRow, rows: &[AnyRow]) -> Result<Bearer, StoreError> {
 /// How long a code is remembered after its end, so that whoever still asks hears `expired` and not `unknown`.
 const CODE_MEMORY: u64 = 3600;
 
-/// How long a certificate is remembered after its end; the journal keeps it for good.
-const CERTIFICATE_MEMORY: u64 = 30 * 86_400;
+/// How long a session is remembered after the end of its certificate; the journal keeps it for good.
+const SESSION_MEMORY: u64 = 30 * 86_400;

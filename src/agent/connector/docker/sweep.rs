@@ -26,7 +26,8 @@ use crate::proto::agent::RUNNING;
 impl DockerConnector {
     /// Ends what `session` has left in the container.
     pub(in crate::agent) async fn sweep(&self, session: SessionId, runtime_id: &str, leaders: &[Leader]) {
-        let Some(engine) = self.0.watch.engine() else {
+        // An agent that has just started may know of the session before it knows the engine.
+        let Some(engine) = self.0.watch.engine_within(ENGINE).await else {
             return tracing::warn!(%session, "the Docker engine is away: whether processes of an ended session are left is not known");
         };
         if let Some(namespace) = self.0.namespace(&engine, runtime_id).await {
@@ -162,6 +163,9 @@ fn explain(error: EngineError) -> RunError {
         error => RunError::Failed(error.to_string()),
     }
 }
+
+/// How long an engine that does not answer is waited for.
+const ENGINE: Duration = Duration::from_secs(10);
 
 /// How long one look into a container may take.
 const RUN: Duration = Duration::from_secs(10);

@@ -46,6 +46,13 @@ impl Watch {
         self.engine.borrow().clone()
     }
 
+    /// The engine, when it answers within `limit`.
+    pub(super) async fn engine_within(&self, limit: Duration) -> Option<Engine> {
+        let mut engine = self.engine.subscribe();
+        let answers = tokio::time::timeout(limit, engine.wait_for(Option::is_some)).await;
+        answers.ok()?.ok()?.clone()
+    }
+
     /// Resolves to the status of the exec `id` when its end is told. Where it is not told, the engine has to be asked.
     pub(super) fn end_of(&self, id: &str) -> oneshot::Receiver<i64> {
         let (tell, told) = oneshot::channel();
