@@ -4,6 +4,8 @@
 mod attacks;
 mod browser;
 mod demo;
+mod dock;
+mod docker;
 mod failures;
 mod generated;
 mod keyring;

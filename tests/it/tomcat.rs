@@ -2,38 +2,11 @@
 //! `catalina.sh run`, two replicas, a broker that is killed and comes back.
 
 use std::path::Path;
-use std::process::Command;
 use std::time::{Duration, Instant};
 
+use crate::dock::{Container, bridge, docker};
 use crate::peer;
 use crate::stack::Stack;
-
-/// A container of the engine, removed with this.
-struct Container {
-    id: String,
-}
-
-impl Container {
-    fn run(arguments: &[&str]) -> Self {
-        let id = docker(&[&["run", "--detach"], arguments].concat());
-        Self { id: id.trim().to_owned() }
-    }
-
-    fn address(&self) -> String {
-        docker(&["inspect", "--format", "{{.NetworkSettings.IPAddress}}", &self.id]).trim().to_owned()
-    }
-
-    fn logs(&self) -> String {
-        let output = Command::new("docker").args(["logs", &self.id]).output().unwrap();
-        String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned()
-    }
-}
-
-impl Drop for Container {
-    fn drop(&mut self) {
-        let _ = Command::new("docker").args(["rm", "--force", &self.id]).output();
-    }
-}
 
 #[test]
 fn two_tomcats_with_the_agent_as_their_entrypoint() {
@@ -116,15 +89,6 @@ fn an_image_from_scratch_needs_nothing_else() {
     assert_eq!(docker(&["wait", &ended.id]).trim(), "2");
 }
 
-/// The engine's bridge, at this machine: where its containers can reach a server of ours.
-fn bridge() -> String {
-    let output = Command::new("ip").args(["-4", "-oneline", "address", "show", "docker0"]).output().unwrap();
-    let line = String::from_utf8_lossy(&output.stdout).into_owned();
-    let mut words = line.split_whitespace().skip_while(|word| *word != "inet");
-    let address = words.nth(1).unwrap_or_else(|| panic!("no address in {line:?}"));
-    address.split('/').next().unwrap().to_owned()
-}
-
 /// Tomcat's image with the agent in front of its entrypoint, which is all that is added.
 fn image_with(stack: &Stack, agent: &Path) -> String {
     let build = stack.folder().join("image");
@@ -154,10 +118,4 @@ fn answers(tomcat: &Container, limit: Duration) {
         assert!(Instant::now() < deadline, "no answer from {address}: {answer:?}\n{}", tomcat.logs());
         std::thread::sleep(Duration::from_millis(100));
     }
-}
-
-fn docker(arguments: &[&str]) -> String {
-    let output = Command::new("docker").args(arguments).output().unwrap();
-    assert!(output.status.success(), "docker {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8_lossy(&output.stdout).into_owned()
 }

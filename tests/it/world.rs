@@ -60,10 +60,19 @@ impl World {
         Self::known_as(policy, None).await
     }
 
+    /// A broker at this address of the machine, where containers can reach it.
+    pub async fn at(address: &str) -> Self {
+        Self::listening(address, OPEN, None).await
+    }
+
     /// A broker with this policy that people reach at `public_url`, through something in front of it.
     pub async fn known_as(policy: &str, public_url: Option<&str>) -> Self {
+        Self::listening("127.0.0.1", policy, public_url).await
+    }
+
+    async fn listening(address: &str, policy: &str, public_url: Option<&str>) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let listener = TcpListener::bind((address, 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
         let file = folder.path().join("policy.cedar");
         std::fs::write(&file, policy).unwrap();

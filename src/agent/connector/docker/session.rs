@@ -207,12 +207,15 @@ struct Run {
 }
 
 impl Run {
-    /// How it ended: by the engine's events, or by asking once its output has.
-    async fn ending(self, mut told: oneshot::Receiver<i64>, ended: oneshot::Receiver<()>) -> Ending {
+    /// How it ended: once its output has, which is not before the last of it was read. The engine itself ends an output that a process
+    /// in the background keeps open two seconds after the exec.
+    async fn ending(self, mut told: oneshot::Receiver<i64>, mut ended: oneshot::Receiver<()>) -> Ending {
         let status = tokio::select! {
-            biased;
-            Ok(status) = &mut told => Some(status),
-            _ = ended => self.status(told).await,
+            _ = &mut ended => self.status(told).await,
+            Ok(status) = &mut told => {
+                let _ = tokio::time::timeout(OUTPUT, ended).await;
+                Some(status)
+            }
         };
         match status {
             Some(KILLED) if self.container_has_stopped().await => Ending::Lost(None),
@@ -296,6 +299,9 @@ const NO_USER: &str = "unable to find user";
 
 /// 128 and SIGKILL: by somebody, or by the end of the container.
 const KILLED: i64 = 137;
+
+/// How long the output may go on after the end.
+const OUTPUT: Duration = Duration::from_secs(30);
 
 /// How long the engine's word about an end may come after the end of the output; then it is asked, ever less often.
 const EVENT: Duration = Duration::from_millis(100);

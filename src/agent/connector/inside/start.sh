@@ -46,7 +46,11 @@ fi
 case ${_zt_shell##*/} in
   nologin | false | true | sync | halt | shutdown) _zt_shell= ;;
 esac
-[ -n "$_zt_shell" ] && [ -x "$_zt_shell" ] || _zt_shell=$(command -v bash || command -v sh || echo "$0")
+for _zt_try in "$_zt_shell" /bin/bash /usr/bin/bash /usr/local/bin/bash /bin/sh /usr/bin/sh; do
+  if [ -n "$_zt_try" ] && [ -x "$_zt_try" ]; then break; fi
+  _zt_try=
+done
+_zt_shell=${_zt_try:-$(command -v bash || command -v sh || echo "$0")}
 export SHELL="$_zt_shell"
 
 case $_zt_kind in
