@@ -69,6 +69,19 @@ pub(super) fn parse_account(root: &Path, line: &str) -> Option<Account> {
     Some(entry.account(root, entry.gid, vec![entry.gid]))
 }
 
+impl Account {
+    /// The same with a shell that lets in. In a container one that is there to say no is a distribution's word about the logins of a
+    /// machine, not this container's about its own user.
+    pub(super) fn with_a_shell(mut self, root: &Path) -> Self {
+        let refuses = ["nologin", "false", "true", "sync", "halt", "shutdown"];
+        let name = self.shell.as_ref().and_then(|shell| shell.file_name()).and_then(|name| name.to_str());
+        if name.is_some_and(|name| refuses.contains(&name)) {
+            self.shell = first_shell(root, None);
+        }
+        self
+    }
+}
+
 /// A line of `/etc/passwd`.
 struct Entry<'a> {
     name: &'a str,

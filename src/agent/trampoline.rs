@@ -7,7 +7,7 @@ use std::ffi::OsString;
 use std::io::Write;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
 use base64::Engine;
@@ -28,8 +28,8 @@ pub(super) struct Specification {
     file: String,
     /// Its arguments, in base64 for the same reason.
     arguments: Vec<String>,
-    /// The home folder, in base64.
-    home: String,
+    /// The folder to start in, in base64.
+    folder: String,
     /// Whom to become, if not who we are.
     switch: Option<Switch>,
     /// Whether this process still has to leave the agent's session (one with a terminal has already).
@@ -45,8 +45,8 @@ struct Switch {
 }
 
 impl Specification {
-    /// What makes a process `program` of `account`, for an agent that runs as `uid`.
-    pub(super) fn new(program: &Program, account: &Account, uid: u32, new_session: bool) -> Self {
+    /// What makes a process `program` of `account` in `folder`, for an agent that runs as `uid`.
+    pub(super) fn new(program: &Program, account: &Account, folder: &Path, uid: u32, new_session: bool) -> Self {
         let switch = (account.uid != uid || !account.groups.is_empty()).then(|| Switch {
             uid: account.uid,
             gid: account.gid,
@@ -58,7 +58,7 @@ impl Specification {
         Self {
             file: STANDARD.encode(program.file.as_os_str().as_bytes()),
             arguments: program.arguments.iter().map(|word| STANDARD.encode(word.as_bytes())).collect(),
-            home: STANDARD.encode(account.home.as_os_str().as_bytes()),
+            folder: STANDARD.encode(folder.as_os_str().as_bytes()),
             switch,
             new_session,
         }
@@ -73,7 +73,7 @@ impl Specification {
     fn program(&self) -> Option<(PathBuf, Vec<OsString>, PathBuf)> {
         let decode = |text: &String| STANDARD.decode(text).ok().map(OsString::from_vec);
         let arguments = self.arguments.iter().map(decode).collect::<Option<Vec<_>>>()?;
-        Some((decode(&self.file)?.into(), arguments, decode(&self.home)?.into()))
+        Some((decode(&self.file)?.into(), arguments, decode(&self.folder)?.into()))
     }
 }
 
@@ -90,7 +90,7 @@ fn become_session() -> (u8, String) {
     let Some(specification) = specification else {
         return (2, format!("`{ENTRY}` is started by the agent itself and by nobody else"));
     };
-    let Some((file, arguments, home)) = specification.program() else {
+    let Some((file, arguments, folder)) = specification.program() else {
         return (2, "the session's specification cannot be read".to_owned());
     };
     default_signals();
@@ -106,8 +106,8 @@ fn become_session() -> (u8, String) {
     {
         return (126, format!("cannot become the user {}: {error}", switch.name));
     }
-    if std::env::set_current_dir(&home).is_err() && std::env::set_current_dir("/").is_err() {
-        return (126, "cannot enter the home folder, nor /".to_owned());
+    if std::env::set_current_dir(&folder).is_err() && std::env::set_current_dir("/").is_err() {
+        return (126, format!("cannot enter {}, nor /", folder.display()));
     }
     let mut command = Command::new(&file);
     command.env_remove(VARIABLE).args(arguments.iter().skip(1));
@@ -175,11 +175,14 @@ mod tests {
     fn a_specification_reads_back_even_where_words_are_not_text() {
         let program = Program { file: "/bin/\u{fc}".into(), arguments: vec![OsString::from_vec(vec![0xff, b'a'])] };
         let account = Account::test("ada", 1000, "/home/ada", None);
-        let specification = Specification::new(&program, &account, 0, true);
+        let specification = Specification::new(&program, &account, Path::new("/home/ada"), 0, true);
         let read: Specification = serde_json::from_str(&specification.encode()).unwrap();
         assert_eq!(read, specification);
         assert_eq!(read.program(), Some((program.file, program.arguments, "/home/ada".into())));
         assert!(read.switch.is_some());
-        assert_eq!(Specification::new(&Program { file: "/x".into(), arguments: vec![] }, &account, 1000, true).switch, None);
+        assert_eq!(
+            Specification::new(&Program { file: "/x".into(), arguments: vec![] }, &account, Path::new("/"), 1000, true).switch,
+            None
+        );
     }
 }

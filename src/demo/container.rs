@@ -131,6 +131,8 @@ fn inside(hostname: &str, isolated: bool) -> io::Result<ExitCode> {
     rustix::stdio::dup2_stdout(File::options().write(true).open("/dev/null")?)?;
     if isolated {
         set_the_scene(hostname)?;
+        // Where the app runs, and the sessions beside it; not where the demo was started.
+        std::env::set_current_dir("/root").or_else(|_| std::env::set_current_dir("/"))?;
     }
     let log = if isolated { "/var/log/shop.log" } else { "/dev/null" };
     let app = format!("log={log}; {WORKLOAD}");

@@ -399,7 +399,9 @@ impl OwnEngine {
     fn spawn(folder: &tempfile::TempDir) -> std::process::Child {
         let at = |name: &str| folder.path().join(name).display().to_string();
         let log = std::fs::OpenOptions::new().create(true).append(true).open(folder.path().join("log")).unwrap();
-        std::process::Command::new("dockerd")
+        // Without a bridge of its own it would remove the machine's: it gets a network where there is none.
+        std::process::Command::new("unshare")
+            .args(["--net", "dockerd"])
             .args(["--host", &format!("unix://{}", at("s")), "--data-root", &at("data"), "--exec-root", &at("exec")])
             .args(["--pidfile", &at("pid"), "--bridge=none", "--iptables=false", "--ip-masq=false", "--storage-driver=vfs"])
             .stdin(Stdio::null())

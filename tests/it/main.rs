@@ -8,6 +8,7 @@ mod dock;
 mod docker;
 mod failures;
 mod generated;
+mod host;
 mod keyring;
 mod layering;
 mod listing;

@@ -55,3 +55,12 @@ pub fn namespaces() -> bool {
         succeeds(unshare.args(["--user", "--map-root-user", "--mount", "--pid", "--fork", "--mount-proc", "true"])),
     )
 }
+
+/// Waits until `holds`.
+pub fn within(limit: std::time::Duration, what: &str, holds: impl Fn() -> bool) {
+    let deadline = std::time::Instant::now() + limit;
+    while !holds() {
+        assert!(std::time::Instant::now() < deadline, "no {what} within {limit:?}");
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+}

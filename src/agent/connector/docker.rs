@@ -35,13 +35,12 @@ use super::{Connector, Containers};
 use crate::agent::args::LogLevel;
 use crate::agent::own_container::own_container;
 use crate::agent::serve;
-use crate::agent::settings::host_name;
 
 /// `ztagent docker`.
 pub(in crate::agent) fn run(args: DockerArgs, log_level: LogLevel) -> ExitCode {
     let DockerArgs { join, socket, selection } = args;
     serve::run(&join, log_level, async move |_| {
-        let settings = DockerSettings { socket, host: host_name(), selection: selection.into() };
+        let settings = DockerSettings { socket, selection: selection.into() };
         Ok(Connector::Docker(DockerConnector::new(settings)))
     })
 }
@@ -61,8 +60,6 @@ struct Inner {
 pub struct DockerSettings {
     /// Its socket.
     pub socket: PathBuf,
-    /// What users read as the place of its containers: the host's name.
-    pub host: String,
     /// What is served.
     pub selection: Selection,
 }
@@ -70,8 +67,8 @@ pub struct DockerSettings {
 impl DockerConnector {
     /// A connector that follows nothing yet.
     pub fn new(settings: DockerSettings) -> Self {
-        let DockerSettings { socket, host, selection } = settings;
-        let surroundings = Surroundings { host, own: own_container(), selection };
+        let DockerSettings { socket, selection } = settings;
+        let surroundings = Surroundings { own: own_container(), selection };
         Self(Arc::new(Inner { watch: Watch::new(socket, surroundings), shells: Shells::default() }))
     }
 

@@ -20,7 +20,6 @@ use crate::agent::process::Process;
 use crate::agent::program::{Asked, Program};
 use crate::agent::reaper::{Orphans, Reaper};
 use crate::agent::serve;
-use crate::agent::settings::host_name;
 use crate::agent::spawn::Launch;
 use crate::agent::sweep::{self, Leader};
 use crate::agent::trampoline::Specification;
@@ -32,7 +31,7 @@ use crate::proto::{Action, SessionId};
 pub(in crate::agent) fn run(args: HostArgs, log_level: LogLevel) -> ExitCode {
     let HostArgs { join, app, labels, default_login } = args;
     serve::run(&join, log_level, async move |config| {
-        let (name, started_at, labels) = (host_name(), config.clock.now(), labels.into_iter().collect());
+        let (name, started_at, labels) = (config.name.clone(), config.clock.now(), labels.into_iter().collect());
         Ok(Connector::host(HostConnector::new(HostSettings { name, app, labels, default_login, started_at })))
     })
 }
@@ -122,15 +121,19 @@ impl HostConnector {
         };
         let base = Variables::from([("PATH".into(), environment::PATH.into())]);
         let variables = environment::compose(&base, &account, request.session, request.user, &request.variables);
-        let (program, account) = match &self.runuser {
+        let new_session = request.terminal.is_none();
+        let specification = match &self.runuser {
             Some(runuser) => {
                 let program = by_runuser(runuser, &account, request.asked, &variables);
-                // runuser is what becomes the user.
-                (program, Account { uid, gid, groups: Vec::new(), home: "/".into(), ..account })
+                // runuser is what becomes the user, and goes home.
+                let own = Account { uid, gid, groups: Vec::new(), ..account };
+                Specification::new(&program, &own, Path::new("/"), uid, new_session).encode()
             }
-            None => (Program::of(request.asked, &account, OsStr::new(environment::PATH))?, account),
+            None => {
+                let program = Program::of(request.asked, &account, OsStr::new(environment::PATH))?;
+                Specification::new(&program, &account, &account.home, uid, new_session).encode()
+            }
         };
-        let specification = Specification::new(&program, &account, uid, request.terminal.is_none()).encode();
         let launch = Launch { trampoline: request.trampoline, specification, variables: &variables };
         Ok(match request.terminal {
             Some(size) => launch.on_terminal(&self.reaper, size)?,

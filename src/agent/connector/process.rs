@@ -1,7 +1,7 @@
 //! The agent's own container, or host: sessions are children of the agent.
 
 use std::collections::{BTreeMap, HashSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tokio::sync::watch;
@@ -23,6 +23,8 @@ use crate::proto::{Action, SessionId};
 pub struct ProcessConnector {
     runtime_id: String,
     base: Variables,
+    /// Where the image's command runs, and its sessions.
+    folder: PathBuf,
     reaper: Reaper,
     containers: watch::Sender<Containers>,
 }
@@ -76,7 +78,8 @@ impl ProcessConnector {
             },
         };
         let containers = watch::Sender::new(Arc::new(BTreeMap::from([(runtime_id.clone(), report)])));
-        Self { runtime_id, base, reaper, containers }
+        let folder = std::env::current_dir().unwrap_or_else(|_| "/".into());
+        Self { runtime_id, base, folder, reaper, containers }
     }
 
     pub(super) fn containers(&self) -> watch::Receiver<Containers> {
@@ -100,12 +103,12 @@ impl ProcessConnector {
             return Err(StartError::Gone);
         }
         let (uid, gid) = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
-        let account = account(Path::new("/"), request.login, uid, gid)?;
+        let account = account(Path::new("/"), request.login, uid, gid)?.with_a_shell(Path::new("/"));
         let variables = environment::compose(&self.base, &account, request.session, request.user, &request.variables);
         let path = variables.get(std::ffi::OsStr::new("PATH")).cloned().unwrap_or_default();
         let program = Program::of(request.asked, &account, &path)?;
         // One that gets a terminal is made the leader of a Unix session together with it.
-        let specification = Specification::new(&program, &account, uid, request.terminal.is_none()).encode();
+        let specification = Specification::new(&program, &account, &self.folder, uid, request.terminal.is_none()).encode();
         let launch = Launch { trampoline: request.trampoline, specification, variables: &variables };
         Ok(match request.terminal {
             Some(size) => launch.on_terminal(&self.reaper, size)?,

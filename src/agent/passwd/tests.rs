@@ -74,3 +74,12 @@ fn the_account_files_are_read_inside_the_root_and_bounded() {
     std::fs::write(&passwd, format!("{}\nlate:x:5:5::/:/bin/sh\n", "#".repeat(1024 * 1024))).unwrap();
     assert!(matches!(account(root.path(), &login("late"), 0, 0), Err(LoginError::Unknown(_))));
 }
+
+#[test]
+fn a_shell_that_says_no_is_no_shell_of_a_container() {
+    let passwd = "www:x:33:33::/var/www:/bin/nologin\nada:x:1000:1000::/home/ada:/bin/sh\n";
+    let root = container(passwd, GROUP, &["bin/nologin", "bin/sh", "bin/bash"]);
+    let shell = |name: &str| account(root.path(), &login(name), 0, 0).unwrap().with_a_shell(root.path()).shell;
+    assert_eq!((shell("www"), shell("ada")), (Some("/bin/bash".into()), Some("/bin/sh".into())));
+    assert_eq!(account(root.path(), &login("www"), 0, 0).unwrap().shell, Some("/bin/nologin".into()), "a host's stays");
+}

@@ -5,6 +5,7 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bollard::Docker;
@@ -25,6 +26,7 @@ use crate::agent::process::Size;
 pub(super) struct Engine {
     docker: Docker,
     socket: PathBuf,
+    host: Arc<str>,
 }
 
 /// Why the engine does not do what it is asked.
@@ -62,7 +64,13 @@ impl Engine {
         let docker = Docker::connect_with_unix(path, TIMEOUT.as_secs(), bollard::API_DEFAULT_VERSION)
             .map_err(|error| away(error.to_string()))?;
         let docker = docker.negotiate_version().await.map_err(|error| away(error.to_string()))?;
-        Ok(Self { docker, socket: socket.to_owned() })
+        let host = docker.info().await.ok().and_then(|info| info.name).unwrap_or_default();
+        Ok(Self { docker, socket: socket.to_owned(), host: host.into() })
+    }
+
+    /// The engine's machine, as it calls itself.
+    pub(super) fn host(&self) -> &str {
+        &self.host
     }
 
     /// The client, for what is asked and answered.

@@ -16,16 +16,14 @@ use crate::proto::name::app_name;
 /// What does not change while the agent runs.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Surroundings {
-    /// The engine's host, in words.
-    pub(super) host: String,
     /// The agent's own container, if it is in one.
     pub(super) own: Option<String>,
     /// What is served.
     pub(super) selection: Selection,
 }
 
-/// The report for `container`; nothing when it does not run, is not to be served, or is one of ours.
-pub(super) fn of(container: &ContainerInspectResponse, surroundings: &Surroundings) -> Option<ContainerReport> {
+/// The report for `container` of an engine on `host`; nothing when it does not run, is not to be served, or is one of ours.
+pub(super) fn of(container: &ContainerInspectResponse, host: &str, surroundings: &Surroundings) -> Option<ContainerReport> {
     let id = container.id.clone()?;
     let state = state(container)?;
     let labels = container.config.as_ref().and_then(|config| config.labels.clone()).unwrap_or_default();
@@ -51,7 +49,7 @@ pub(super) fn of(container: &ContainerInspectResponse, surroundings: &Surroundin
         runtime_id: id,
         app: app_name(app),
         image,
-        location: surroundings.host.clone(),
+        location: host.to_owned(),
         runtime: "docker".to_owned(),
         state: state.to_owned(),
         started_at: started_at(container),
@@ -63,7 +61,7 @@ pub(super) fn of(container: &ContainerInspectResponse, surroundings: &Surroundin
             pod: label("io.kubernetes.pod.name").map(str::to_owned),
             container: label("io.kubernetes.container.name").map(str::to_owned),
             kind: None,
-            node: Some(surroundings.host.clone()),
+            node: Some(host.to_owned()),
             health: health(container).map(str::to_owned),
             ports: ports(container),
         },
@@ -177,7 +175,7 @@ mod tests {
     }
 
     fn report(change: serde_json::Value) -> Option<ContainerReport> {
-        of(&container(change), &Surroundings { host: "node-1".into(), ..Surroundings::default() })
+        of(&container(change), "node-1", &Surroundings::default())
     }
 
     #[test]
@@ -185,6 +183,7 @@ mod tests {
         let report = report(serde_json::json!({"State": {"Health": {"Status": "unhealthy"}}})).unwrap();
         assert_eq!((report.app.as_str(), report.name.as_str()), ("web", "shop-web-1"));
         assert_eq!((report.started_at, report.state.as_str()), (1_769_851_800, "running"));
+        assert_eq!((report.location.as_str(), report.facts.node.as_deref()), ("node-1", Some("node-1")));
         assert_eq!(report.facts.owner.as_deref(), Some("compose/shop/web"));
         assert_eq!(report.facts.health.as_deref(), Some("unhealthy"));
         assert_eq!(report.facts.ports, ["53/udp", "8080/tcp"]);
@@ -198,7 +197,7 @@ mod tests {
             let config = serde_json::json!({"Config": {"Labels": labels, "Image": image}});
             let mut container = container(serde_json::Value::Object(Default::default()));
             container.config = serde_json::from_value(config["Config"].clone()).unwrap();
-            of(&container, &Surroundings::default()).unwrap().app
+            of(&container, "node-1", &Surroundings::default()).unwrap().app
         };
         assert_eq!(app(serde_json::json!({"app": "shop"}), "x"), "shop");
         assert_eq!(app(serde_json::json!({"app.kubernetes.io/name": "cart", "app": "shop"}), "x"), "cart");
@@ -234,7 +233,7 @@ mod tests {
         }
         assert!(report(serde_json::json!({"Path": "/ztagent", "Args": ["run", "--", "catalina.sh"]})).is_some());
         let own = Surroundings { own: Some("ab".repeat(32)), ..Surroundings::default() };
-        assert_eq!(of(&container(serde_json::json!({})), &own), None);
+        assert_eq!(of(&container(serde_json::json!({})), "node-1", &own), None);
     }
 
     #[test]

@@ -189,7 +189,8 @@ impl Watch {
 
     async fn look(&self, engine: &Engine, id: String) -> (String, Result<Option<ContainerReport>, EngineError>) {
         let found = engine.inspect(&id).await;
-        let report = found.map(|container| container.and_then(|container| report::of(&container, &self.surroundings)));
+        let report =
+            found.map(|container| container.and_then(|container| report::of(&container, engine.host(), &self.surroundings)));
         (id, report)
     }
 
