@@ -29,6 +29,7 @@ Register-ArgumentCompleter -Native -CommandName 'ztagent' -ScriptBlock {
             [CompletionResult]::new('run', 'run', [CompletionResultType]::ParameterValue, 'Run a command as this container''s first process, and serve sessions beside it')
             [CompletionResult]::new('host', 'host', [CompletionResultType]::ParameterValue, 'Serve this machine, with the logins that the policy allows')
             [CompletionResult]::new('docker', 'docker', [CompletionResultType]::ParameterValue, 'Serve every container of the Docker engine on this machine')
+            [CompletionResult]::new('kubernetes', 'kubernetes', [CompletionResultType]::ParameterValue, 'Serve the pods of a Kubernetes cluster, in the namespaces that are named')
             break
         }
         'ztagent;run' {
@@ -66,6 +67,23 @@ Register-ArgumentCompleter -Native -CommandName 'ztagent' -ScriptBlock {
             [CompletionResult]::new('--name', '--name', [CompletionResultType]::ParameterName, 'Call this agent NAME instead of by its host name')
             [CompletionResult]::new('--state', '--state', [CompletionResultType]::ParameterName, 'Keep the agent''s key in DIR, so that a restart is the same agent and needs no token')
             [CompletionResult]::new('--socket', '--socket', [CompletionResultType]::ParameterName, 'The engine''s socket: a path, or unix://PATH')
+            [CompletionResult]::new('--only', '--only', [CompletionResultType]::ParameterName, 'Serve only containers with such a name or label; of several conditions one has to fit')
+            [CompletionResult]::new('--except', '--except', [CompletionResultType]::ParameterName, 'Serve no containers with such a name or label')
+            [CompletionResult]::new('--log-level', '--log-level', [CompletionResultType]::ParameterName, 'What is written to stderr')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'ztagent;kubernetes' {
+            [CompletionResult]::new('--join-token-file', '--join-token-file', [CompletionResultType]::ParameterName, 'Read the join token from FILE, as `ztbroker token create` printed it')
+            [CompletionResult]::new('--broker', '--broker', [CompletionResultType]::ParameterName, 'Use the broker at URL instead of the one that the token names')
+            [CompletionResult]::new('--ca', '--ca', [CompletionResultType]::ParameterName, 'Trust only this TLS root: a PEM file, or sha256:… of the certificate')
+            [CompletionResult]::new('--name', '--name', [CompletionResultType]::ParameterName, 'Call this agent NAME instead of by its host name')
+            [CompletionResult]::new('--state', '--state', [CompletionResultType]::ParameterName, 'Keep the agent''s key in DIR, so that a restart is the same agent and needs no token')
+            [CompletionResult]::new('--kubeconfig', '--kubeconfig', [CompletionResultType]::ParameterName, 'Reach the cluster as FILE says, instead of as KUBECONFIG does or as the pod that the agent is in')
+            [CompletionResult]::new('--context', '--context', [CompletionResultType]::ParameterName, 'The context in the kubeconfig')
+            [CompletionResult]::new('-n', '-n', [CompletionResultType]::ParameterName, 'Serve the pods of this namespace, `*` for all; kube-system and the agent''s own are never served')
+            [CompletionResult]::new('--namespace', '--namespace', [CompletionResultType]::ParameterName, 'Serve the pods of this namespace, `*` for all; kube-system and the agent''s own are never served')
             [CompletionResult]::new('--only', '--only', [CompletionResultType]::ParameterName, 'Serve only containers with such a name or label; of several conditions one has to fit')
             [CompletionResult]::new('--except', '--except', [CompletionResultType]::ParameterName, 'Serve no containers with such a name or label')
             [CompletionResult]::new('--log-level', '--log-level', [CompletionResultType]::ParameterName, 'What is written to stderr')

@@ -26,6 +26,7 @@ set edit:completion:arg-completer[ztagent] = {|@words|
             cand run 'Run a command as this container''s first process, and serve sessions beside it'
             cand host 'Serve this machine, with the logins that the policy allows'
             cand docker 'Serve every container of the Docker engine on this machine'
+            cand kubernetes 'Serve the pods of a Kubernetes cluster, in the namespaces that are named'
         }
         &'ztagent;run'= {
             cand --join-token-file 'Read the join token from FILE, as `ztbroker token create` printed it'
@@ -60,6 +61,22 @@ set edit:completion:arg-completer[ztagent] = {|@words|
             cand --name 'Call this agent NAME instead of by its host name'
             cand --state 'Keep the agent''s key in DIR, so that a restart is the same agent and needs no token'
             cand --socket 'The engine''s socket: a path, or unix://PATH'
+            cand --only 'Serve only containers with such a name or label; of several conditions one has to fit'
+            cand --except 'Serve no containers with such a name or label'
+            cand --log-level 'What is written to stderr'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'ztagent;kubernetes'= {
+            cand --join-token-file 'Read the join token from FILE, as `ztbroker token create` printed it'
+            cand --broker 'Use the broker at URL instead of the one that the token names'
+            cand --ca 'Trust only this TLS root: a PEM file, or sha256:… of the certificate'
+            cand --name 'Call this agent NAME instead of by its host name'
+            cand --state 'Keep the agent''s key in DIR, so that a restart is the same agent and needs no token'
+            cand --kubeconfig 'Reach the cluster as FILE says, instead of as KUBECONFIG does or as the pod that the agent is in'
+            cand --context 'The context in the kubeconfig'
+            cand -n 'Serve the pods of this namespace, `*` for all; kube-system and the agent''s own are never served'
+            cand --namespace 'Serve the pods of this namespace, `*` for all; kube-system and the agent''s own are never served'
             cand --only 'Serve only containers with such a name or label; of several conditions one has to fit'
             cand --except 'Serve no containers with such a name or label'
             cand --log-level 'What is written to stderr'

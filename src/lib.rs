@@ -12,6 +12,7 @@
 //! | [`harmless`] | text from elsewhere, fit for a terminal |
 //! | [`glob`] | patterns for names |
 //! | [`moment`] | times as text |
+//! | `log` | what an operator reads on stderr |
 //! | [`clock`] | the time, and the seam where a test puts its own |
 //! | [`client`], [`cli`] | what the developer's program can do, and its verbs |
 //! | [`broker`] | identity, policy, certificate authority, registry, relay, audit |
@@ -21,6 +22,8 @@
 pub mod clock;
 pub mod glob;
 pub mod harmless;
+#[cfg(any(feature = "broker", feature = "agent"))]
+pub mod log;
 pub mod moment;
 pub mod pipe;
 pub mod proto;

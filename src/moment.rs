@@ -58,6 +58,11 @@ pub fn show(seconds: u64) -> String {
     format!("{year:04}-{month:02}-{day:02} {:02}:{:02}:{:02}", rest / 3600, rest / 60 % 60, rest % 60)
 }
 
+/// `seconds` since 1970 as `2026-01-31T09:30:00Z`.
+pub fn rfc3339(seconds: u64) -> String {
+    format!("{}Z", show(seconds).replace(' ', "T"))
+}
+
 /// A date, or a date and a time in UTC, in seconds since 1970; a fraction of a second is left out.
 pub fn parse(text: &str) -> Option<u64> {
     let (day, time) = match text.split_once('T') {
@@ -142,6 +147,7 @@ mod tests {
         }
         assert_eq!(show(1_709_251_199), "2024-02-29 23:59:59");
         assert_eq!(show(1_709_251_200), "2024-03-01 00:00:00");
+        assert_eq!(rfc3339(1_709_251_199), "2024-02-29T23:59:59Z");
         for day in (0..80_000).step_by(17) {
             let (year, month, of_month) = date(day);
             assert_eq!(days(year, month, of_month), Some(day));

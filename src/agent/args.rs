@@ -5,9 +5,10 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use crate::agent::Url;
+use crate::log::LogLevel;
 use crate::proto::name::Login;
 
 /// `ztagent`'s command line, for man pages and completions.
@@ -24,6 +25,8 @@ pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
             Verb::Host(args) => crate::agent::connector::host::run(args, log_level),
             #[cfg(feature = "docker")]
             Verb::Docker(args) => crate::agent::connector::docker::run(args, log_level),
+            #[cfg(feature = "kubernetes")]
+            Verb::Kubernetes(args) => crate::agent::connector::kubernetes::run(args, log_level),
         },
         Err(error) => {
             // Help and version are errors to clap, with status 0 and on stdout; a closed pipe is no reason to complain.
@@ -63,19 +66,12 @@ enum Verb {
     #[cfg(feature = "docker")]
     #[command(after_help = super::connector::docker::args::HELP)]
     Docker(super::connector::docker::args::DockerArgs),
-}
-
-/// How much is logged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum LogLevel {
-    /// Only what needs somebody
-    Error,
-    /// And what may
-    Warn,
-    /// And each change of state, each session
-    Info,
-    /// And what helps to find a fault
-    Debug,
+    /// Serve the pods of a Kubernetes cluster, in the namespaces that are named
+    ///
+    /// Containers come into the list when they run and leave it when they end. Nothing is added to them, and no image has to change.
+    #[cfg(feature = "kubernetes")]
+    #[command(after_help = super::connector::kubernetes::args::HELP)]
+    Kubernetes(super::connector::kubernetes::args::KubernetesArgs),
 }
 
 /// How an agent finds, trusts and enters its broker.

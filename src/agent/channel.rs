@@ -188,10 +188,11 @@ pub(super) async fn run(
             session.exited(exit);
             finish(&connection, &writer, exit).await;
         }
-        // The list knows it a moment later, and the session ends with the reason.
+        // The session ends with the reason.
         Ending::Lost(None) => {
-            let reason = tokio::time::timeout(CONTAINER_GONE, &mut ended).await;
-            leave(&voice, &writer, reason.unwrap_or_else(|_| Some("its container has stopped".to_owned()))).await;
+            session.stopped.cancel();
+            let reason = ended.await;
+            leave(&voice, &writer, reason).await;
         }
         Ending::Lost(Some(why)) => {
             voice.say(&why).await;
@@ -416,9 +417,6 @@ const QUIET: Duration = Duration::from_millis(200);
 
 /// The most that a pipe can hold (`/proc/sys/fs/pipe-max-size`): more than that after the end is not the process's own output.
 const PIPE_LIMIT: usize = 1024 * 1024;
-
-/// How long the list may take to know that a container has stopped whose processes are gone already.
-const CONTAINER_GONE: Duration = Duration::from_secs(2);
 
 /// How long a full client may keep the session's last words.
 const SAY: Duration = Duration::from_millis(500);

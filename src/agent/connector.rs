@@ -6,14 +6,16 @@
 #[cfg(feature = "docker")]
 pub mod docker;
 pub mod host;
-#[cfg(feature = "docker")]
+#[cfg(any(feature = "docker", feature = "kubernetes"))]
 mod inside;
-#[cfg(feature = "docker")]
+#[cfg(feature = "kubernetes")]
+pub mod kubernetes;
+#[cfg(any(feature = "docker", feature = "kubernetes"))]
 mod logs;
 pub mod process;
-#[cfg(feature = "docker")]
+#[cfg(any(feature = "docker", feature = "kubernetes"))]
 mod remote;
-#[cfg(feature = "docker")]
+#[cfg(any(feature = "docker", feature = "kubernetes"))]
 pub mod selection;
 
 use std::collections::BTreeMap;
@@ -35,6 +37,8 @@ use crate::proto::name::Login;
 #[cfg(feature = "docker")]
 pub use docker::DockerConnector;
 pub use host::HostConnector;
+#[cfg(feature = "kubernetes")]
+pub use kubernetes::KubernetesConnector;
 pub use process::ProcessConnector;
 
 /// What a connector serves, by the runtime's id.
@@ -50,6 +54,9 @@ pub enum Connector {
     /// Every container of a Docker engine.
     #[cfg(feature = "docker")]
     Docker(DockerConnector),
+    /// The pods of a cluster.
+    #[cfg(feature = "kubernetes")]
+    Kubernetes(KubernetesConnector),
 }
 
 impl Connector {
@@ -70,6 +77,8 @@ impl Connector {
             Self::Host(host) => host.containers(),
             #[cfg(feature = "docker")]
             Self::Docker(docker) => docker.containers(),
+            #[cfg(feature = "kubernetes")]
+            Self::Kubernetes(cluster) => cluster.containers(),
         }
     }
 
@@ -83,6 +92,8 @@ impl Connector {
             Self::Host(host) => host.start(runtime_id, request),
             #[cfg(feature = "docker")]
             Self::Docker(docker) => docker.start(runtime_id, request).await,
+            #[cfg(feature = "kubernetes")]
+            Self::Kubernetes(cluster) => cluster.start(runtime_id, request).await,
         }
     }
 
@@ -98,6 +109,8 @@ impl Connector {
             }
             #[cfg(feature = "docker")]
             Self::Docker(docker) => docker.logs(runtime_id, request).await,
+            #[cfg(feature = "kubernetes")]
+            Self::Kubernetes(cluster) => cluster.logs(runtime_id, request).await,
         }
     }
 
@@ -109,6 +122,8 @@ impl Connector {
             Self::Host(host) => host.sweep(session, leaders).await,
             #[cfg(feature = "docker")]
             Self::Docker(docker) => docker.sweep(session, runtime_id, leaders).await,
+            #[cfg(feature = "kubernetes")]
+            Self::Kubernetes(cluster) => cluster.sweep(session, runtime_id, leaders).await,
         }
     }
 
@@ -119,6 +134,8 @@ impl Connector {
             Self::Host(host) => host.kill(session, leaders),
             #[cfg(feature = "docker")]
             Self::Docker(docker) => docker.kill(session, runtime_id, leaders).await,
+            #[cfg(feature = "kubernetes")]
+            Self::Kubernetes(cluster) => cluster.kill(session, runtime_id, leaders).await,
         }
     }
 
@@ -129,6 +146,8 @@ impl Connector {
             Self::Host(_) => "the agent that serves this host is stopping",
             #[cfg(feature = "docker")]
             Self::Docker(_) => "the agent that serves this container is stopping",
+            #[cfg(feature = "kubernetes")]
+            Self::Kubernetes(_) => "the agent that serves this container is stopping",
         }
     }
 
@@ -138,6 +157,8 @@ impl Connector {
             Self::Process(_) | Self::Host(_) => std::future::pending().await,
             #[cfg(feature = "docker")]
             Self::Docker(docker) => docker.run().await,
+            #[cfg(feature = "kubernetes")]
+            Self::Kubernetes(cluster) => cluster.run().await,
         }
     }
 }
@@ -168,7 +189,7 @@ pub(super) enum StartError {
     #[error("the container has just stopped")]
     Gone,
     /// What runs the container did not do it.
-    #[cfg(feature = "docker")]
+    #[cfg(any(feature = "docker", feature = "kubernetes"))]
     #[error(transparent)]
     Inside(#[from] inside::NotStarted),
     /// The login cannot be had.

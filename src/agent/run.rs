@@ -3,13 +3,14 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use crate::agent::args::{LogLevel, RunArgs};
+use crate::agent::args::RunArgs;
 use crate::agent::connector::process::{Description, ProcessConnector};
 use crate::agent::environment::{self, Variables};
 use crate::agent::own_container::own_container;
 use crate::agent::reaper::Reaper;
 use crate::agent::settings::{self, SettingsError, host_name};
 use crate::agent::{Agent, Connector, init};
+use crate::log::LogLevel;
 use crate::proto::name::app_name;
 
 /// Runs CMD and, where the settings allow, an agent beside it.

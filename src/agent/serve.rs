@@ -1,5 +1,6 @@
 //! An agent by itself, for containers that others start: it serves until it is told to stop.
 
+use std::fmt::Display;
 use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
@@ -7,26 +8,29 @@ use std::process::ExitCode;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-use crate::agent::args::{JoinArgs, LogLevel};
+use crate::agent::args::JoinArgs;
 use crate::agent::settings::{self, SettingsError};
 use crate::agent::{Agent, AgentConfig, Connector};
+use crate::log::LogLevel;
 
 /// Runs an agent with the connector that `connect` makes, until SIGTERM, SIGINT or SIGHUP.
-pub(super) fn run(
+pub(super) fn run<E: Display>(
     args: &JoinArgs,
     log_level: LogLevel,
-    connect: impl AsyncFnOnce(&AgentConfig) -> Result<Connector, SettingsError>,
+    connect: impl AsyncFnOnce(&AgentConfig) -> Result<Connector, E>,
 ) -> ExitCode {
     settings::set_up(log_level);
-    let served = settings::config(args, Some(Path::new(STATE))).and_then(|config| {
+    let told = |error: SettingsError| error.to_string();
+    let served = settings::config(args, Some(Path::new(STATE))).map_err(told).and_then(|config| {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(WORKERS)
             .enable_all()
             .build()
-            .map_err(SettingsError::Runtime)?;
+            .map_err(SettingsError::Runtime)
+            .map_err(told)?;
         let served = runtime.block_on(async {
-            let connector = connect(&config).await?;
-            serve(Agent::new(config, connector)).await.map_err(SettingsError::Runtime)
+            let connector = connect(&config).await.map_err(|error| error.to_string())?;
+            serve(Agent::new(config, connector)).await.map_err(SettingsError::Runtime).map_err(told)
         });
         // A name look-up may hang in a thread of its own; nobody waits for it.
         runtime.shutdown_background();

@@ -47,6 +47,8 @@ pub(super) struct Session {
     pub(super) channels: TaskTracker,
     /// Input that no process has read yet.
     pub(super) waiting: Waiting,
+    /// Cancelled by whoever finds out that the container has stopped before the list knows.
+    pub(super) stopped: CancellationToken,
     state: Mutex<State>,
 }
 
@@ -69,7 +71,8 @@ impl Session {
     ) -> Self {
         let state = State { declared: announced.declared, leaders: Vec::new(), last_exit: None, over: false };
         let (ending, channels, waiting) = (watch::Sender::new(None), TaskTracker::new(), Waiting::default());
-        Self { host, grant, permits_pty, container, ending, channels, waiting, state: Mutex::new(state) }
+        let (stopped, state) = (CancellationToken::new(), Mutex::new(state));
+        Self { host, grant, permits_pty, container, ending, channels, waiting, stopped, state }
     }
 
     /// Whether one of `reports` was declared at connect; a declaration covers one channel.
@@ -115,15 +118,18 @@ impl Session {
     /// Returns once the container that the session opened in runs no more. One that was started again is another one: what the session
     /// had in it is gone.
     async fn container_gone(&self) {
-        // Logs outlive what wrote them.
-        if self.grant.actions.iter().all(|action| action == Action::Logs) {
-            return std::future::pending().await;
-        }
         let mut containers = self.host.connector.containers();
-        // The connector's end is the agent's, which is somebody else's news.
         let over = |now: &Containers| now.get(&self.container.runtime_id).is_none_or(|now| !now.is_run_of(&self.container));
-        if containers.wait_for(over).await.is_err() {
-            std::future::pending().await
+        let listed = async {
+            // Logs outlive what wrote them; and the connector's end is the agent's, which is somebody else's news.
+            let only_logs = self.grant.actions.iter().all(|action| action == Action::Logs);
+            if only_logs || containers.wait_for(over).await.is_err() {
+                std::future::pending().await
+            }
+        };
+        tokio::select! {
+            () = listed => {}
+            () = self.stopped.cancelled() => {}
         }
     }
 

@@ -8,12 +8,12 @@ use std::sync::Arc;
 
 use rustls::RootCertStore;
 use rustls::client::WebPkiServerVerifier;
-use tracing::level_filters::LevelFilter;
 
-use crate::agent::args::{JoinArgs, LogLevel};
+use crate::agent::args::JoinArgs;
 use crate::agent::identity::{KnownBroker, StateError, StateFolder};
 use crate::agent::{AgentConfig, Pin, ProxySettings, Url};
 use crate::clock::Clock;
+use crate::log::{self, LogLevel};
 use crate::proto::Secret;
 use crate::proto::join::{InvalidJoinToken, JoinToken};
 use crate::ssh::{KeyError, new_key};
@@ -22,13 +22,7 @@ use crate::transport::tls::{Roots, RootsError, provider};
 /// Writes what happens to stderr from now on, and keeps the agent's memory from processes of the same user: the key is in it. Sessions
 /// and CMD become readable again by `exec`.
 pub(super) fn set_up(log_level: LogLevel) {
-    let level = match log_level {
-        LogLevel::Error => LevelFilter::ERROR,
-        LogLevel::Warn => LevelFilter::WARN,
-        LogLevel::Info => LevelFilter::INFO,
-        LogLevel::Debug => LevelFilter::DEBUG,
-    };
-    tracing_subscriber::fmt().with_max_level(level).with_writer(io::stderr).with_target(false).init();
+    log::start(log_level);
     if let Err(error) = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable) {
         tracing::warn!("the agent's memory is not protected from processes of the same user: {error}");
     }

@@ -9,6 +9,7 @@ use url::Url;
 
 use super::admin::TokenId;
 use super::enrolment::RUNTIMES;
+use crate::log::LogLevel;
 use crate::moment;
 use crate::proto::name::Account;
 use crate::proto::{Action, AgentId, SessionId};
@@ -94,19 +95,6 @@ pub(super) struct Dev {
     /// What is written to stderr
     #[arg(long = "log", value_enum, value_name = "LEVEL", default_value_t = LogLevel::Warn)]
     pub(super) log_level: LogLevel,
-}
-
-/// How much is logged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum LogLevel {
-    /// Only what stops something from working
-    Error,
-    /// And what may soon
-    Warn,
-    /// And what a quiet day consists of
-    Info,
-    /// And what helps to find a mistake
-    Debug,
 }
 
 #[derive(Debug, Subcommand)]

@@ -6,7 +6,6 @@ mod agents;
 mod audit;
 mod dev;
 mod failure;
-mod log;
 mod password;
 mod policy;
 mod print;

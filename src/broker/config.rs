@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use url::Url;
 
+use crate::log::LogLevel;
 use crate::proto::Secret;
 use crate::ssh::cert;
 
@@ -63,20 +64,6 @@ pub enum Tls {
     },
     /// Not at all: a trusted proxy does it, or nobody else can reach us.
     None,
-}
-
-/// How much is logged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum LogLevel {
-    /// Only what stops something from working.
-    Error,
-    /// And what may soon.
-    Warn,
-    /// And what a quiet day consists of.
-    Info,
-    /// And what helps to find a mistake.
-    Debug,
 }
 
 /// Why a configuration cannot be used.

@@ -7,6 +7,7 @@ use super::access::Access;
 use super::failure::Failure;
 use super::ui::Ui;
 use crate::client::session::{Gone, SessionError};
+use crate::proto::agent::TERMINATING;
 use crate::proto::api::ContainerRow;
 
 /// The failure that `error` is, with the successors of a container that has stopped.
@@ -70,8 +71,12 @@ async fn find(access: &Access, gone: &Gone, patience: Duration) -> Option<Found>
 fn among(gone: &Gone, rows: Vec<ContainerRow>) -> Option<Found> {
     let origin = gone.origin.as_ref()?;
     let newer = |row: &ContainerRow| row.started_at > origin.started_at;
-    if let Some(row) = rows.iter().find(|row| row.id == gone.container) {
-        return newer(row).then(|| Found::Itself(row.name.clone()));
+    match rows.iter().find(|row| row.id == gone.container) {
+        Some(row) if newer(row) => return Some(Found::Itself(row.name.clone())),
+        // A cluster goes on to list a pod that it takes away.
+        Some(row) if row.facts.health.as_deref() == Some(TERMINATING) => {}
+        Some(_) => return None,
+        None => {}
     }
     let mut successors: Vec<ContainerRow> = rows.into_iter().filter(|row| origin.is_before(row)).collect();
     successors.sort_by_key(|row| std::cmp::Reverse(row.started_at));
@@ -133,6 +138,11 @@ mod tests {
     fn a_container_that_was_started_again_is_its_own_successor() {
         assert_eq!(among(&gone(None), vec![row("old", None, 101)]), Some(Found::Itself("web-old".into())));
         assert_eq!(among(&gone(None), vec![row("old", None, 100)]), None, "that one has not gone yet");
+        let mut going = row("old", Some("deployment/web"), 100);
+        let new = row("new", Some("deployment/web"), 200);
+        assert_eq!(among(&gone(Some("deployment/web")), vec![going.clone(), new.clone()]), None);
+        going.facts.health = Some(TERMINATING.to_owned());
+        assert!(among(&gone(Some("deployment/web")), vec![going, new]).is_some(), "it is on its way out");
     }
 
     #[test]

@@ -348,5 +348,8 @@ pub const RUNNING: &str = "running";
 /// The state of a container whose processes are held.
 pub const PAUSED: &str = "paused";
 
+/// The [`Facts::health`] of a container whose end is on its way.
+pub const TERMINATING: &str = "terminating";
+
 /// The state of a container whose process has ended and will be started again.
 pub const RESTARTING: &str = "restarting";

@@ -1,24 +1,32 @@
 //! A Docker engine's containers for tests, and the real `ztagent docker` beside them.
 
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::path::Path;
+use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use crate::peer;
+use crate::serving::Serving;
 use crate::world::World;
 
-/// A container of the engine, removed with this.
+/// A container of the engine.
 pub struct Container {
     /// The engine's id.
     pub id: String,
+    /// Whether it is removed with this.
+    owned: bool,
 }
 
 impl Container {
     /// `docker run --detach ARGUMENTS`.
     pub fn run(arguments: &[&str]) -> Self {
         let id = docker(&[&["run", "--detach"], arguments].concat());
-        Self { id: id.trim().to_owned() }
+        Self { id: id.trim().to_owned(), owned: true }
+    }
+
+    /// One that somebody else has started and will remove.
+    pub fn of(id: &str) -> Self {
+        Self { id: id.to_owned(), owned: false }
     }
 
     /// Its address on the engine's bridge.
@@ -55,6 +63,9 @@ impl Container {
 
 impl Drop for Container {
     fn drop(&mut self) {
+        if !self.owned {
+            return;
+        }
         let _ = Command::new("docker").args(["rm", "--force", "--volumes", &self.id]).output();
     }
 }
@@ -121,11 +132,9 @@ pub fn shell_less() -> Option<&'static str> {
 
 /// The `ztagent docker` of one test, which serves that test's containers and no others.
 pub struct NodeAgent {
-    child: Child,
+    /// The agent.
+    pub process: Serving,
     tag: String,
-    folder: PathBuf,
-    more: Vec<String>,
-    blind: bool,
 }
 
 impl NodeAgent {
@@ -134,17 +143,12 @@ impl NodeAgent {
         Self::with(world, false, &[]).await
     }
 
-    /// The same with more arguments; a blind one is in a PID namespace of its own and sees none of the engine's processes, as in a
-    /// container without the host's process ids.
+    /// The same with more arguments, and blind if so wished.
     pub async fn with(world: &World, blind: bool, more: &[&str]) -> Self {
-        let token = world.join_token(1).await.encode();
         let tag = format!("{:08x}", rand::random::<u32>());
-        let folder = world.state().parent().unwrap().join(format!("node-{tag}"));
-        std::fs::create_dir(&folder).unwrap();
-        std::fs::write(folder.join("join"), token.expose()).unwrap();
-        let more: Vec<String> = more.iter().map(|word| (*word).to_owned()).collect();
-        let child = spawn(&folder, &tag, blind, &more);
-        Self { child, tag, folder, more, blind }
+        let only = format!("label=ztctl-test={tag}");
+        let process = Serving::start(world, blind, &[&["docker", "--only", &only], more].concat()).await;
+        Self { process, tag }
     }
 
     /// The argument of `docker run` by which this agent serves a container.
@@ -156,70 +160,6 @@ impl NodeAgent {
     pub fn container(&self, arguments: &[&str]) -> Container {
         Container::run(&[&[self.label().as_str()], arguments].concat())
     }
-
-    /// `kill -9`.
-    pub fn kill(&mut self) {
-        // The process that made the namespace takes the agent along.
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
-    }
-
-    /// The same agent again: same key.
-    pub fn restart(&mut self) {
-        self.child = spawn(&self.folder, &self.tag, self.blind, &self.more);
-    }
-
-    /// Ends it in order.
-    pub fn stop(&mut self) {
-        let (own, mut pid) = (self.child.id(), self.child.id());
-        if self.blind {
-            // The process that made the namespace passes no signals on.
-            let children = std::fs::read_to_string(format!("/proc/{own}/task/{own}/children")).unwrap();
-            pid = children.trim().parse().unwrap();
-        }
-        assert!(Command::new("kill").arg(pid.to_string()).status().unwrap().success());
-        self.child.wait().unwrap();
-    }
-
-    /// What it has logged.
-    pub fn log(&self) -> String {
-        std::fs::read_to_string(self.folder.join("log")).unwrap_or_default()
-    }
-}
-
-impl Drop for NodeAgent {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-        if std::thread::panicking() {
-            println!("the agent's log:\n{}", self.log());
-        }
-    }
-}
-
-fn spawn(folder: &Path, tag: &str, blind: bool, more: &[String]) -> Child {
-    let agent = env!("CARGO_BIN_EXE_ztagent");
-    let mut command = match blind {
-        true => {
-            let mut command = Command::new("unshare");
-            command.args(["--pid", "--fork", "--kill-child", "--mount-proc", agent]);
-            command
-        }
-        false => Command::new(agent),
-    };
-    let log = std::fs::OpenOptions::new().create(true).append(true).open(folder.join("log")).unwrap();
-    command
-        .args(["docker", "--only", &format!("label=ztctl-test={tag}"), "--join-token-file"])
-        .arg(folder.join("join"))
-        .arg("--state")
-        .arg(folder.join("state"))
-        .args(more)
-        .env_remove("DOCKER_HOST")
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(log)
-        .spawn()
-        .unwrap()
 }
 
 const BUSYBOX: &str = "ztctl-test-busybox";

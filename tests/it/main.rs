@@ -3,6 +3,7 @@
 
 mod attacks;
 mod browser;
+mod cluster;
 mod demo;
 mod dock;
 mod docker;
@@ -10,6 +11,7 @@ mod failures;
 mod generated;
 mod host;
 mod keyring;
+mod kubernetes;
 mod layering;
 mod listing;
 mod login;
@@ -17,8 +19,10 @@ mod nginx;
 mod openssh;
 mod peer;
 mod pty;
+mod same;
 mod screen;
 mod secrets;
+mod serving;
 mod sessions;
 mod stack;
 mod surroundings;

@@ -20,6 +20,7 @@ mod stream;
 mod sweep;
 mod watch;
 
+use std::convert::Infallible;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -32,16 +33,16 @@ use self::watch::Watch;
 use super::inside::Shells;
 use super::selection::Selection;
 use super::{Connector, Containers};
-use crate::agent::args::LogLevel;
 use crate::agent::own_container::own_container;
 use crate::agent::serve;
+use crate::log::LogLevel;
 
 /// `ztagent docker`.
 pub(in crate::agent) fn run(args: DockerArgs, log_level: LogLevel) -> ExitCode {
     let DockerArgs { join, socket, selection } = args;
     serve::run(&join, log_level, async move |_| {
         let settings = DockerSettings { socket, selection: selection.into() };
-        Ok(Connector::Docker(DockerConnector::new(settings)))
+        Ok::<_, Infallible>(Connector::Docker(DockerConnector::new(settings)))
     })
 }
 

@@ -4,6 +4,7 @@
 //! Where there is no `runuser` (or the agent is not root, and can only be who it is) the agent makes the login itself, without PAM.
 
 use std::collections::{BTreeMap, HashSet};
+use std::convert::Infallible;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
@@ -13,7 +14,7 @@ use std::sync::Arc;
 use tokio::sync::watch;
 
 use super::{Connector, Containers, Request, StartError};
-use crate::agent::args::{HostArgs, LogLevel};
+use crate::agent::args::HostArgs;
 use crate::agent::environment::{self, Variables};
 use crate::agent::passwd::{Account, LoginError, account, is_executable, parse_account};
 use crate::agent::process::Process;
@@ -23,6 +24,7 @@ use crate::agent::serve;
 use crate::agent::spawn::Launch;
 use crate::agent::sweep::{self, Leader};
 use crate::agent::trampoline::Specification;
+use crate::log::LogLevel;
 use crate::proto::agent::{Capabilities, ContainerReport, Facts, RUNNING};
 use crate::proto::name::{Login, app_name};
 use crate::proto::{Action, SessionId};
@@ -32,7 +34,7 @@ pub(in crate::agent) fn run(args: HostArgs, log_level: LogLevel) -> ExitCode {
     let HostArgs { join, app, labels, default_login } = args;
     serve::run(&join, log_level, async move |config| {
         let (name, started_at, labels) = (config.name.clone(), config.clock.now(), labels.into_iter().collect());
-        Ok(Connector::host(HostConnector::new(HostSettings { name, app, labels, default_login, started_at })))
+        Ok::<_, Infallible>(Connector::host(HostConnector::new(HostSettings { name, app, labels, default_login, started_at })))
     })
 }
 

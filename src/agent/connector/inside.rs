@@ -2,13 +2,15 @@
 //! which need nothing that it has not built in.
 //!
 //! [`START`] says that it runs, waits until the terminal has its size, and becomes what was asked for; [`SWEEP`] finds and signals
-//! what a session has left ([`sweep`]). In a container without a shell a program can still be executed by itself, and nothing more.
+//! what a session has left ([`sweep`]). [`begin`] puts them to use. In a container without a shell a program can still be executed by itself, and nothing more.
 
+pub(super) mod begin;
 mod shells;
 pub(super) mod sweep;
 
 use std::ffi::OsString;
 use std::io;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt};
@@ -22,11 +24,11 @@ pub(super) use shells::Shells;
 
 /// A start that was prepared.
 #[derive(Debug)]
-pub(super) struct Start {
+struct Start {
     /// What [`START`] says first.
     nonce: String,
     /// Whether it waits for a line on its input.
-    pub(super) gate: bool,
+    gate: bool,
     rest: Vec<String>,
 }
 
@@ -101,7 +103,7 @@ impl Start {
         let gate = if self.gate { "gate" } else { "-" };
         let zeroth = shell.first().copied().unwrap_or("sh");
         let mut words: Vec<String> = shell.iter().map(|word| (*word).to_owned()).collect();
-        words.extend(["-c", START, zeroth, &self.nonce, gate].map(str::to_owned));
+        words.extend(["-c", &START, zeroth, &self.nonce, gate].map(str::to_owned));
         words.extend(self.rest.iter().cloned());
         words
     }
@@ -160,14 +162,14 @@ fn inside(pid: i32, started: u64) -> Leader {
 
 /// The script and the arguments by which every process of `session` gets `signal` (`0` for none).
 fn sweep_words(session: SessionId, signal: &str, known: &[Leader]) -> Vec<String> {
-    let mut words = ["-c", SWEEP, "sh", &format!("{MARKER}={session}"), signal].map(str::to_owned).to_vec();
+    let mut words = ["-c", &SWEEP, "sh", &format!("{MARKER}={session}"), signal].map(str::to_owned).to_vec();
     words.extend(known.iter().map(|known| format!("{}:{}", known.pid, known.started)));
     words
 }
 
 /// The script and the arguments by which the job that `leader` leads gets the signal of this name.
 pub(super) fn signal_words(leader: Leader, signal: &str) -> Vec<String> {
-    ["-c", SIGNAL, "sh", &leader.pid.to_string(), signal].map(str::to_owned).to_vec()
+    ["-c", &SIGNAL, "sh", &leader.pid.to_string(), signal].map(str::to_owned).to_vec()
 }
 
 /// What [`SWEEP`] found; `None` where that is not its answer.
@@ -192,13 +194,19 @@ fn said(bytes: &[u8]) -> String {
 }
 
 /// Becomes what a session asked for.
-const START: &str = include_str!("inside/start.sh");
+static START: LazyLock<String> = LazyLock::new(|| bare(include_str!("inside/start.sh")));
 
 /// Signals what a session has left.
-const SWEEP: &str = include_str!("inside/sweep.sh");
+static SWEEP: LazyLock<String> = LazyLock::new(|| bare(include_str!("inside/sweep.sh")));
 
 /// Signals a job.
-const SIGNAL: &str = include_str!("inside/signal.sh");
+static SIGNAL: LazyLock<String> = LazyLock::new(|| bare(include_str!("inside/signal.sh")));
+
+/// A script without what is for its readers: clusters carry it in a URL.
+fn bare(script: &str) -> String {
+    let lines = script.lines().map(str::trim_start).filter(|line| !line.is_empty() && !line.starts_with('#'));
+    lines.collect::<Vec<_>>().join("\n")
+}
 
 /// How long the first process of a session may take to be heard of: an engine under load takes a second.
 const READY: Duration = Duration::from_secs(15);

@@ -3,6 +3,7 @@
 
 use std::io;
 
+use bytes::{Bytes, BytesMut};
 use tokio::io::{AsyncWriteExt, DuplexStream};
 use tokio::sync::oneshot;
 
@@ -106,6 +107,25 @@ impl Sink {
     }
 }
 
+/// A stream without frames, by lines.
+#[derive(Debug, Default)]
+pub(super) struct Lines(BytesMut);
+
+impl Lines {
+    /// The next line in `bytes`, with its end; a part of one that is too long.
+    pub(super) fn next(&mut self, bytes: &mut Bytes) -> Option<Bytes> {
+        let end = bytes.iter().position(|byte| *byte == b'\n');
+        let taken = end.map_or(bytes.len(), |end| end + 1);
+        self.0.extend_from_slice(&bytes.split_to(taken));
+        (end.is_some() || self.0.len() >= LINE).then(|| self.0.split().freeze())
+    }
+
+    /// What has begun and not ended.
+    pub(super) fn rest(self) -> Bytes {
+        self.0.freeze()
+    }
+}
+
 /// `2026-01-31T09:30:00.123456789Z text`. The times of one engine all have the same form, so that they compare as text does.
 fn split(piece: &[u8]) -> Option<(&str, &[u8])> {
     let space = piece.iter().take(TIME).position(|byte| *byte == b' ')?;
@@ -114,6 +134,9 @@ fn split(piece: &[u8]) -> Option<(&str, &[u8])> {
     let is_time = time.len() >= 20 && time.as_bytes()[4] == b'-' && time.as_bytes()[10] == b'T';
     is_time.then(|| (time, &text[1..]))
 }
+
+/// The most bytes of a line that are kept together.
+const LINE: usize = 64 * 1024;
 
 /// What waits for a slow reader.
 const PIPE: usize = 64 * 1024;
@@ -169,5 +192,21 @@ mod tests {
         })
         .await;
         assert_eq!((out.as_str(), err.as_str()), ("one\ntwo\nof the same moment\n", "ztctl: started again\n"));
+    }
+
+    #[test]
+    fn lines_come_whole_wherever_the_stream_is_cut_and_long_ones_in_parts() {
+        for cut in 1..8 {
+            let (mut lines, mut found) = (Lines::default(), Vec::new());
+            for chunk in b"one\r\n\ntwo".chunks(cut) {
+                let mut bytes = Bytes::copy_from_slice(chunk);
+                while !bytes.is_empty() {
+                    found.extend(lines.next(&mut bytes));
+                }
+            }
+            assert_eq!((found, lines.rest()), (vec![Bytes::from("one\r\n"), Bytes::from("\n")], Bytes::from("two")), "{cut}");
+        }
+        let mut long = Bytes::from(vec![b'x'; LINE + 5]);
+        assert_eq!(Lines::default().next(&mut long).unwrap().len(), LINE + 5);
     }
 }

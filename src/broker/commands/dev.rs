@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::failure::Failure;
-use super::log;
 use super::print::Printer;
 use super::serve::{Signals, bind, until_signalled};
 use crate::broker::admin::{AdminError, JoinTokenSpec};
@@ -15,11 +14,12 @@ use crate::broker::args::{Dev, Place};
 use crate::broker::enrolment::Assertions;
 use crate::broker::{Admin, Broker, Config};
 use crate::clock::Clock;
+use crate::log;
 use crate::proto::name::Account;
 use crate::proto::{Secret, SessionId};
 
 pub(super) async fn run(place: &Place, args: Dev, printer: Printer) -> Result<(), Failure> {
-    log::start(args.log_level.into());
+    log::start(args.log_level);
     let signals = Signals::new()?;
     let folder = Folder::make(place.state.as_deref())
         .map_err(|error| Failure::new(format!("the state folder cannot be made: {error}")))?;

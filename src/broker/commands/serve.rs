@@ -5,10 +5,10 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use super::failure::Failure;
-use super::log;
 use crate::broker::args::{Place, Serve};
 use crate::broker::{Admin, Broker};
 use crate::clock::Clock;
+use crate::log;
 
 pub(super) async fn run(place: &Place, args: Serve) -> Result<(), Failure> {
     let mut config = super::configuration(place)?;

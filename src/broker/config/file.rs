@@ -7,7 +7,8 @@ use std::time::Duration;
 use serde::{Deserialize, Deserializer};
 use url::Url;
 
-use super::{Config, ConfigError, LISTEN, LogLevel, Network, POLICY, STATE, Tls, VERSION};
+use super::{Config, ConfigError, LISTEN, Network, POLICY, STATE, Tls, VERSION};
+use crate::log::LogLevel;
 use crate::proto::Secret;
 
 /// The file's content.

@@ -3,7 +3,6 @@
 use std::io;
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 
@@ -12,7 +11,7 @@ use super::stream::{Demultiplexer, Source as Frame};
 use super::{DockerConnector, Inner};
 use crate::agent::connector::StartError;
 use crate::agent::connector::inside::NotStarted;
-use crate::agent::connector::logs::{Sink, Source};
+use crate::agent::connector::logs::{Lines, Sink, Source};
 use crate::agent::connector::remote::Wishes;
 use crate::agent::process::Process;
 use crate::agent::reaper::Exit;
@@ -140,47 +139,5 @@ impl Reading {
     }
 }
 
-/// A stream without frames, by lines.
-#[derive(Debug, Default)]
-struct Lines(BytesMut);
-
-impl Lines {
-    /// The next line in `bytes`, with its end; a part of one that is too long.
-    fn next(&mut self, bytes: &mut Bytes) -> Option<Bytes> {
-        let end = bytes.iter().position(|byte| *byte == b'\n');
-        let taken = end.map_or(bytes.len(), |end| end + 1);
-        self.0.extend_from_slice(&bytes.split_to(taken));
-        (end.is_some() || self.0.len() >= LINE).then(|| self.0.split().freeze())
-    }
-
-    fn rest(self) -> Bytes {
-        self.0.freeze()
-    }
-}
-
 /// How soon a container that has stopped is looked at again.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
-
-/// The most bytes of a line that are kept together.
-const LINE: usize = 64 * 1024;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn lines_come_whole_wherever_the_stream_is_cut_and_long_ones_in_parts() {
-        for cut in 1..8 {
-            let (mut lines, mut found) = (Lines::default(), Vec::new());
-            for chunk in b"one\r\n\ntwo".chunks(cut) {
-                let mut bytes = Bytes::copy_from_slice(chunk);
-                while !bytes.is_empty() {
-                    found.extend(lines.next(&mut bytes));
-                }
-            }
-            assert_eq!((found, lines.rest()), (vec![Bytes::from("one\r\n"), Bytes::from("\n")], Bytes::from("two")), "{cut}");
-        }
-        let mut long = Bytes::from(vec![b'x'; LINE + 5]);
-        assert_eq!(Lines::default().next(&mut long).unwrap().len(), LINE + 5);
-    }
-}

@@ -9,6 +9,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, DuplexStream, ReadBuf};
 use tokio::sync::oneshot;
 
 use super::stream::{Demultiplexer, Source};
+use crate::agent::connector::inside::begin::{NOT_STARTED, no_program};
 
 /// A terminal's output, whose end is told.
 #[derive(Debug)]
@@ -81,8 +82,7 @@ async fn pump<R: AsyncRead + Unpin>(
             if let Some(program) = first.take()
                 && piece.starts_with(NOT_STARTED)
             {
-                let sentence = format!("ztctl: there is no program {program} in this container, and no shell\n");
-                err.write_all(sentence.as_bytes()).await?;
+                err.write_all(no_program(&program).as_bytes()).await?;
                 continue;
             }
             match source {
@@ -92,9 +92,6 @@ async fn pump<R: AsyncRead + Unpin>(
         }
     }
 }
-
-/// What engines say of a start that failed, in place of its output.
-const NOT_STARTED: &[u8] = b"OCI runtime exec failed";
 
 /// What waits for a slow reader of one output; then the other one, and the process, wait too.
 const PIPE: usize = 64 * 1024;

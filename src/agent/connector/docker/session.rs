@@ -8,112 +8,62 @@ use std::time::Duration;
 
 use bollard::models::ExecConfig;
 use rustix::process::{Pid, Signal};
-use tokio::io::{AsyncWriteExt, ReadHalf, WriteHalf};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep};
 
-use super::engine::{Engine, EngineError, Raw};
+use super::engine::{Engine, EngineError};
 use super::outputs::{Outputs, Terminal};
 use super::{DockerConnector, Inner};
-use crate::agent::connector::inside::{NotReady, NotStarted, Start};
+use crate::agent::connector::inside::NotStarted;
+use crate::agent::connector::inside::begin::{Begun, Execs, Refusal, begin};
 use crate::agent::connector::remote::{RemoteControl, Wishes};
 use crate::agent::connector::{Request, StartError};
 use crate::agent::environment::{self, Variables};
 use crate::agent::passwd::LoginError;
 use crate::agent::process::{Ending, Output, Process, Size};
-use crate::agent::program::{Asked, NoShell};
 use crate::agent::reaper::Exit;
 use crate::agent::sweep::Leader;
-use crate::proto::command;
 
 impl DockerConnector {
-    /// Starts what `request` asks for by the first shell that the container has, or by itself where it has none.
+    /// Starts what `request` asks for.
     pub(in crate::agent) async fn start(&self, runtime_id: &str, request: &Request<'_>) -> Result<Process, StartError> {
         let engine = self.0.watch.engine().ok_or(NotStarted::Away)?;
-        let start = Start::new(request.asked, &Variables::new(), request.terminal.is_some())?;
-        let attempt = Attempt { inner: &self.0, engine: &engine, container: runtime_id, request };
-        for (index, shell) in self.0.shells.to_try(runtime_id) {
-            match attempt.with_shell(&start, shell).await {
-                Ok(process) => {
-                    self.0.shells.found(runtime_id, index);
-                    return Ok(process);
-                }
-                Err(Failed::NotThere) => {}
-                Err(Failed::Start(error)) => return Err(error),
-            }
-        }
-        self.0.shells.none(runtime_id);
-        let Asked::Command(line) = request.asked else { return Err(NoShell.into()) };
-        let words = command::unquote(line).ok_or(NoShell)?;
-        let words: Vec<String> =
-            words.into_iter().map(String::from_utf8).collect::<Result<_, _>>().map_err(|_| NotStarted::NotText)?;
-        attempt.by_itself(words).await
+        let container = InContainer { inner: &self.0, engine: &engine, container: runtime_id, request };
+        let (begun, leader) = begin(&container, &self.0.shells, runtime_id, request, &Variables::new()).await?;
+        let Begun { stdin, stdout, stderr, run: Exec { id, told, ended } } = begun;
+        let (control, wishes) = RemoteControl::new(request.terminal);
+        let run = Run { inner: Arc::clone(&self.0), engine, container: runtime_id.to_owned(), id, leader };
+        tokio::spawn(run.clone().grant(wishes));
+        let ending = Box::pin(run.ending(told, ended));
+        Ok(Process { stdin, stdout, stderr, ending, control: Arc::new(control), leader })
     }
 }
 
-/// One wish, and what it takes to try it.
-struct Attempt<'a> {
+/// One session's wish in one container.
+struct InContainer<'a> {
     inner: &'a Arc<Inner>,
     engine: &'a Engine,
     container: &'a str,
     request: &'a Request<'a>,
 }
 
-/// Why an attempt came to nothing.
-enum Failed {
-    /// The container has no such file.
-    NotThere,
-    /// Something else, and the next attempt would do no better.
-    Start(StartError),
-}
-
 /// An exec that was started.
 struct Exec {
     id: String,
-    stdin: WriteHalf<Raw>,
     /// Its status, when the engine's events tell it.
     told: oneshot::Receiver<i64>,
+    /// Told when its output has ended.
+    ended: oneshot::Receiver<()>,
 }
 
-impl Attempt<'_> {
-    async fn with_shell(&self, start: &Start, shell: &[&str]) -> Result<Process, Failed> {
-        let (mut exec, reader) = self.exec(start.words(shell)).await.map_err(Failed::Start)?;
-        let (mut stdout, stderr, ended) = self.outputs(reader, None);
-        let leader = match start.ready(&mut stdout).await {
-            Ok(ready) => ready.leader,
-            Err(NotReady::Said(said)) => return Err(self.refused(said)),
-            Err(error) => return Err(Failed::Start(NotStarted::from(error).into())),
-        };
-        if let Some(size) = self.request.terminal {
-            self.open_gate(&mut exec, size).await.map_err(Failed::Start)?;
-            let echoed = start.skip_echo(&mut stdout).await;
-            echoed.map_err(|error| Failed::Start(NotStarted::from(error).into()))?;
-        }
-        Ok(self.process(exec, stdout, stderr, ended, Some(leader)))
-    }
+impl Execs for InContainer<'_> {
+    type Run = Exec;
 
-    /// Gives the terminal its size, and then lets what waits for it go on.
-    async fn open_gate(&self, exec: &mut Exec, size: Size) -> Result<(), StartError> {
-        self.engine.resize_exec(&exec.id, size).await.map_err(|error| self.explain(error))?;
-        exec.stdin.write_all(b"\n").await?;
-        Ok(exec.stdin.flush().await?)
-    }
-
-    /// Executes `words` without a shell: what the engine says of a start that failed is told in better words.
-    async fn by_itself(&self, words: Vec<String>) -> Result<Process, StartError> {
-        let program = words.first().cloned().unwrap_or_default();
-        let (exec, reader) = self.exec(words).await?;
-        let (stdout, stderr, ended) = self.outputs(reader, Some(program));
-        if let Some(size) = self.request.terminal {
-            self.engine.resize_exec(&exec.id, size).await.map_err(|error| self.explain(error))?;
-        }
-        Ok(self.process(exec, stdout, stderr, ended, None))
-    }
-
-    async fn exec(&self, words: Vec<String>) -> Result<(Exec, ReadHalf<Raw>), StartError> {
+    async fn exec(&self, words: Vec<String>, bare: bool) -> Result<Begun<Exec>, StartError> {
         let terminal = self.request.terminal.is_some();
         let variables = environment::marked(self.request.session, self.request.user, &self.request.variables);
         let pairs = variables.iter().filter_map(|(name, value)| Some(format!("{}={}", name.to_str()?, value.to_str()?)));
+        let program = words.first().cloned().filter(|_| bare);
         let config = ExecConfig {
             attach_stdin: Some(true),
             attach_stdout: Some(true),
@@ -129,50 +79,31 @@ impl Attempt<'_> {
         let told = self.inner.watch.end_of(&id);
         let raw = self.engine.start_exec(&id, terminal).await.map_err(|error| self.explain(error))?;
         let (reader, stdin) = tokio::io::split(raw);
-        Ok((Exec { id, stdin, told }, reader))
-    }
-
-    fn outputs(&self, reader: ReadHalf<Raw>, bare: Option<String>) -> (Output, Option<Output>, oneshot::Receiver<()>) {
         let (tell, ended) = oneshot::channel();
-        if self.request.terminal.is_some() {
-            return (Box::new(Terminal::new(reader, tell)), None, ended);
-        }
-        let Outputs { stdout, stderr } = Outputs::of(reader, bare, tell);
-        (Box::new(stdout), Some(Box::new(stderr)), ended)
+        let (stdout, stderr): (Output, Option<Output>) = match terminal {
+            true => (Box::new(Terminal::new(reader, tell)), None),
+            false => {
+                let Outputs { stdout, stderr } = Outputs::of(reader, program, tell);
+                (Box::new(stdout), Some(Box::new(stderr)))
+            }
+        };
+        Ok(Begun { stdin: Box::new(stdin), stdout, stderr, run: Exec { id, told, ended } })
     }
 
-    fn process(
-        &self,
-        exec: Exec,
-        stdout: Output,
-        stderr: Option<Output>,
-        ended: oneshot::Receiver<()>,
-        leader: Option<Leader>,
-    ) -> Process {
-        let (control, wishes) = RemoteControl::new(self.request.terminal);
-        let Exec { id, stdin, told } = exec;
-        let (inner, engine, container) = (Arc::clone(self.inner), self.engine.clone(), self.container.to_owned());
-        let run = Run { inner, engine, container, id, leader };
-        tokio::spawn(run.clone().grant(wishes));
-        Process {
-            stdin: Box::new(stdin),
-            stdout,
-            stderr,
-            ending: Box::pin(run.ending(told, ended)),
-            control: Arc::new(control),
-            leader,
-        }
+    async fn resize(&self, exec: &Exec, size: Size) -> Result<(), StartError> {
+        self.engine.resize_exec(&exec.id, size).await.map_err(|error| self.explain(error))
     }
 
-    /// What came instead of the first process's word.
-    fn refused(&self, said: String) -> Failed {
-        let missing = ["not found", "no such file", "permission denied", "not a directory"];
-        if missing.iter().any(|words| said.to_lowercase().contains(words)) && !said.contains(NO_USER) {
-            return Failed::NotThere;
+    async fn refusal(&self, said: String, _: Exec) -> Refusal {
+        match said.as_str() {
+            "" => Refusal::Final(StartError::Gone),
+            said if Refusal::is_missing_file(said) && !said.contains(NO_USER) => Refusal::NotThere,
+            _ => Refusal::Final(self.explain_words(said)),
         }
-        Failed::Start(if said.is_empty() { StartError::Gone } else { self.explain_words(said) })
     }
+}
 
+impl InContainer<'_> {
     fn explain(&self, error: EngineError) -> StartError {
         match error {
             EngineError::Refused { status: 404, .. } => StartError::Gone,

@@ -3,33 +3,42 @@
 use std::io::{self, Write};
 
 use tracing::level_filters::LevelFilter;
+use tracing_subscriber::Layer;
+use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
-use crate::broker::args;
-use crate::broker::config::LogLevel;
+/// How much is logged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogLevel {
+    /// Only what stops something from working
+    Error,
+    /// And what may soon
+    Warn,
+    /// And what a quiet day consists of
+    Info,
+    /// And what helps to find a mistake
+    Debug,
+}
 
-/// Starts to log.
-pub(super) fn start(level: LogLevel) {
+/// Starts to log what is this program's own. Libraries only warn: what they tell of their requests has users' commands in it.
+pub fn start(level: LogLevel) {
     let level = match level {
         LogLevel::Error => LevelFilter::ERROR,
         LogLevel::Warn => LevelFilter::WARN,
         LogLevel::Info => LevelFilter::INFO,
         LogLevel::Debug => LevelFilter::DEBUG,
     };
-    let logging = tracing_subscriber::fmt().with_max_level(level).with_writer(OneLine).with_ansi(false).with_target(false);
+    let ours = Targets::new()
+        .with_target(env!("CARGO_CRATE_NAME"), level)
+        // It logs each refusal of a cluster, which whoever asked is told as well.
+        .with_target("kube_client", LevelFilter::OFF)
+        .with_default(level.min(LevelFilter::WARN));
+    let lines = tracing_subscriber::fmt::layer().with_writer(OneLine).with_ansi(false).with_target(false);
     // Only a program that logs already refuses, and then it does log.
-    let _ = logging.try_init();
-}
-
-impl From<args::LogLevel> for LogLevel {
-    fn from(level: args::LogLevel) -> Self {
-        match level {
-            args::LogLevel::Error => Self::Error,
-            args::LogLevel::Warn => Self::Warn,
-            args::LogLevel::Info => Self::Info,
-            args::LogLevel::Debug => Self::Debug,
-        }
-    }
+    let _ = tracing_subscriber::registry().with(lines.with_filter(ours)).try_init();
 }
 
 /// Writes each event, which arrives whole, as one line: a name with a line end in it must not forge another event.
