@@ -265,36 +265,4 @@ const STATUS: usize = 64 * 1024;
 pub(super) const SENTENCE: usize = 500;
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_status_is_exact_or_an_error_and_never_zero_by_mistake() {
-        let read = |json: &str| read_status(json.as_bytes().to_vec());
-        assert_eq!(read(r#"{"metadata":{},"status":"Success"}"#), Ok(Exit::Status(0)));
-        let failed = |code: &str| {
-            read(&format!(
-                r#"{{"status":"Failure","message":"m","reason":"NonZeroExitCode","details":{{"causes":[{{"reason":"ExitCode","message":"{code}"}}]}}}}"#
-            ))
-        };
-        assert_eq!(failed("42"), Ok(Exit::Status(42)));
-        for code in ["0", "256", "-1", ""] {
-            assert_eq!(failed(code), Err("m".to_owned()), "{code}");
-        }
-        assert_eq!(read(r#"{"status":"Failure","reason":"InternalError","message":"no such"}"#), Err("no such".to_owned()));
-        assert!(read("").unwrap_err().contains("broke") && read("{").is_err() && read("{}").is_err());
-    }
-
-    #[test]
-    fn every_word_arrives_as_it_is() {
-        let target = Target { namespace: "shop".into(), pod: "web-1".into(), container: "main".into() };
-        let words = ["sh", "-c", "echo \"$1\" & x=1+1\n", "ü", ""].map(str::to_owned);
-        let path = path(&Wanted { target: &target, words: &words, stdin: true, sizes: None });
-        let (resource, query) = path.split_once('?').unwrap();
-        assert_eq!(resource, "/api/v1/namespaces/shop/pods/web-1/exec");
-        let pairs: Vec<(String, String)> = url::form_urlencoded::parse(query.as_bytes()).into_owned().collect();
-        let commands: Vec<&String> = pairs.iter().filter(|(name, _)| name == "command").map(|(_, word)| word).collect();
-        assert_eq!(commands, words.iter().collect::<Vec<_>>());
-        assert!(pairs.contains(&("stderr".into(), "true".into())) && pairs.contains(&("stdin".into(), "true".into())));
-    }
-}
+mod tests;
