@@ -153,7 +153,7 @@ _ztagent() {
             return 0
             ;;
         ztagent__subcmd__kubernetes)
-            opts="-n -h --join-token-file --broker --ca --name --state --kubeconfig --context --namespace --only --except --log-level --help"
+            opts="-n -h --join-token-file --broker --ca --name --state --cluster --authorities --cluster-token-file --kubeconfig --context --namespace --only --except --log-level --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -176,6 +176,18 @@ _ztagent() {
                     return 0
                     ;;
                 --state)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cluster)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --authorities)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cluster-token-file)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

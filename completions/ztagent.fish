@@ -78,6 +78,9 @@ complete -c ztagent -n "__fish_ztagent_using_subcommand kubernetes" -l broker -d
 complete -c ztagent -n "__fish_ztagent_using_subcommand kubernetes" -l ca -d 'Trust only this TLS root: a PEM file, or sha256:… of the certificate' -r
 complete -c ztagent -n "__fish_ztagent_using_subcommand kubernetes" -l name -d 'Call this agent NAME instead of by its host name' -r
 complete -c ztagent -n "__fish_ztagent_using_subcommand kubernetes" -l state -d 'Keep the agent\'s key in DIR, so that a restart is the same agent and needs no token' -r -F
+complete -c ztagent -n "__fish_ztagent_using_subcommand kubernetes" -l cluster -d 'Join as the agent of the cluster NAME, by this pod\'s service account' -r
+complete -c ztagent -n "__fish_ztagent_using_subcommand kubernetes" -l authorities -d 'Trust only these certificate authorities, as `ztbroker cluster env` prints them' -r
+complete -c ztagent -n "__fish_ztagent_using_subcommand kubernetes" -l cluster-token-file -d 'Prove the service account by the token in FILE' -r -F
 complete -c ztagent -n "__fish_ztagent_using_subcommand kubernetes" -l kubeconfig -d 'Reach the cluster as FILE says, instead of as KUBECONFIG does or as the pod that the agent is in' -r -F
 complete -c ztagent -n "__fish_ztagent_using_subcommand kubernetes" -l context -d 'The context in the kubeconfig' -r
 complete -c ztagent -n "__fish_ztagent_using_subcommand kubernetes" -s n -l namespace -d 'Serve the pods of this namespace, `*` for all; kube-system and the agent\'s own are never served' -r

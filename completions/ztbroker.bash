@@ -22,6 +22,9 @@ _ztbroker() {
             ztbroker,audit)
                 cmd="ztbroker__subcmd__audit"
                 ;;
+            ztbroker,cluster)
+                cmd="ztbroker__subcmd__cluster"
+                ;;
             ztbroker,dev)
                 cmd="ztbroker__subcmd__dev"
                 ;;
@@ -42,6 +45,12 @@ _ztbroker() {
                 ;;
             ztbroker__subcmd__agents,rm)
                 cmd="ztbroker__subcmd__agents__subcmd__rm"
+                ;;
+            ztbroker__subcmd__cluster,env)
+                cmd="ztbroker__subcmd__cluster__subcmd__env"
+                ;;
+            ztbroker__subcmd__cluster,ls)
+                cmd="ztbroker__subcmd__cluster__subcmd__ls"
                 ;;
             ztbroker__subcmd__policy,reload)
                 cmd="ztbroker__subcmd__policy__subcmd__reload"
@@ -74,7 +83,7 @@ _ztbroker() {
 
     case "${cmd}" in
         ztbroker)
-            opts="-h -V --config --state --help --version serve dev user token audit agents policy"
+            opts="-h -V --config --state --help --version serve dev user token audit agents cluster policy"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -192,6 +201,80 @@ _ztbroker() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --output)
+                    COMPREPLY=($(compgen -W "table json" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "table json" -- "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ztbroker__subcmd__cluster)
+            opts="-h --config --state --help ls env"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ztbroker__subcmd__cluster__subcmd__env)
+            opts="-h --config --state --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ztbroker__subcmd__cluster__subcmd__ls)
+            opts="-o -h --output --config --state --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
                 --output)
                     COMPREPLY=($(compgen -W "table json" -- "${cur}"))
                     return 0

@@ -30,6 +30,7 @@ set edit:completion:arg-completer[ztbroker] = {|@words|
             cand token 'Make, list and revoke tokens for agents and for machines'
             cand audit 'Show what happened'
             cand agents 'List and remove the agents that joined'
+            cand cluster 'Show the Kubernetes clusters of the configuration, and what their agents have to be told'
             cand policy 'Put a changed policy in force'
         }
         &'ztbroker;serve'= {
@@ -147,7 +148,7 @@ set edit:completion:arg-completer[ztbroker] = {|@words|
             cand -h 'Print help'
             cand --help 'Print help'
             cand ls 'List the agents'
-            cand rm 'Remove an agent: it is cut off, and comes back only with a join token'
+            cand rm 'Remove an agent: it is cut off, and comes back only with a join token or, in a cluster, with its account'
         }
         &'ztbroker;agents;ls'= {
             cand -o 'For people, or for programs'
@@ -158,6 +159,28 @@ set edit:completion:arg-completer[ztbroker] = {|@words|
             cand --help 'Print help (see more with ''--help'')'
         }
         &'ztbroker;agents;rm'= {
+            cand --config 'The broker''s configuration [default: /etc/ztbroker/ztbroker.toml]'
+            cand --state 'The broker''s state folder, instead of the one that the configuration names'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'ztbroker;cluster'= {
+            cand --config 'The broker''s configuration [default: /etc/ztbroker/ztbroker.toml]'
+            cand --state 'The broker''s state folder, instead of the one that the configuration names'
+            cand -h 'Print help'
+            cand --help 'Print help'
+            cand ls 'List the clusters'
+            cand env 'Print what a cluster''s agent needs to know, as variables for its environment'
+        }
+        &'ztbroker;cluster;ls'= {
+            cand -o 'For people, or for programs'
+            cand --output 'For people, or for programs'
+            cand --config 'The broker''s configuration [default: /etc/ztbroker/ztbroker.toml]'
+            cand --state 'The broker''s state folder, instead of the one that the configuration names'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'ztbroker;cluster;env'= {
             cand --config 'The broker''s configuration [default: /etc/ztbroker/ztbroker.toml]'
             cand --state 'The broker''s state folder, instead of the one that the configuration names'
             cand -h 'Print help'

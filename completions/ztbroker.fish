@@ -34,6 +34,7 @@ complete -c ztbroker -n "__fish_ztbroker_needs_command" -f -a "user" -d 'Add, li
 complete -c ztbroker -n "__fish_ztbroker_needs_command" -f -a "token" -d 'Make, list and revoke tokens for agents and for machines'
 complete -c ztbroker -n "__fish_ztbroker_needs_command" -f -a "audit" -d 'Show what happened'
 complete -c ztbroker -n "__fish_ztbroker_needs_command" -f -a "agents" -d 'List and remove the agents that joined'
+complete -c ztbroker -n "__fish_ztbroker_needs_command" -f -a "cluster" -d 'Show the Kubernetes clusters of the configuration, and what their agents have to be told'
 complete -c ztbroker -n "__fish_ztbroker_needs_command" -f -a "policy" -d 'Put a changed policy in force'
 complete -c ztbroker -n "__fish_ztbroker_using_subcommand serve" -l listen -d 'Listen at ADDR instead of where the configuration says' -r
 complete -c ztbroker -n "__fish_ztbroker_using_subcommand serve" -l public-url -d 'Be called URL by people and agents' -r
@@ -120,7 +121,7 @@ complete -c ztbroker -n "__fish_ztbroker_using_subcommand agents; and not __fish
 complete -c ztbroker -n "__fish_ztbroker_using_subcommand agents; and not __fish_seen_subcommand_from ls rm" -l state -d 'The broker\'s state folder, instead of the one that the configuration names' -r -F
 complete -c ztbroker -n "__fish_ztbroker_using_subcommand agents; and not __fish_seen_subcommand_from ls rm" -s h -l help -d 'Print help'
 complete -c ztbroker -n "__fish_ztbroker_using_subcommand agents; and not __fish_seen_subcommand_from ls rm" -f -a "ls" -d 'List the agents'
-complete -c ztbroker -n "__fish_ztbroker_using_subcommand agents; and not __fish_seen_subcommand_from ls rm" -f -a "rm" -d 'Remove an agent: it is cut off, and comes back only with a join token'
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand agents; and not __fish_seen_subcommand_from ls rm" -f -a "rm" -d 'Remove an agent: it is cut off, and comes back only with a join token or, in a cluster, with its account'
 complete -c ztbroker -n "__fish_ztbroker_using_subcommand agents; and __fish_seen_subcommand_from ls" -s o -l output -d 'For people, or for programs' -r -f -a "table\t'Columns'
 json\t'JSON, one object a line'"
 complete -c ztbroker -n "__fish_ztbroker_using_subcommand agents; and __fish_seen_subcommand_from ls" -l config -d 'The broker\'s configuration [default: /etc/ztbroker/ztbroker.toml]' -r -F
@@ -129,6 +130,19 @@ complete -c ztbroker -n "__fish_ztbroker_using_subcommand agents; and __fish_see
 complete -c ztbroker -n "__fish_ztbroker_using_subcommand agents; and __fish_seen_subcommand_from rm" -l config -d 'The broker\'s configuration [default: /etc/ztbroker/ztbroker.toml]' -r -F
 complete -c ztbroker -n "__fish_ztbroker_using_subcommand agents; and __fish_seen_subcommand_from rm" -l state -d 'The broker\'s state folder, instead of the one that the configuration names' -r -F
 complete -c ztbroker -n "__fish_ztbroker_using_subcommand agents; and __fish_seen_subcommand_from rm" -s h -l help -d 'Print help'
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand cluster; and not __fish_seen_subcommand_from ls env" -l config -d 'The broker\'s configuration [default: /etc/ztbroker/ztbroker.toml]' -r -F
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand cluster; and not __fish_seen_subcommand_from ls env" -l state -d 'The broker\'s state folder, instead of the one that the configuration names' -r -F
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand cluster; and not __fish_seen_subcommand_from ls env" -s h -l help -d 'Print help'
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand cluster; and not __fish_seen_subcommand_from ls env" -f -a "ls" -d 'List the clusters'
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand cluster; and not __fish_seen_subcommand_from ls env" -f -a "env" -d 'Print what a cluster\'s agent needs to know, as variables for its environment'
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand cluster; and __fish_seen_subcommand_from ls" -s o -l output -d 'For people, or for programs' -r -f -a "table\t'Columns'
+json\t'JSON, one object a line'"
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand cluster; and __fish_seen_subcommand_from ls" -l config -d 'The broker\'s configuration [default: /etc/ztbroker/ztbroker.toml]' -r -F
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand cluster; and __fish_seen_subcommand_from ls" -l state -d 'The broker\'s state folder, instead of the one that the configuration names' -r -F
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand cluster; and __fish_seen_subcommand_from ls" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand cluster; and __fish_seen_subcommand_from env" -l config -d 'The broker\'s configuration [default: /etc/ztbroker/ztbroker.toml]' -r -F
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand cluster; and __fish_seen_subcommand_from env" -l state -d 'The broker\'s state folder, instead of the one that the configuration names' -r -F
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand cluster; and __fish_seen_subcommand_from env" -s h -l help -d 'Print help'
 complete -c ztbroker -n "__fish_ztbroker_using_subcommand policy; and not __fish_seen_subcommand_from reload" -l config -d 'The broker\'s configuration [default: /etc/ztbroker/ztbroker.toml]' -r -F
 complete -c ztbroker -n "__fish_ztbroker_using_subcommand policy; and not __fish_seen_subcommand_from reload" -l state -d 'The broker\'s state folder, instead of the one that the configuration names' -r -F
 complete -c ztbroker -n "__fish_ztbroker_using_subcommand policy; and not __fish_seen_subcommand_from reload" -s h -l help -d 'Print help'

@@ -61,8 +61,8 @@ pub struct AgentConfig {
     pub roots: Roots,
     /// Which certificate authorities vouch for users.
     pub ca: Pin,
-    /// The join token's secret, unless the key is enrolled already.
-    pub join: Option<Secret<String>>,
+    /// By what it enters.
+    pub join: Join,
     /// The identity.
     pub key: PrivateKey,
     /// What the agent calls itself.
@@ -74,6 +74,22 @@ pub struct AgentConfig {
     pub proxy: ProxySettings,
     /// The time.
     pub clock: Clock,
+}
+
+/// By what an agent enters its broker.
+#[derive(Debug, Clone)]
+pub enum Join {
+    /// By its key, which is enrolled.
+    Key,
+    /// By the secret of a join token, which enrols the key.
+    Token(Secret<String>),
+    /// By the token that a Kubernetes cluster has made for the service account that the agent runs as.
+    Workload {
+        /// The cluster, as the broker's operator calls it.
+        cluster: String,
+        /// The file in which the cluster keeps the token fresh.
+        token: PathBuf,
+    },
 }
 
 /// An agent that serves what a connector reaches.

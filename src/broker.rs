@@ -31,8 +31,10 @@ pub mod commands;
 pub mod config;
 mod connect;
 pub mod enrolment;
+mod fetch;
 mod http;
 pub mod identity;
+mod jwt;
 mod list;
 mod oauth;
 mod pages;
@@ -43,12 +45,13 @@ pub mod relay;
 mod state_folder;
 mod store;
 mod tls;
+mod workload;
 
 #[cfg(test)]
 mod tests;
 
 pub use admin::{
-    Admin, AdminError, AgentRow, AuditQuery, AuditRecord, JoinTokenSpec, TokenId, TokenRow, UserRow, UserTokenSpec,
+    Admin, AdminError, AgentRow, AuditQuery, AuditRecord, ClusterRow, JoinTokenSpec, TokenId, TokenRow, UserRow, UserTokenSpec,
 };
 pub use config::{Config, ConfigError};
 pub use state_folder::StateFolderError;
@@ -71,6 +74,7 @@ pub(crate) struct State {
     pub(crate) ca: ca::Authority,
     pub(crate) registry: registry::Registry,
     pub(crate) agents: agents::Agents,
+    pub(crate) clusters: workload::Clusters,
     pub(crate) sessions: Arc<relay::Sessions>,
     pub(crate) directory: identity::Directory,
     pub(crate) limits: rate::Limits,
@@ -141,6 +145,7 @@ impl Broker {
             limits: rate::Limits::default(),
             registry: registry::Registry::default(),
             agents: agents::Agents::default(),
+            clusters: workload::Clusters::new(&config).map_err(ConfigError::Unfit)?,
             sessions: Arc::default(),
             shutdown: CancellationToken::new(),
             config,

@@ -1,11 +1,14 @@
 //! The opening of every connection: the broker's nonce, the agent's proof, the broker's answer, the pinned authorities.
 
-use std::sync::{Mutex, PoisonError};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadHalf, WriteHalf};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadHalf, WriteHalf};
 
+use crate::agent::Join;
 use crate::agent::host::{Host, Standing};
-use crate::proto::agent::{Answer, Challenge, FRAME_LIMIT, HELLO_LIMIT, HELLO_TIMEOUT, Hello, Kind};
+use crate::proto::agent::{Answer, Challenge, FRAME_LIMIT, HELLO_LIMIT, HELLO_TIMEOUT, Hello, Kind, Workload};
 use crate::proto::ca::CaSet;
 use crate::proto::frame::{self, FrameError, FrameReader};
 use crate::proto::version::{self, Mismatch, PROGRAM, PROTOCOL};
@@ -36,11 +39,19 @@ pub(super) enum GreetingError {
     Refused(ErrorBody),
     /// The broker's authorities are not the pinned ones.
     #[error(
-        "the broker's certificate authorities are NOT the pinned ones (theirs {theirs}): somebody else answers at its address, or its CA was replaced; nothing is served. If it was replaced on purpose, join this agent anew with a token of today"
+        "the broker's certificate authorities are NOT the pinned ones (theirs {theirs}): somebody else answers at its address, or its CA was replaced; nothing is served. If it was replaced on purpose, join this agent anew with a token, or the fingerprint, of today"
     )]
     Pin {
         /// The fingerprint of the set that was offered.
         theirs: String,
+    },
+    /// The proof of where this agent runs is not there.
+    #[error("the service account's token {path}: {source}; the pod needs a projected volume with it")]
+    Workload {
+        /// Where it was looked for.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
     },
     /// A key that cannot be used.
     #[error(transparent)]
@@ -55,8 +66,8 @@ pub(super) enum GreetingError {
 pub(super) struct Greeter {
     name: String,
     pin: Mutex<Pin>,
-    /// The join token's secret, until it has been worth an enrolment.
-    join: Mutex<Option<Secret<String>>>,
+    /// A join token's secret only until it has been worth an enrolment.
+    join: Mutex<Join>,
 }
 
 /// An opened connection.
@@ -71,7 +82,7 @@ pub(super) struct Opened<S> {
 }
 
 impl Greeter {
-    pub(super) fn new(name: String, pin: Pin, join: Option<Secret<String>>) -> Self {
+    pub(super) fn new(name: String, pin: Pin, join: Join) -> Self {
         Self { name, pin: Mutex::new(pin), join: Mutex::new(join) }
     }
 
@@ -87,6 +98,12 @@ impl Greeter {
         let mut reader = FrameReader::new(reader, HELLO_LIMIT);
         let challenge: Challenge = reader.next_within(HELLO_TIMEOUT).await?;
         version::negotiate(challenge.protocol)?;
+        let join = self.join().clone();
+        let (join, workload) = match join {
+            Join::Token(secret) if kind == Kind::Control => (Some(secret), None),
+            Join::Workload { cluster, token } if kind == Kind::Control => (None, Some(workload(cluster, &token).await?)),
+            Join::Key | Join::Token(_) | Join::Workload { .. } => (None, None),
+        };
         let hello = Hello {
             protocol: PROTOCOL,
             version: PROGRAM.to_owned(),
@@ -94,7 +111,8 @@ impl Greeter {
             signature: proof::sign(&host.key, kind, &challenge.nonce)?,
             name: self.name.clone(),
             time: host.clock.now(),
-            join: self.join.lock().unwrap_or_else(PoisonError::into_inner).clone().filter(|_| kind == Kind::Control),
+            join,
+            workload,
         };
         let sent = frame::write(&mut writer, &hello, HELLO_LIMIT);
         tokio::time::timeout(HELLO_TIMEOUT, sent).await.map_err(|_| FrameError::Timeout(HELLO_TIMEOUT))??;
@@ -109,9 +127,16 @@ impl Greeter {
         self.check_pin(ca)?;
         if kind == Kind::Control {
             host.set_standing(Standing { agent, users });
-            *self.join.lock().unwrap_or_else(PoisonError::into_inner) = None;
+            let mut join = self.join();
+            if matches!(*join, Join::Token(_)) {
+                *join = Join::Key;
+            }
         }
         Ok(Opened { reader: FrameReader::new(reader.into_inner(), FRAME_LIMIT), writer, name })
+    }
+
+    fn join(&self) -> MutexGuard<'_, Join> {
+        self.join.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn check_pin(&self, offered: CaSet) -> Result<(), GreetingError> {
@@ -128,6 +153,19 @@ impl Greeter {
         Ok(())
     }
 }
+
+/// The proof of where this agent runs: the cluster replaces the file long before the token in it ends.
+async fn workload(cluster: String, path: &Path) -> Result<Workload, GreetingError> {
+    let failed = |source| GreetingError::Workload { path: path.to_path_buf(), source };
+    let mut bytes = Vec::new();
+    tokio::fs::File::open(path).await.map_err(failed)?.take(TOKEN_LIMIT).read_to_end(&mut bytes).await.map_err(failed)?;
+    let bytes = Secret::new(bytes);
+    let token = Secret::new(String::from_utf8_lossy(bytes.expose()).trim().to_owned());
+    Ok(Workload { cluster, token })
+}
+
+/// The most bytes of a token; in a hello there is not much room.
+const TOKEN_LIMIT: u64 = 8 * 1024;
 
 #[cfg(test)]
 mod tests;

@@ -13,15 +13,23 @@ use crate::agent::settings::{self, SettingsError};
 use crate::agent::{Agent, AgentConfig, Connector};
 use crate::log::LogLevel;
 
+/// The settings of an agent that joins by a token and keeps its key, so that its containers keep their names over its restarts.
+///
+/// # Errors
+/// [`SettingsError`].
+pub(super) fn settings(args: &JoinArgs) -> Result<AgentConfig, SettingsError> {
+    settings::config(args, Some(Path::new(STATE)))
+}
+
 /// Runs an agent with the connector that `connect` makes, until SIGTERM, SIGINT or SIGHUP.
 pub(super) fn run<E: Display>(
-    args: &JoinArgs,
     log_level: LogLevel,
+    settings: impl FnOnce() -> Result<AgentConfig, SettingsError>,
     connect: impl AsyncFnOnce(&AgentConfig) -> Result<Connector, E>,
 ) -> ExitCode {
-    settings::set_up(log_level);
+    crate::agent::settings::set_up(log_level);
     let told = |error: SettingsError| error.to_string();
-    let served = settings::config(args, Some(Path::new(STATE))).map_err(told).and_then(|config| {
+    let served = settings().map_err(told).and_then(|config| {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(WORKERS)
             .enable_all()
@@ -68,7 +76,7 @@ async fn serve(agent: Agent) -> io::Result<()> {
     Ok(())
 }
 
-/// Where an agent that serves others keeps its key, so that its containers keep their names over its restarts.
+/// Where an agent that serves others keeps its key.
 const STATE: &str = "/var/lib/ztagent";
 
 /// Threads that carry sessions: encryption is what costs, and a node has more to do.

@@ -11,7 +11,7 @@ use rustls::client::WebPkiServerVerifier;
 
 use crate::agent::args::JoinArgs;
 use crate::agent::identity::{KnownBroker, StateError, StateFolder};
-use crate::agent::{AgentConfig, Pin, ProxySettings, Url};
+use crate::agent::{AgentConfig, Join, Pin, ProxySettings, Url};
 use crate::clock::Clock;
 use crate::log::{self, LogLevel};
 use crate::proto::Secret;
@@ -68,14 +68,24 @@ pub(super) fn config(args: &JoinArgs, state: Option<&Path>) -> Result<AgentConfi
         (None, None) => None,
     };
     let known = known.ok_or(SettingsError::NoToken)?;
-    let key = match &state {
-        Some(state) => {
-            let key = state.key()?;
-            state.remember(&known)?;
-            key
-        }
-        None => new_key()?,
-    };
+    if let Some(state) = &state {
+        state.key()?;
+        state.remember(&known)?;
+    }
+    let join = token.map_or(Join::Key, |token| Join::Token(token.secret));
+    entering(args, state.as_ref(), known, join)
+}
+
+/// The settings of an agent that knows its broker and by what it enters there. Without a state its key lives as long as it does.
+///
+/// # Errors
+/// [`SettingsError`].
+pub(super) fn entering(
+    args: &JoinArgs,
+    state: Option<&StateFolder>,
+    known: KnownBroker,
+    join: Join,
+) -> Result<AgentConfig, SettingsError> {
     let broker = match &args.broker {
         Some(url) => url.clone(),
         None => known.url.parse::<Url>().map_err(|_| SettingsError::Broker(known.url.clone()))?,
@@ -84,8 +94,8 @@ pub(super) fn config(args: &JoinArgs, state: Option<&Path>) -> Result<AgentConfi
         broker,
         roots: roots(args.ca.as_deref(), known.tls_root.as_deref())?,
         ca: Pin::Fingerprint(known.ca),
-        join: token.map(|token| token.secret),
-        key,
+        join,
+        key: state.map(StateFolder::key).transpose()?.map_or_else(new_key, Ok)?,
         name: args.name.clone().unwrap_or_else(host_name),
         trampoline: own_file().ok_or(SettingsError::Trampoline)?,
         proxy: proxy(),

@@ -14,6 +14,7 @@ mod tests;
 use std::sync::Arc;
 
 use super::audit::{Event, Follow, JournalError};
+use super::config::Cluster;
 use super::identity::{DirectoryError, IdentityProvider};
 use super::oauth::device::ApproveError;
 use super::policy::LoadError;
@@ -23,7 +24,7 @@ use crate::proto::name::Account;
 use crate::proto::{AgentId, ErrorBody, ErrorCode, Secret};
 
 pub use super::audit::{Query as AuditQuery, Record as AuditRecord};
-pub use wire::{AgentRow, JoinTokenSpec, TokenId, TokenRow, UserRow, UserTokenSpec};
+pub use wire::{AgentRow, ClusterRow, JoinTokenSpec, TokenId, TokenRow, UserRow, UserTokenSpec};
 
 /// A handle to a broker's administration; clones share it.
 #[derive(Clone)]
@@ -154,7 +155,21 @@ impl Admin {
             .collect())
     }
 
-    /// Removes an agent's enrolment and ends its connections; it comes back only with a join token.
+    /// The clusters of the configuration, with what their agents have to be told.
+    pub fn clusters(&self) -> Vec<ClusterRow> {
+        let state = &self.state;
+        let row = |cluster: &Cluster| ClusterRow {
+            name: cluster.name.clone(),
+            service_account: format!("{}/{}", cluster.namespace, cluster.service_account),
+            namespaces: cluster.namespaces.clone(),
+            broker: state.clusters.audience().to_owned(),
+            authorities: state.ca.set().fingerprint(),
+            tls_root: state.tls_root.as_ref().map(|root| root.fingerprint().to_string()),
+        };
+        state.clusters.all().map(row).collect()
+    }
+
+    /// Removes an agent's enrolment and ends its connections; it comes back only with a join token, or where it runs.
     ///
     /// # Errors
     /// [`AdminError::NoAgent`], and what keeps it from being written down.

@@ -71,7 +71,17 @@ impl Default for Agents {
 impl Agents {
     /// The agent, if it is present and not about to go.
     pub(crate) fn present(&self, agent: AgentId) -> Option<Arc<Presence>> {
-        self.lock().get(&agent).filter(|presence| !presence.gone.is_cancelled()).cloned()
+        self.lock().get(&agent).filter(|presence| presence.is_here()).cloned()
+    }
+
+    /// The agent that is present with this key.
+    fn of_key(&self, key: &PublicKey) -> Option<AgentId> {
+        self.lock().values().find(|presence| presence.is_here() && presence.key == *key).map(|presence| presence.agent)
+    }
+
+    /// Whether the agent is present with another key than this: one at a time has its place.
+    fn is_taken(&self, agent: AgentId, key: &PublicKey) -> bool {
+        self.present(agent).is_some_and(|presence| presence.key != *key)
     }
 
     /// Ends an agent's connections: its enrolment was removed.
@@ -86,14 +96,17 @@ impl Agents {
         self.closing.cancel();
     }
 
-    /// Lets `presence` in; an older connection of the same agent ends. `attach` runs in the same moment, so that of two connections
-    /// the one that is present is the one that may report.
-    fn enter<T>(&self, presence: Arc<Presence>, attach: impl FnOnce() -> T) -> T {
+    /// Lets `presence` in; an older connection of the same agent ends, unless it has another key: then there is no place. `attach`
+    /// runs in the same moment, so that of two connections the one that is present is the one that may report.
+    fn enter<T>(&self, presence: Arc<Presence>, attach: impl FnOnce() -> T) -> Option<T> {
         let mut present = self.lock();
+        if present.get(&presence.agent).is_some_and(|older| older.is_here() && older.key != presence.key) {
+            return None;
+        }
         if let Some(older) = present.insert(presence.agent, presence) {
             older.gone.cancel();
         }
-        attach()
+        Some(attach())
     }
 
     /// Takes `presence` out, unless a newer connection has taken its place.
@@ -129,6 +142,10 @@ impl Presence {
             self.gone.cancel();
             Gone
         })
+    }
+
+    fn is_here(&self) -> bool {
+        !self.gone.is_cancelled()
     }
 
     /// How many seconds the agent's clock is ahead of ours; negative when behind.

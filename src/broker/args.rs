@@ -60,6 +60,9 @@ pub(super) enum Verb {
     /// List and remove the agents that joined
     #[command(subcommand, after_help = AGENTS_HELP)]
     Agents(Agents),
+    /// Show the Kubernetes clusters of the configuration, and what their agents have to be told
+    #[command(subcommand, after_help = CLUSTER_HELP)]
+    Cluster(Cluster),
     /// Put a changed policy in force
     #[command(subcommand, after_help = POLICY_HELP)]
     Policy(Policy),
@@ -196,11 +199,23 @@ pub(super) enum Agents {
     /// List the agents
     #[command(alias = "list")]
     Ls(Listing),
-    /// Remove an agent: it is cut off, and comes back only with a join token
+    /// Remove an agent: it is cut off, and comes back only with a join token or, in a cluster, with its account
     #[command(aliases = ["remove", "revoke"])]
     Rm {
         /// Its id, as `ztbroker agents ls` shows it
         id: AgentId,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Cluster {
+    /// List the clusters
+    #[command(alias = "list")]
+    Ls(Listing),
+    /// Print what a cluster's agent needs to know, as variables for its environment
+    Env {
+        /// The cluster's name
+        name: String,
     },
 }
 
@@ -274,6 +289,14 @@ const AGENTS_HELP: &str = "\
 Examples:
   ztbroker agents ls
   ztbroker agents rm 0123456789abcdef0123456789abcdef";
+
+const CLUSTER_HELP: &str = "\
+Examples:
+  ztbroker cluster ls
+  ztbroker cluster env prod >deploy/kubernetes/example/ztagent.env
+
+A cluster is a [[cluster]] of the configuration. Its agent joins by the token that the cluster makes for its service account, so that
+no secret has to be handed out.";
 
 const POLICY_HELP: &str = "\
 Examples:

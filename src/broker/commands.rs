@@ -4,6 +4,7 @@
 
 mod agents;
 mod audit;
+mod cluster;
 mod dev;
 mod failure;
 mod password;
@@ -59,6 +60,7 @@ fn execute(place: &Place, verb: Verb, printer: Printer) -> Result<(), Failure> {
             Verb::Token(verb) => token::run(&client(place)?, verb, printer).await,
             Verb::Audit(args) => audit::run(&client(place)?, args, printer).await,
             Verb::Agents(verb) => agents::run(&client(place)?, verb, printer).await,
+            Verb::Cluster(verb) => cluster::run(&client(place)?, verb, printer).await,
             Verb::Policy(verb) => policy::run(&client(place)?, verb, printer).await,
         }
     });

@@ -3,6 +3,7 @@
 //! A file that cannot be understood is refused with its line and with what to do; an unknown key is a mistake, not a wish. Lengths
 //! of time are whole seconds, `8h` in the file.
 
+mod cluster;
 mod file;
 mod network;
 
@@ -19,7 +20,10 @@ use crate::log::LogLevel;
 use crate::proto::Secret;
 use crate::ssh::cert;
 
+pub use cluster::Cluster;
 pub use network::Network;
+
+pub use super::jwt::Source;
 
 /// How a broker is set up.
 #[derive(Debug, Clone)]
@@ -46,6 +50,8 @@ pub struct Config {
     pub login_lifetime: Duration,
     /// Whether the broker's own directory of users may log in.
     pub directory: bool,
+    /// The Kubernetes clusters whose agents join by their service accounts' tokens.
+    pub clusters: Vec<Cluster>,
     /// How much is logged.
     pub log_level: LogLevel,
 }
@@ -125,6 +131,7 @@ impl Config {
             max_session: MAX_SESSION,
             login_lifetime: LOGIN_LIFETIME,
             directory: true,
+            clusters: Vec::new(),
             log_level: LogLevel::Info,
         }
     }
@@ -154,10 +161,20 @@ impl Config {
         if self.certificate_lifetime.is_zero() || self.certificate_lifetime.as_secs() > cert::MAX_LIFETIME {
             return refuse("certificate_lifetime must be between 1s and 300s");
         }
+        for (index, cluster) in self.clusters.iter().enumerate() {
+            if self.clusters[..index].iter().any(|other| other.name == cluster.name) {
+                return refuse(&format!("there are two clusters called {:?}", cluster.name));
+            }
+        }
         if self.max_session.is_zero() || self.login_lifetime.is_zero() {
             return refuse("max_session and login_lifetime must be at least 1s");
         }
         Ok(())
+    }
+
+    /// What people and agents call it, as they write it: without a slash at the end.
+    pub(crate) fn public_url_text(&self) -> &str {
+        self.public_url.as_str().trim_end_matches('/')
     }
 
     /// Where the database is.

@@ -68,7 +68,7 @@ async fn metadata(Extracted(state): Extracted<Arc<State>>) -> Json<Metadata> {
 
 /// What the broker calls itself, without a slash at the end.
 fn issuer(state: &State) -> String {
-    state.config.public_url.as_str().trim_end_matches('/').to_owned()
+    state.config.public_url_text().to_owned()
 }
 
 fn url(state: &State, path: &str) -> String {

@@ -5,7 +5,7 @@
 //! GET /v1/agent/data      Upgrade: ztctl-agent/1      one parked at any time; each becomes one session's link
 //!
 //!   broker → agent   Challenge {protocol, nonce, time}
-//!   agent → broker   Hello {protocol, public_key, signature, join?, …}
+//!   agent → broker   Hello {protocol, public_key, signature, join? or workload?, …}
 //!   broker → agent   Answer::Welcome {agent, name, ca}  or  Answer::Refused {code, message}
 //!   control:         FromAgent … / FromBroker …  until either side closes
 //!   data:            ToParked::Ping / FromParked::Pong …, then ToParked::Start {…}, FromParked::Ready, raw bytes both ways
@@ -103,6 +103,18 @@ pub struct Hello {
     /// The join token's secret, while the key is not enrolled yet. Only on a control connection.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub join: Option<Secret<String>>,
+    /// Where the agent runs, in place of an enrolled key. On every control connection, and on no other.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub workload: Option<Workload>,
+}
+
+/// The proof of a pod that it runs as a service account.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Workload {
+    /// The cluster, as the broker's operator calls it.
+    pub cluster: String,
+    /// The token that the cluster has made for the broker, a JWT.
+    pub token: Secret<String>,
 }
 
 /// The broker's answer to [`Hello`].

@@ -88,7 +88,7 @@ id! {
     ContainerId
 }
 id! {
-    /// One enrolled agent: derived from its key.
+    /// One enrolled agent: derived from its key, or from the account that it runs as.
     AgentId
 }
 id! {
@@ -114,6 +114,11 @@ impl AgentId {
     /// The id of the agent with this key (the public key in SSH wire form).
     pub fn of_key(key: &[u8]) -> Self {
         Self::derived(&[b"agent", key])
+    }
+
+    /// The id of the agent that runs as this service account of a cluster, whatever its key is.
+    pub fn of_workload(cluster: &str, namespace: &str, service_account: &str) -> Self {
+        Self::derived(&[b"workload", cluster.as_bytes(), namespace.as_bytes(), service_account.as_bytes()])
     }
 }
 

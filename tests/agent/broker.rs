@@ -9,7 +9,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
-use ztctl::agent::{Agent, AgentConfig, Connector, Description, Pin, ProcessConnector, ProxySettings};
+use ztctl::agent::{Agent, AgentConfig, Connector, Description, Join, Pin, ProcessConnector, ProxySettings};
 use ztctl::clock::Clock;
 use ztctl::proto::agent::*;
 use ztctl::proto::ca::CaSet;
@@ -57,7 +57,7 @@ impl World {
             broker,
             roots: Roots::Pem(Vec::new()),
             ca: Pin::Fingerprint(ca.fingerprint()),
-            join: None,
+            join: Join::Key,
             key: agent_key.clone(),
             name: "agent".into(),
             trampoline: env!("CARGO_BIN_EXE_ztagent").into(),

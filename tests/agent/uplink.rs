@@ -6,7 +6,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
-use ztctl::agent::{Agent, AgentConfig, Connector, Description, Pin, ProcessConnector, ProxySettings};
+use ztctl::agent::{Agent, AgentConfig, Connector, Description, Join, Pin, ProcessConnector, ProxySettings};
 use ztctl::clock::Clock;
 use ztctl::proto::agent::{Answer, Challenge, FRAME_LIMIT, FromAgent, HELLO_LIMIT, Hello};
 use ztctl::proto::ca::CaSet;
@@ -30,7 +30,7 @@ impl Broker {
             broker: format!("http://{}", listener.local_addr().unwrap()).parse().unwrap(),
             roots: Roots::Pem(Vec::new()),
             ca: Pin::Set(ca.clone()),
-            join: None,
+            join: Join::Key,
             key: new_key().unwrap(),
             name: "agent".into(),
             trampoline: "/none".into(),

@@ -27,4 +27,5 @@ mod sessions;
 mod stack;
 mod surroundings;
 mod tomcat;
+mod workload;
 mod world;

@@ -18,9 +18,19 @@ impl Serving {
     /// machine's processes, as in a container without the host's process ids.
     pub async fn start(world: &World, blind: bool, words: &[&str]) -> Self {
         let token = world.join_token(1).await.encode();
-        let folder = world.state().parent().unwrap().join(format!("agent-{:08x}", rand::random::<u32>()));
-        std::fs::create_dir(&folder).unwrap();
+        let folder = folder(world);
         std::fs::write(folder.join("join"), token.expose()).unwrap();
+        let at = |name: &str| folder.join(name).display().to_string();
+        let (join, state) = (at("join"), at("state"));
+        Self::spawned(folder, blind, &[words, &["--join-token-file", &join, "--state", &state]].concat())
+    }
+
+    /// `ztagent WORDS` and nothing more.
+    pub fn with(world: &World, words: &[&str]) -> Self {
+        Self::spawned(folder(world), false, words)
+    }
+
+    fn spawned(folder: PathBuf, blind: bool, words: &[&str]) -> Self {
         let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
         Self { child: spawn(&folder, blind, &words), folder, words, blind }
     }
@@ -65,6 +75,13 @@ impl Drop for Serving {
     }
 }
 
+/// A new folder for an agent, which goes with the world.
+fn folder(world: &World) -> PathBuf {
+    let folder = world.state().parent().unwrap().join(format!("agent-{:08x}", rand::random::<u32>()));
+    std::fs::create_dir(&folder).unwrap();
+    folder
+}
+
 fn spawn(folder: &Path, blind: bool, words: &[String]) -> Child {
     let agent = env!("CARGO_BIN_EXE_ztagent");
     let mut command = match blind {
@@ -78,10 +95,6 @@ fn spawn(folder: &Path, blind: bool, words: &[String]) -> Child {
     let log = std::fs::OpenOptions::new().create(true).append(true).open(folder.join("log")).unwrap();
     command
         .args(words)
-        .arg("--join-token-file")
-        .arg(folder.join("join"))
-        .arg("--state")
-        .arg(folder.join("state"))
         .env_remove("DOCKER_HOST")
         .env_remove("KUBECONFIG")
         .stdin(Stdio::null())

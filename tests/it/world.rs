@@ -12,7 +12,7 @@ use tokio::net::TcpListener;
 use tokio::process::Command;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
-use ztctl::agent::{Agent, AgentConfig, Connector, Description, Pin, ProcessConnector, ProxySettings};
+use ztctl::agent::{Agent, AgentConfig, Connector, Description, Join, Pin, ProcessConnector, ProxySettings};
 use ztctl::broker::enrolment::Assertions;
 use ztctl::broker::{Admin, Broker, Config, JoinTokenSpec, UserTokenSpec};
 use ztctl::client::api::{Api, ApiError, Link};
@@ -62,24 +62,28 @@ impl World {
 
     /// A broker at this address of the machine, where containers can reach it.
     pub async fn at(address: &str) -> Self {
-        Self::listening(address, OPEN, None).await
+        Self::configured(address, OPEN, |_| ()).await
     }
 
     /// A broker with this policy that people reach at `public_url`, through something in front of it.
     pub async fn known_as(policy: &str, public_url: Option<&str>) -> Self {
-        Self::listening("127.0.0.1", policy, public_url).await
+        let known_as = |config: &mut Config| {
+            if let Some(url) = public_url {
+                config.public_url = url.parse().unwrap();
+            }
+        };
+        Self::configured("127.0.0.1", policy, known_as).await
     }
 
-    async fn listening(address: &str, policy: &str, public_url: Option<&str>) -> Self {
+    /// A broker at this address with this policy and whatever `change` changes.
+    pub async fn configured(address: &str, policy: &str, change: impl FnOnce(&mut Config)) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let listener = TcpListener::bind((address, 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
         let file = folder.path().join("policy.cedar");
         std::fs::write(&file, policy).unwrap();
         let mut config = Config::dev(folder.path().join("state"), address, file);
-        if let Some(url) = public_url {
-            config.public_url = url.parse().unwrap();
-        }
+        change(&mut config);
         let broker = Broker::open(config, Clock::system()).await.unwrap();
         let root_pem = broker.tls_root_pem().unwrap();
         std::fs::write(folder.path().join("root.pem"), &root_pem).unwrap();
@@ -127,7 +131,7 @@ impl World {
             broker: self.url.parse().unwrap(),
             roots: self.roots(),
             ca: Pin::Fingerprint(token.ca.clone()),
-            join: Some(token.secret.clone()),
+            join: Join::Token(token.secret.clone()),
             key: new_key().unwrap(),
             name: "testhost".to_owned(),
             trampoline: env!("CARGO_BIN_EXE_ztagent").into(),

@@ -40,10 +40,14 @@ use crate::log::LogLevel;
 /// `ztagent docker`.
 pub(in crate::agent) fn run(args: DockerArgs, log_level: LogLevel) -> ExitCode {
     let DockerArgs { join, socket, selection } = args;
-    serve::run(&join, log_level, async move |_| {
-        let settings = DockerSettings { socket, selection: selection.into() };
-        Ok::<_, Infallible>(Connector::Docker(DockerConnector::new(settings)))
-    })
+    serve::run(
+        log_level,
+        || serve::settings(&join),
+        async move |_| {
+            let settings = DockerSettings { socket, selection: selection.into() };
+            Ok::<_, Infallible>(Connector::Docker(DockerConnector::new(settings)))
+        },
+    )
 }
 
 /// Serves the containers of one engine; clones are one connector.

@@ -32,10 +32,20 @@ use crate::proto::{Action, SessionId};
 /// `ztagent host`.
 pub(in crate::agent) fn run(args: HostArgs, log_level: LogLevel) -> ExitCode {
     let HostArgs { join, app, labels, default_login } = args;
-    serve::run(&join, log_level, async move |config| {
-        let (name, started_at, labels) = (config.name.clone(), config.clock.now(), labels.into_iter().collect());
-        Ok::<_, Infallible>(Connector::host(HostConnector::new(HostSettings { name, app, labels, default_login, started_at })))
-    })
+    serve::run(
+        log_level,
+        || serve::settings(&join),
+        async move |config| {
+            let (name, started_at, labels) = (config.name.clone(), config.clock.now(), labels.into_iter().collect());
+            Ok::<_, Infallible>(Connector::host(HostConnector::new(HostSettings {
+                name,
+                app,
+                labels,
+                default_login,
+                started_at,
+            })))
+        },
+    )
 }
 
 /// Serves the machine that the agent runs on.

@@ -27,13 +27,16 @@ use std::sync::Arc;
 use kube::Client;
 use tokio::sync::watch as channel;
 
-use self::args::KubernetesArgs;
+use self::args::{KubernetesArgs, WorkloadArgs};
 use self::exec::Commands;
 use self::watch::Watch;
 use super::inside::Shells;
 use super::selection::Selection;
 use super::{Connector, Containers};
-use crate::agent::serve;
+use crate::agent::args::JoinArgs;
+use crate::agent::identity::{KnownBroker, StateFolder};
+use crate::agent::settings::{self, SettingsError};
+use crate::agent::{AgentConfig, Join, serve};
 use crate::log::LogLevel;
 
 pub use cluster::{ClusterError, ClusterSettings};
@@ -42,11 +45,26 @@ use cluster::Rights;
 
 /// `ztagent kubernetes`.
 pub(in crate::agent) fn run(args: KubernetesArgs, log_level: LogLevel) -> ExitCode {
-    let KubernetesArgs { join, cluster, namespaces, selection } = args;
-    serve::run(&join, log_level, async move |_| {
-        let settings = KubernetesSettings { cluster: cluster.into(), namespaces, selection: selection.into() };
-        KubernetesConnector::connect(settings).await.map(Connector::Kubernetes)
-    })
+    let KubernetesArgs { join, workload, cluster, namespaces, selection } = args;
+    serve::run(
+        log_level,
+        || enter(&join, workload),
+        async move |_| {
+            let settings = KubernetesSettings { cluster: cluster.into(), namespaces, selection: selection.into() };
+            KubernetesConnector::connect(settings).await.map(Connector::Kubernetes)
+        },
+    )
+}
+
+/// The settings of an agent that enters by where it runs, which needs no state: it is who it is with any key. Elsewhere it takes a token.
+fn enter(join: &JoinArgs, workload: WorkloadArgs) -> Result<AgentConfig, SettingsError> {
+    let WorkloadArgs { cluster: Some(cluster), authorities: Some(ca), cluster_token_file: token } = workload else {
+        return serve::settings(join);
+    };
+    let url = join.broker.as_ref().ok_or(SettingsError::NoToken)?.to_string();
+    let state = join.state.as_deref().map(StateFolder::open).transpose()?;
+    let known = KnownBroker { url, ca, tls_root: None };
+    settings::entering(join, state.as_ref(), known, Join::Workload { cluster, token })
 }
 
 /// Serves the pods of one cluster; clones are one connector.

@@ -70,6 +70,7 @@ fn routes() -> Router<Shared> {
         .route("/tokens/{id}", delete(remove_token))
         .route("/agents", get(agents))
         .route("/agents/{id}", delete(remove_agent))
+        .route("/clusters", get(clusters))
         .route("/audit", get(audit))
         .route("/audit/follow", get(follow))
         .route("/device/approve", post(approve_device))
@@ -178,6 +179,10 @@ async fn create_user_token(admin: Admin, Json(spec): Json<UserTokenSpec>) -> Res
 async fn remove_token(admin: Admin, Segment(id): Segment<TokenId>) -> Result<StatusCode, AdminError> {
     admin.remove_token(&id).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+async fn clusters(admin: Admin) -> impl IntoResponse {
+    Json(admin.clusters())
 }
 
 async fn agents(admin: Admin) -> Result<impl IntoResponse, AdminError> {

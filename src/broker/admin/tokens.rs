@@ -26,7 +26,7 @@ impl Admin {
         spec.asserts.check().map_err(AdminError::Invalid)?;
         let (id, secret, now) = (TokenId::random(), token::random(""), self.state.clock.now());
         let join = JoinToken {
-            broker: self.state.config.public_url.as_str().trim_end_matches('/').to_owned(),
+            broker: self.state.config.public_url_text().to_owned(),
             ca: self.state.ca.set().fingerprint(),
             tls_root: self.state.tls_root.as_ref().map(|root| root.fingerprint().to_string()),
             secret: secret.clone(),

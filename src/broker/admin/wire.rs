@@ -109,7 +109,7 @@ pub struct TokenRow {
 /// One agent of `GET /agents`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AgentRow {
-    /// Its id, derived from its key.
+    /// Its id, derived from its key or from where it runs.
     pub id: AgentId,
     /// The name under which it enrolled.
     pub name: String,
@@ -122,6 +122,24 @@ pub struct AgentRow {
     pub connected: bool,
     /// How many containers it reports.
     pub containers: usize,
+}
+
+/// One cluster of `GET /clusters`, whose agent joins by its service account's token.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClusterRow {
+    /// Its name.
+    pub name: String,
+    /// The service account of its agent: `NAMESPACE/NAME`.
+    pub service_account: String,
+    /// The namespaces that the agent may serve, as patterns.
+    pub namespaces: Vec<String>,
+    /// The broker, as agents reach it; their tokens' audience.
+    pub broker: String,
+    /// The fingerprint of the certificate authorities that agents pin.
+    pub authorities: String,
+    /// The fingerprint of the broker's private TLS root, if it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls_root: Option<String>,
 }
 
 /// `POST /device/approve`.

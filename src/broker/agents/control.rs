@@ -13,7 +13,7 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio::time::{Instant, MissedTickBehavior};
 
 use super::Presence;
-use super::opening::Opened;
+use super::opening::{Opened, TAKEN};
 use crate::broker::State;
 use crate::broker::audit::{Event, Journal};
 use crate::broker::registry::{Asserted, Lease, Overstep, Registry, TooMany};
@@ -42,7 +42,10 @@ pub(super) async fn run(state: &State, mut opened: Opened, address: IpAddr) {
         Asserted { agent, name: enrolment.name.clone(), asserts: enrolment.asserts, enrolled_at: enrolment.enrolled_at };
     let (presence, queue) = Presence::new(agent, enrolment.name, opened.key.clone(), opened.skew, &state.agents.closing);
     let presence = Arc::new(presence);
-    let lease = state.agents.enter(Arc::clone(&presence), || state.registry.attach(asserted));
+    let Some(lease) = state.agents.enter(Arc::clone(&presence), || state.registry.attach(asserted)) else {
+        note_gone(state, &presence, "another pod of its service account was quicker".to_owned()).await;
+        return opened.turn_away(ErrorBody::new(ErrorCode::Unavailable, TAKEN)).await;
+    };
     let desk = Desk {
         presence: Arc::clone(&presence),
         lease,
@@ -77,7 +80,11 @@ pub(super) async fn run(state: &State, mut opened: Opened, address: IpAddr) {
     state.registry.detach(&desk.lease);
     state.agents.leave(&presence);
     tracing::info!(agent = %presence.name, %why, "an agent's control connection ended");
-    let gone = Event::AgentGone { agent, name: presence.name.clone(), why };
+    note_gone(state, &presence, why).await;
+}
+
+async fn note_gone(state: &State, presence: &Presence, why: String) {
+    let gone = Event::AgentGone { agent: presence.agent, name: presence.name.clone(), why };
     if let Err(error) = state.journal.append(gone).await {
         tracing::error!(%error, "an agent's going was not written down");
     }

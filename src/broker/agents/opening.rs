@@ -13,7 +13,7 @@ use crate::broker::rate::{Limit, network};
 use crate::broker::registry::harmless;
 use crate::broker::relay::upgrade::Link;
 use crate::broker::store::{EnrolError, Enrolment};
-use crate::proto::agent::{Answer, Challenge, FRAME_LIMIT, HELLO_LIMIT, HELLO_TIMEOUT, Hello, Kind};
+use crate::proto::agent::{Answer, Challenge, FRAME_LIMIT, HELLO_LIMIT, HELLO_TIMEOUT, Hello, Kind, Workload};
 use crate::proto::frame::{self, FrameError, FrameReader};
 use crate::proto::version::{PROTOCOL, negotiate};
 use crate::proto::{AgentId, ErrorBody, ErrorCode};
@@ -58,6 +58,7 @@ pub(super) enum NotOpened {
 /// An agent that has proved its key.
 #[derive(Debug)]
 pub(super) struct Proved {
+    /// Who it is by this key.
     pub(super) agent: AgentId,
     pub(super) key: PublicKey,
     pub(super) hello: Hello,
@@ -78,7 +79,8 @@ pub(super) async fn run(state: &State, kind: Kind, link: Link, address: IpAddr) 
         Ok(enrolment) => enrolment,
         Err(body) => return Err(refuse(&mut writer, body).await),
     };
-    let Proved { agent, key, hello, protocol } = proved;
+    let Proved { key, hello, protocol, .. } = proved;
+    let agent = enrolment.agent;
     let welcome = Answer::Welcome { agent, name: enrolment.name.clone(), ca: state.ca.set().clone(), protocol };
     let reader = FrameReader::new(reader.into_inner(), FRAME_LIMIT);
     let skew = super::skew(hello.time, now);
@@ -108,19 +110,18 @@ where
     Ok(Proved { agent: AgentId::of_key(&wire), key, hello, protocol })
 }
 
-/// The agent's enrolment; with a join token on a control connection, a new one.
+/// The agent's enrolment; on a control connection a new one, with a join token or with the proof of where the agent runs.
 async fn enrolment(state: &State, kind: Kind, proved: &Proved, address: IpAddr) -> Result<Enrolment, ErrorBody> {
-    let unavailable = |error: &dyn std::fmt::Display| {
-        tracing::error!(%error, "an agent's enrolment could not be looked up or written down");
-        ErrorBody::new(ErrorCode::Unavailable, "the broker cannot look up enrolments right now")
-    };
-    if let Some(enrolment) = state.store.agent(proved.agent).await.map_err(|error| unavailable(&error))? {
+    if let (Kind::Control, Some(workload)) = (kind, &proved.hello.workload) {
+        return by_workload(state, proved, workload, address).await;
+    }
+    // Whoever has proved where it runs is known by its key for as long as it is here.
+    let by_presence = state.agents.of_key(&proved.key).filter(|_| kind == Kind::Data);
+    let agent = by_presence.unwrap_or(proved.agent);
+    if let Some(enrolment) = state.store.agent(agent).await.map_err(|error| unavailable(&error))? {
         return Ok(enrolment);
     }
-    let name = match harmless(proved.hello.name.trim()) {
-        name if name.is_empty() => "agent".to_owned(),
-        name => name.chars().take(NAME).collect(),
-    };
+    let name = name_of(&proved.hello);
     let (Kind::Control, Some(secret)) = (kind, &proved.hello.join) else {
         return Err(turned_away(
             state,
@@ -141,9 +142,46 @@ async fn enrolment(state: &State, kind: Kind, proved: &Proved, address: IpAddr) 
             return Err(turned_away(state, name, address, &why).await);
         }
     };
-    let joined = Event::AgentJoined { agent: proved.agent, name: enrolment.name.clone(), address: address.to_string() };
-    state.journal.append(joined).await.map_err(|error| unavailable(&error))?;
+    joined(state, &enrolment, address, None).await?;
     Ok(enrolment)
+}
+
+/// The enrolment of an agent that proves where it runs, and has to prove it each time that it comes.
+async fn by_workload(state: &State, proved: &Proved, workload: &Workload, address: IpAddr) -> Result<Enrolment, ErrorBody> {
+    let now = state.clock.now();
+    let known = match state.clusters.prove(&workload.cluster, workload.token.expose(), now).await {
+        Ok(known) => known,
+        Err(why) => return Err(turned_away(state, name_of(&proved.hello), address, &why.to_string()).await),
+    };
+    if state.agents.is_taken(known.agent, &proved.key) {
+        return Err(ErrorBody::new(ErrorCode::Unavailable, TAKEN));
+    }
+    let line = public_line(&proved.key).map_err(|error| ErrorBody::new(ErrorCode::InvalidRequest, error.to_string()))?;
+    let enrolment =
+        Enrolment { agent: known.agent, public_key: line, name: known.name, asserts: known.asserts, enrolled_at: now };
+    let (enrolment, is_new) = state.store.enrol_workload(enrolment).await.map_err(|error| unavailable(&error))?;
+    if is_new {
+        joined(state, &enrolment, address, Some(known.account)).await?;
+    }
+    Ok(enrolment)
+}
+
+async fn joined(state: &State, enrolment: &Enrolment, address: IpAddr, account: Option<String>) -> Result<(), ErrorBody> {
+    let (agent, name) = (enrolment.agent, enrolment.name.clone());
+    let event = Event::AgentJoined { agent, name, address: address.to_string(), account };
+    state.journal.append(event).await.map(drop).map_err(|error| unavailable(&error))
+}
+
+fn unavailable(error: &dyn std::fmt::Display) -> ErrorBody {
+    tracing::error!(%error, "an agent's enrolment could not be looked up or written down");
+    ErrorBody::new(ErrorCode::Unavailable, "the broker cannot look up enrolments right now")
+}
+
+fn name_of(hello: &Hello) -> String {
+    match harmless(hello.name.trim()) {
+        name if name.is_empty() => "agent".to_owned(),
+        name => name.chars().take(NAME).collect(),
+    }
 }
 
 /// Whoever has no more than a network can make a key and be refused, as often as it likes: the journal, which nothing starts
@@ -169,6 +207,9 @@ async fn refuse<W: AsyncWrite + Unpin>(writer: &mut W, body: ErrorBody) -> NotOp
 async fn within(write: impl Future<Output = Result<(), FrameError>>) -> Result<(), FrameError> {
     tokio::time::timeout(HELLO_TIMEOUT, write).await.map_err(|_| FrameError::Timeout(HELLO_TIMEOUT))?
 }
+
+/// What the second pod of one service account hears. It comes back, and has the place when the first has left.
+pub(super) const TAKEN: &str = "another pod of this service account is connected: this one waits until it leaves";
 
 /// The most letters of an agent's name.
 const NAME: usize = 64;

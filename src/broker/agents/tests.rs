@@ -36,6 +36,7 @@ fn hello(key: &PrivateKey, kind: Kind, nonce: &str) -> Hello {
         name: "node".into(),
         time: NOW,
         join: None,
+        workload: None,
     }
 }
 
@@ -252,14 +253,17 @@ async fn an_agent_that_does_not_read_is_dropped() {
 #[tokio::test]
 async fn a_newer_connection_ends_the_older() {
     let agents = Agents::default();
-    let presence = || {
-        let key = new_key().unwrap().public_key().clone();
-        Arc::new(Presence::new(asserted().agent, "node".into(), key, 0, &agents.closing).0)
-    };
-    let (older, newer) = (presence(), presence());
-    agents.enter(Arc::clone(&older), || ());
-    agents.enter(Arc::clone(&newer), || ());
+    let presence =
+        |key: &PublicKey| Arc::new(Presence::new(asserted().agent, "node".into(), key.clone(), 0, &agents.closing).0);
+    let [key, other] = [(); 2].map(|()| new_key().unwrap().public_key().clone());
+    let (older, newer) = (presence(&key), presence(&key));
+    agents.enter(Arc::clone(&older), || ()).unwrap();
+    agents.enter(Arc::clone(&newer), || ()).unwrap();
     assert!(older.gone.is_cancelled());
+    // One with another key, which only a pod of the same account can be, waits until the place is free.
+    assert!(agents.is_taken(newer.agent, &other) && !agents.is_taken(newer.agent, &key));
+    assert!(agents.enter(presence(&other), || panic!("nobody is let in")).is_none());
+    assert_eq!((agents.of_key(&key), agents.of_key(&other)), (Some(newer.agent), None));
     agents.leave(&older);
     assert!(Arc::ptr_eq(&agents.present(asserted().agent).unwrap(), &newer));
     agents.shut_down();

@@ -117,7 +117,7 @@ pub enum Event {
         #[serde(default)]
         by: String,
     },
-    /// An agent enrolled with a join token.
+    /// An agent enrolled with a join token, or has proved which service account it is.
     AgentJoined {
         /// The agent.
         agent: AgentId,
@@ -125,6 +125,9 @@ pub enum Event {
         name: String,
         /// Where it called from.
         address: String,
+        /// The service account and the pod, of an agent that joined by them.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        account: Option<String>,
     },
     /// An agent was turned away.
     AgentRefused {

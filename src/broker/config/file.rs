@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde::{Deserialize, Deserializer};
 use url::Url;
 
+use super::cluster::ClusterTable;
 use super::{Config, ConfigError, LISTEN, Network, POLICY, STATE, Tls, VERSION};
 use crate::log::LogLevel;
 use crate::proto::Secret;
@@ -32,6 +33,8 @@ pub(super) struct File {
     login_lifetime: Option<Seconds>,
     directory: Option<bool>,
     log: Option<LogLevel>,
+    #[serde(default, rename = "cluster")]
+    clusters: Vec<ClusterTable>,
 }
 
 /// The `[tls]` table.
@@ -107,6 +110,7 @@ impl File {
         set(&mut config.login_lifetime, self.login_lifetime);
         config.directory = self.directory.unwrap_or(config.directory);
         config.log_level = self.log.unwrap_or(config.log_level);
+        config.clusters = self.clusters.into_iter().map(|table| table.resolve(folder)).collect::<Result<_, _>>()?;
         config.check()?;
         Ok(config)
     }

@@ -36,6 +36,38 @@ fn a_file_sets_what_it_names() {
 }
 
 #[test]
+fn a_cluster_is_named_with_its_keys_and_its_account() {
+    let cluster = |rest: &str| {
+        let text = format!("version = 1\n[[cluster]]\nname = \"prod\"\nissuer = \"i\"\nnamespaces = [\"shop\"]\n{rest}");
+        load(&text).map(|config| config.clusters[0].clone()).map_err(|error| error.to_string())
+    };
+    let good = cluster("jwks = \"keys.json\"\n").unwrap();
+    assert_eq!(good.keys, Source::File("/etc/ztbroker/keys.json".into()));
+    assert_eq!((good.namespace.as_str(), good.service_account.as_str()), ("ztctl", "ztagent"));
+    assert_eq!(
+        good.asserts().words(),
+        [("cluster", "prod".into()), ("namespace", "shop".into()), ("runtime", "kubernetes".into())]
+    );
+    for url in ["https://keys.example.com/jwks", "http://127.0.0.1:8001/openid/v1/jwks", "http://[::1]/"] {
+        assert!(cluster(&format!("jwks_url = \"{url}\"\njwks_ca = \"ca.pem\"\n")).is_ok(), "{url}");
+    }
+    for (rest, why) in [
+        ("", "one of them"),
+        ("jwks = \"a\"\njwks_url = \"https://b\"\n", "one of them"),
+        ("jwks = \"a\"\njwks_ca = \"b\"\n", "jwks_url only"),
+        ("jwks_url = \"http://keys.example.com\"\n", "https://"),
+        ("jwks_url = \"http://localhost\"\n", "https://"),
+        ("jwks = \"a\"\nnamespace = \"\"\n", "empty"),
+        ("jwks = \"a\"\njkws = \"b\"\n", "jkws"),
+    ] {
+        let said = cluster(rest).unwrap_err();
+        assert!(said.contains(why), "{rest}: {said}");
+    }
+    let one = "[[cluster]]\nname = \"prod\"\nissuer = \"i\"\nnamespaces = [\"*\"]\njwks = \"a\"\n";
+    assert!(complaint(&format!("version = 1\n{one}{one}")).contains("two clusters called \"prod\""));
+}
+
+#[test]
 fn a_newer_version_is_refused_whatever_else_it_says() {
     let said = complaint("version = 2\nteleport = true\n");
     assert!(said.contains("version 2") && said.contains("update ztbroker"), "{said}");

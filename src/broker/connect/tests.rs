@@ -125,6 +125,7 @@ impl World {
             signature: proof::sign(key, kind, &challenge.nonce).unwrap(),
             name: "node-1".into(),
             time,
+            workload: None,
             join: (kind == Kind::Control).then(|| self.join.clone()),
         };
         frame::write(&mut writer, &hello, HELLO_LIMIT).await.unwrap();

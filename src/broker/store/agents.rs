@@ -7,10 +7,10 @@ use super::{Store, StoreError, parsed, seconds, text, time};
 use crate::broker::enrolment::Assertions;
 use crate::proto::AgentId;
 
-/// An agent that has joined, with what its join token asserted.
+/// An agent that has joined, with what was asserted of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Enrolment {
-    /// Its id, derived from its key.
+    /// Its id, derived from its key or from where it runs.
     pub(crate) agent: AgentId,
     /// Its key, as an OpenSSH line.
     pub(crate) public_key: String,
@@ -100,6 +100,37 @@ impl Store {
         }
         transaction.commit().await?;
         Ok(enrolment)
+    }
+
+    /// Lets in an agent that has proved where it runs, under the id that goes with the place; whether it comes with a key that it did
+    /// not have before. When it joined first stays.
+    pub(crate) async fn enrol_workload(&self, enrolment: Enrolment) -> Result<(Enrolment, bool), StoreError> {
+        let mut transaction = self.begin().await?;
+        let row = sqlx::query("SELECT public_key, enrolled_at FROM agents WHERE id = $1")
+            .bind(enrolment.agent.to_string())
+            .fetch_optional(&mut *transaction)
+            .await?;
+        let (known, enrolled_at) = match &row {
+            Some(row) => (row.try_get::<String, _>("public_key")? == enrolment.public_key, seconds(row, "enrolled_at")?),
+            None => (false, enrolment.enrolled_at),
+        };
+        sqlx::query(
+            "INSERT INTO agents (id, public_key, name, cluster, namespace, runtime, enrolled_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7)
+             ON CONFLICT (id) DO UPDATE SET public_key = excluded.public_key, name = excluded.name,
+             cluster = excluded.cluster, namespace = excluded.namespace, runtime = excluded.runtime",
+        )
+        .bind(enrolment.agent.to_string())
+        .bind(enrolment.public_key.clone())
+        .bind(enrolment.name.clone())
+        .bind(enrolment.asserts.cluster.clone())
+        .bind(namespaces(&enrolment.asserts))
+        .bind(enrolment.asserts.runtime.clone())
+        .bind(time(enrolled_at))
+        .execute(&mut *transaction)
+        .await?;
+        transaction.commit().await?;
+        Ok((Enrolment { enrolled_at, ..enrolment }, !known))
     }
 
     /// The agent of this id, if it has joined.

@@ -1,0 +1,94 @@
+//! The few documents that a broker fetches from others, such as published keys: one GET, no redirect, everything bounded.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use reqwest::{Client, redirect};
+use url::Url;
+
+use crate::transport::tls::{Roots, RootsError, provider};
+
+/// Whoever fetches, by roots that were chosen once.
+#[derive(Debug, Clone)]
+pub(crate) struct Fetcher(Client);
+
+/// Why there is no document.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum FetchError {
+    /// The roots or the client.
+    #[error("{0}")]
+    Setup(String),
+    /// Nobody answers, or not in time.
+    #[error("{0}")]
+    Unreachable(String),
+    /// Something else than a document.
+    #[error("the answer is HTTP status {0}")]
+    Status(u16),
+    /// Too long.
+    #[error("the answer is longer than {0} bytes")]
+    TooLong(usize),
+}
+
+impl Fetcher {
+    /// One that believes only the roots in the PEM file `ca`, or those of the machine.
+    ///
+    /// # Errors
+    /// [`FetchError::Setup`].
+    pub(crate) fn new(ca: Option<&Path>) -> Result<Self, FetchError> {
+        let setup = |error: &dyn std::fmt::Display| FetchError::Setup(error.to_string());
+        let roots = match ca {
+            Some(path) => {
+                let pem = std::fs::read(path).map_err(|error| FetchError::Setup(format!("{}: {error}", path.display())))?;
+                Roots::from_pem(&pem).map_err(|error: RootsError| FetchError::Setup(format!("{}: {error}", path.display())))?
+            }
+            None => {
+                let verifier = rustls_platform_verifier::Verifier::new(provider()).map_err(|error| setup(&error))?;
+                Roots::Verifier(Arc::new(verifier))
+            }
+        };
+        let client = Client::builder()
+            .tls_backend_preconfigured(roots.client_config().map_err(|error| setup(&error))?)
+            .http1_only()
+            .redirect(redirect::Policy::none())
+            .retry(reqwest::retry::never())
+            .referer(false)
+            .timeout(WHOLE)
+            .user_agent(concat!("ztbroker/", env!("CARGO_PKG_VERSION")));
+        Ok(Self(client.build().map_err(|error| setup(&error))?))
+    }
+
+    /// The document at `url`, at most `limit` bytes.
+    ///
+    /// # Errors
+    /// [`FetchError`].
+    pub(crate) async fn get(&self, url: &Url, limit: usize) -> Result<Vec<u8>, FetchError> {
+        let mut response = self.0.get(url.clone()).send().await.map_err(unreachable)?;
+        if response.status() != reqwest::StatusCode::OK {
+            return Err(FetchError::Status(response.status().as_u16()));
+        }
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(unreachable)? {
+            if body.len() + chunk.len() > limit {
+                return Err(FetchError::TooLong(limit));
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(body)
+    }
+}
+
+/// The library tells its reason only in the sources of its error.
+fn unreachable(error: reqwest::Error) -> FetchError {
+    let error = error.without_url();
+    let mut words = error.to_string();
+    let mut source = std::error::Error::source(&error);
+    while let Some(inner) = source {
+        words = format!("{words}: {inner}");
+        source = inner.source();
+    }
+    FetchError::Unreachable(words)
+}
+
+/// For the connection and the whole answer.
+const WHOLE: Duration = Duration::from_secs(8);
