@@ -1,5 +1,7 @@
 //! A Docker engine's containers for tests, and the real `ztagent docker` beside them.
 
+use std::io::{Read, Write};
+use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
@@ -75,6 +77,20 @@ pub fn docker(arguments: &[&str]) -> String {
     let output = Command::new("docker").args(arguments).stdin(Stdio::null()).output().unwrap();
     assert!(output.status.success(), "docker {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// A container of the engine's own interface, started.
+pub fn create(body: &str) -> Container {
+    let mut socket = UnixStream::connect("/var/run/docker.sock").unwrap();
+    let head = "POST /containers/create HTTP/1.0\r\nContent-Type: application/json";
+    write!(socket, "{head}\r\nContent-Length: {}\r\n\r\n{body}", body.len()).unwrap();
+    let mut answer = String::new();
+    socket.read_to_string(&mut answer).unwrap();
+    let (_, json) = answer.split_once("\r\n\r\n").unwrap();
+    let json: serde_json::Value = serde_json::from_str(json).unwrap_or_else(|error| panic!("{error}: {answer}"));
+    let id = json["Id"].as_str().unwrap_or_else(|| panic!("{answer}")).to_owned();
+    docker(&["start", &id]);
+    Container { id, owned: true }
 }
 
 /// The engine's bridge, at this machine: where its containers can reach a server of ours.

@@ -92,6 +92,28 @@ async fn containers_come_and_go_by_themselves() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_a_workload_writes_into_its_labels_is_harmless() {
+    let Some(image) = dock::busybox() else { return };
+    let world = World::start().await;
+    let agent = NodeAgent::start(&world).await;
+    let ada = world.person("ada", &[]).await;
+    let (key, value) = agent.label()[8..].split_once('=').map(|(key, value)| (key.to_owned(), value.to_owned())).unwrap();
+    let labels = serde_json::json!({
+        key: value, "fine": "yes", "escape": "\u{1b}[2J", "long": "x".repeat(1 << 20),
+        "app": "\u{1b}]0;title\u{7}evil", "com.docker.compose.project": "\u{202e}gnp"
+    });
+    // More than the engine's own program takes.
+    let body = serde_json::json!({"Image": image, "Labels": labels}).to_string();
+    let _container = dock::create(&body);
+    let row = row(&ada, "of the container", |row| row["state"] == "running").await;
+    assert_eq!(row["labels"]["fine"], "yes");
+    assert!(row["labels"].get("escape").is_none() && row["labels"].get("long").is_none(), "{row:#}");
+    let table = ada.run(&["ls"]).await.stdout;
+    assert!(!table.contains(['\u{1b}', '\u{7}', '\u{202e}']) && table.len() < 2000, "{}", table.escape_debug());
+    assert_eq!(ada.run(&["exec", row["name"].as_str().unwrap(), "--", "true"]).await.code, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn policy_sees_what_the_engine_knows() {
     let Some(image) = dock::busybox() else { return };
     let policy = r#"

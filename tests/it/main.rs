@@ -10,6 +10,7 @@ mod docker;
 mod failures;
 mod generated;
 mod host;
+mod impostor;
 mod keyring;
 mod kubernetes;
 mod layering;
