@@ -79,7 +79,7 @@ impl Impostor {
     }
 
     /// Whether the broker closes the connection now.
-    async fn is_thrown_out(mut self) -> bool {
+    async fn wait_thrown_out(mut self) -> bool {
         let closed = async { while self.reader.next::<serde_json::Value>().await.is_ok() {} };
         tokio::time::timeout(Duration::from_secs(5), closed).await.is_ok()
     }
@@ -194,7 +194,7 @@ async fn what_an_agent_says_is_harmless_and_bounded() {
     let mut long = report("web", None);
     long.labels.insert("long".to_owned(), "x".repeat(1 << 20));
     evil.claim(long).await;
-    assert!(evil.is_thrown_out().await);
+    assert!(evil.wait_thrown_out().await);
     ada.names(0).await;
 }
 
