@@ -9,14 +9,19 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use russh::keys::ssh_key::LineEnding;
+use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
 use crate::proto::Secret;
 use crate::ssh::{KeyError, PrivateKey, new_key};
 
-/// The folder of an agent's state.
+/// The folder of an agent's state, which no other agent uses meanwhile.
 #[derive(Debug)]
-pub(super) struct StateFolder(PathBuf);
+pub(super) struct StateFolder {
+    path: PathBuf,
+    lock: File,
+}
 
 /// What a join token tells beside its secret.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,6 +40,12 @@ pub(super) enum StateError {
     /// Others can read or write it.
     #[error("{0} is open to others: `chmod go= {0}`, and let it belong to the agent's user")]
     Loose(String),
+    /// It is somebody else's.
+    #[error("the agent keeps its key in {0}, which is not this user's to write: name another folder with --state DIR")]
+    Forbidden(String),
+    /// Another agent of this machine has it.
+    #[error("another agent uses {0}: give this one a folder of its own with --state DIR")]
+    InUse(String),
     /// It cannot be read or written.
     #[error("{path}: {source}")]
     Io {
@@ -55,12 +66,26 @@ impl StateFolder {
     /// Opens the folder, or makes it with 0700.
     ///
     /// # Errors
-    /// [`StateError::Loose`] when others may enter it.
+    /// [`StateError`]: others may enter it, or another agent is in it.
     pub(super) fn open(path: &Path) -> Result<Self, StateError> {
-        let failed = |source| StateError::Io { path: path.display().to_string(), source };
+        let shown = || path.display().to_string();
+        let failed = |source: io::Error| match source.kind() {
+            io::ErrorKind::PermissionDenied => StateError::Forbidden(shown()),
+            _ => StateError::Io { path: shown(), source },
+        };
         DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(failed)?;
-        check(path, &path.metadata().map_err(failed)?)?;
-        Ok(Self(path.to_owned()))
+        let lock = File::open(path).map_err(failed)?;
+        check(path, &lock.metadata().map_err(failed)?)?;
+        match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => Ok(Self { path: path.to_owned(), lock }),
+            Err(Errno::WOULDBLOCK) => Err(StateError::InUse(shown())),
+            Err(error) => Err(failed(error.into())),
+        }
+    }
+
+    /// Keeps other agents out until the process ends.
+    pub(super) fn hold(self) {
+        std::mem::forget(self.lock);
     }
 
     /// The key, made at the first start.
@@ -69,7 +94,7 @@ impl StateFolder {
     /// [`StateError`].
     pub(super) fn key(&self) -> Result<PrivateKey, StateError> {
         if let Some(text) = self.read(KEY)? {
-            let damaged = || StateError::Damaged(self.0.join(KEY).display().to_string());
+            let damaged = || StateError::Damaged(self.path.join(KEY).display().to_string());
             return PrivateKey::from_openssh(text.expose().as_bytes()).map_err(|_| damaged());
         }
         let key = new_key()?;
@@ -84,7 +109,7 @@ impl StateFolder {
     /// [`StateError`].
     pub(super) fn broker(&self) -> Result<Option<KnownBroker>, StateError> {
         let Some(text) = self.read(BROKER)? else { return Ok(None) };
-        let damaged = |_| StateError::Damaged(self.0.join(BROKER).display().to_string());
+        let damaged = |_| StateError::Damaged(self.path.join(BROKER).display().to_string());
         serde_json::from_str(text.expose()).map(Some).map_err(damaged)
     }
 
@@ -98,7 +123,7 @@ impl StateFolder {
     }
 
     fn read(&self, name: &str) -> Result<Option<Secret<String>>, StateError> {
-        let path = self.0.join(name);
+        let path = self.path.join(name);
         let failed = |source| StateError::Io { path: path.display().to_string(), source };
         let file = match File::open(&path) {
             Ok(file) => file,
@@ -113,14 +138,14 @@ impl StateFolder {
 
     /// Whole or not at all: a new file, synchronised, takes the old one's name.
     fn write(&self, name: &str, bytes: &[u8]) -> Result<(), StateError> {
-        let (path, new) = (self.0.join(name), self.0.join(format!("{name}.new")));
+        let (path, new) = (self.path.join(name), self.path.join(format!("{name}.new")));
         let written = || -> io::Result<()> {
             let _ = std::fs::remove_file(&new);
             let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&new)?;
             file.write_all(bytes)?;
             file.sync_all()?;
             std::fs::rename(&new, &path)?;
-            File::open(&self.0)?.sync_all()
+            File::open(&self.path)?.sync_all()
         };
         written().map_err(|source| StateError::Io { path: path.display().to_string(), source })
     }
@@ -157,6 +182,17 @@ mod tests {
     }
 
     #[test]
+    fn two_agents_never_share_a_key() {
+        let parent = tempfile::tempdir().unwrap();
+        let path = parent.path().join("state");
+        let first = StateFolder::open(&path).unwrap();
+        assert!(matches!(StateFolder::open(&path), Err(StateError::InUse(_))));
+        drop(first);
+        StateFolder::open(&path).unwrap().hold();
+        assert!(matches!(StateFolder::open(&path), Err(StateError::InUse(_))));
+    }
+
+    #[test]
     fn what_others_can_read_is_refused() {
         let parent = tempfile::tempdir().unwrap();
         let path = parent.path().join("state");
@@ -164,6 +200,7 @@ mod tests {
         folder.key().unwrap();
         std::fs::set_permissions(path.join(KEY), std::fs::Permissions::from_mode(0o640)).unwrap();
         assert!(matches!(folder.key(), Err(StateError::Loose(_))));
+        drop(folder);
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
         assert!(matches!(StateFolder::open(&path), Err(StateError::Loose(_))));
     }

@@ -73,7 +73,7 @@ pub(super) fn config(args: &JoinArgs, state: Option<&Path>) -> Result<AgentConfi
         state.remember(&known)?;
     }
     let join = token.map_or(Join::Key, |token| Join::Token(token.secret));
-    entering(args, state.as_ref(), known, join)
+    entering(args, state, known, join)
 }
 
 /// The settings of an agent that knows its broker and by what it enters there. Without a state its key lives as long as it does.
@@ -82,7 +82,7 @@ pub(super) fn config(args: &JoinArgs, state: Option<&Path>) -> Result<AgentConfi
 /// [`SettingsError`].
 pub(super) fn entering(
     args: &JoinArgs,
-    state: Option<&StateFolder>,
+    state: Option<StateFolder>,
     known: KnownBroker,
     join: Join,
 ) -> Result<AgentConfig, SettingsError> {
@@ -90,12 +90,16 @@ pub(super) fn entering(
         Some(url) => url.clone(),
         None => known.url.parse::<Url>().map_err(|_| SettingsError::Broker(known.url.clone()))?,
     };
+    let key = state.as_ref().map(StateFolder::key).transpose()?.map_or_else(new_key, Ok)?;
+    if let Some(state) = state {
+        state.hold();
+    }
     Ok(AgentConfig {
         broker,
         roots: roots(args.ca.as_deref(), known.tls_root.as_deref())?,
         ca: Pin::Fingerprint(known.ca),
         join,
-        key: state.map(StateFolder::key).transpose()?.map_or_else(new_key, Ok)?,
+        key,
         name: args.name.clone().unwrap_or_else(host_name),
         trampoline: own_file().ok_or(SettingsError::Trampoline)?,
         proxy: proxy(),

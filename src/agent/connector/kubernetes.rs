@@ -64,7 +64,7 @@ fn enter(join: &JoinArgs, workload: WorkloadArgs) -> Result<AgentConfig, Setting
     let url = join.broker.as_ref().ok_or(SettingsError::NoToken)?.to_string();
     let state = join.state.as_deref().map(StateFolder::open).transpose()?;
     let known = KnownBroker { url, ca, tls_root: None };
-    settings::entering(join, state.as_ref(), known, Join::Workload { cluster, token })
+    settings::entering(join, state, known, Join::Workload { cluster, token })
 }
 
 /// Serves the pods of one cluster; clones are one connector.
