@@ -9,7 +9,7 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use russh::keys::ssh_key::LineEnding;
-use rustix::fs::{FlockOperation, flock};
+use rustix::fs::{FlockOperation, Mode, fchmod, flock};
 use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
@@ -75,6 +75,7 @@ impl StateFolder {
         };
         DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(failed)?;
         let lock = File::open(path).map_err(failed)?;
+        close(path, &lock).map_err(failed)?;
         check(path, &lock.metadata().map_err(failed)?)?;
         match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => Ok(Self { path: path.to_owned(), lock }),
@@ -151,6 +152,20 @@ impl StateFolder {
     }
 }
 
+/// A new volume is this user's and open to all. As long as nothing is in it, nothing can have been read or put there, so it is closed.
+fn close(path: &Path, folder: &File) -> io::Result<()> {
+    let empty = || Ok::<_, io::Error>(std::fs::read_dir(path)?.next().is_none());
+    if folder.metadata()?.uid() == rustix::process::geteuid().as_raw() && empty()? {
+        let open = rustix::fs::fstat(folder)?.st_mode;
+        fchmod(folder, Mode::RWXU)?;
+        // Somebody was quicker: what is here is not trusted.
+        if !empty()? {
+            fchmod(folder, Mode::from_raw_mode(open))?;
+        }
+    }
+    Ok(())
+}
+
 fn check(path: &Path, metadata: &std::fs::Metadata) -> Result<(), StateError> {
     if metadata.mode() & 0o077 != 0 || metadata.uid() != rustix::process::geteuid().as_raw() {
         return Err(StateError::Loose(path.display().to_string()));
@@ -203,6 +218,10 @@ mod tests {
         drop(folder);
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
         assert!(matches!(StateFolder::open(&path), Err(StateError::Loose(_))));
+        // A new volume: there is nothing in it to be read.
+        std::fs::remove_file(path.join(KEY)).unwrap();
+        StateFolder::open(&path).unwrap();
+        assert_eq!(path.metadata().unwrap().mode() & 0o777, 0o700);
     }
 
     #[test]

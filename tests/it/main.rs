@@ -5,6 +5,7 @@ mod attacks;
 mod browser;
 mod cluster;
 mod demo;
+mod deployed;
 mod dock;
 mod docker;
 mod failures;
