@@ -2,9 +2,10 @@
 //!
 //! Everything in it is the real thing (TLS with a root of its own, policy, certificates, relay, audit); only where it runs is
 //! special: the broker in this process on a loopback port, its state in a temporary folder, the containers in namespaces
-//! ([`container`]), the tokens in memory.
+//! ([`container`]), the tokens in memory. Where a Docker engine answers, its containers are in the list as well (`engine`).
 
 pub mod container;
+mod engine;
 mod events;
 mod stage;
 
@@ -23,6 +24,7 @@ use crate::cli::ui::Ui;
 use crate::cli::{exec, ls, shell};
 use crate::client::resolve::Entry;
 use crate::proto::api::ContainerRow;
+use engine::Engine;
 use stage::Stage;
 
 /// Runs the demo: with a command, that command in the first container; else the list, the picker, a shell and the audit.
@@ -63,8 +65,13 @@ async fn until_a_signal(ui: &Ui, command: Vec<OsString>, folder: &mut Option<Tem
 async fn play(ui: &Ui, command: &[OsString], folder: PathBuf, stage: &mut Option<Stage>) -> Result<ExitCode, Failure> {
     let stage = stage.insert(Stage::set(folder).await?);
     stage.start_containers().await?;
+    // Others' containers are for people to pick, never for a command that does not name one.
+    let engine = if command.is_empty() { Engine::find().await } else { Engine::Absent };
+    if let Engine::Answers(socket, _) = &engine {
+        stage.start_engine(socket).await?;
+    }
     let access = stage.log_in().await?;
-    let containers = both(&access).await.map_err(|failure| match stage.complaint() {
+    let mut containers = both(&access).await.map_err(|failure| match stage.complaint() {
         Some(complaint) => failure.detail([complaint]),
         None => failure,
     })?;
@@ -76,6 +83,14 @@ async fn play(ui: &Ui, command: &[OsString], folder: PathBuf, stage: &mut Option
         None => format!("two containers of `{}`, each in its own user, mount, PID and UTS namespaces", container::APP),
         Some(why) => format!("two plain processes in place of containers: this kernel allows no namespaces here ({why})"),
     });
+    match &engine {
+        Engine::Absent => {}
+        Engine::Closed(why) => ui.note(&format!("(this machine's Docker containers are not in the list: {why})")),
+        Engine::Answers(_, running) => {
+            containers = beside(&access, containers, *running).await?;
+            ui.note("this machine's Docker containers, as they are, served by an agent that is in none of them");
+        }
+    }
     ui.note(&format!("logged in as {}, with tokens in memory", stage::USER));
     ui.note("");
     ls::print(ui, &containers, access.api.http().clock().now())?;
@@ -99,7 +114,7 @@ async fn in_the_first(
     containers: &[ContainerRow],
     command: &[OsString],
 ) -> Result<ExitCode, Failure> {
-    let first = containers.iter().find(|row| row.app == container::APP).ok_or_else(|| absent(0))?;
+    let first = containers.iter().find(|row| is_ours(row)).ok_or_else(|| absent(0))?;
     let name = first.full_name.parse().map_err(|_| absent(1))?;
     exec::execute(ui, access, name, Entry { login: None, reason: None }, command).await
 }
@@ -109,7 +124,7 @@ async fn both(access: &Access) -> Result<Vec<ContainerRow>, Failure> {
     let deadline = tokio::time::Instant::now() + APPEAR;
     loop {
         let list = access.api.containers().await.map_err(|error| Failure::of_api(error, &access.api))?;
-        let ours = list.containers.iter().filter(|row| row.app == container::APP).count();
+        let ours = list.containers.iter().filter(|row| is_ours(row)).count();
         if ours >= stage::HOSTNAMES.len() {
             return Ok(list.containers);
         }
@@ -120,6 +135,21 @@ async fn both(access: &Access) -> Result<Vec<ContainerRow>, Failure> {
     }
 }
 
+/// The list with the engine's containers in it, if it has any; those that it does not serve, and a slow engine, are not waited for.
+async fn beside(access: &Access, mut rows: Vec<ContainerRow>, running: usize) -> Result<Vec<ContainerRow>, Failure> {
+    let deadline = tokio::time::Instant::now() + BESIDE;
+    while running > 0 && rows.iter().all(is_ours) && tokio::time::Instant::now() < deadline {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        rows = access.api.containers().await.map_err(|error| Failure::of_api(error, &access.api))?.containers;
+    }
+    Ok(rows)
+}
+
+/// One of the demo's own two, whatever others call themselves.
+fn is_ours(row: &ContainerRow) -> bool {
+    row.runtime == "process" && row.app == container::APP
+}
+
 fn absent(ours: usize) -> Failure {
     let message = format!("{ours} of {} demo containers appeared within {} seconds", stage::HOSTNAMES.len(), APPEAR.as_secs());
     Failure::new(Kind::Failed, "demo", message)
@@ -127,3 +157,6 @@ fn absent(ours: usize) -> Failure {
 
 /// How long the two containers may take to be in the list; they take milliseconds.
 const APPEAR: Duration = Duration::from_secs(20);
+
+/// How long the list waits for the engine's.
+const BESIDE: Duration = Duration::from_secs(2);

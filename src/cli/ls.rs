@@ -62,9 +62,18 @@ fn table(containers: &[ContainerRow], now: u64) -> Table {
     ]);
     for row in containers {
         let age = age(now.saturating_sub(row.started_at));
-        table.row([&row.name, &row.app, &row.image, &row.location, &row.condition(), &age, &row.agent].map(Clone::clone));
+        let image = image(&row.image);
+        table.row([&row.name, &row.app, &image, &row.location, &row.condition(), &age, &row.agent].map(Clone::clone));
     }
     table
+}
+
+/// The image with its digest as short as engines show it; the whole of it is in `--output json`.
+fn image(image: &str) -> String {
+    match image.split_once("sha256:") {
+        Some((name, digest)) if digest.len() == 64 && digest.is_ascii() => format!("{name}sha256:{}", &digest[..12]),
+        _ => image.to_owned(),
+    }
 }
 
 /// An age in its largest unit: a person compares, a program reads `--output json`.
@@ -113,6 +122,14 @@ mod tests {
         let words = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
         assert!(matches(&row("tomcat-7f9", "Registry/Tomcat:10"), &words("registry node-1")));
         assert!(!matches(&row("tomcat-7f9", "tomcat:10"), &words("tomcat node-2")));
+    }
+
+    #[test]
+    fn a_digest_is_shown_by_its_beginning() {
+        let digest = "0f".repeat(32);
+        assert_eq!(image(&format!("r.example/web@sha256:{digest}")), "r.example/web@sha256:0f0f0f0f0f0f");
+        assert_eq!(image(&format!("sha256:{digest}")), "sha256:0f0f0f0f0f0f");
+        assert_eq!(image("web:sha256:é"), "web:sha256:é");
     }
 
     #[test]

@@ -17,9 +17,10 @@ use rustix::mount::{MountFlags, MountPropagationFlags, mount, mount_bind, mount_
 use rustix::process::{Signal, getgid, getuid, set_parent_process_death_signal};
 use rustix::thread::UnshareFlags;
 
+use super::engine::{self, ENGINE};
 use crate::proto::Secret;
 
-/// The hidden verb that a demo container's two processes are started with.
+/// The hidden verb that the demo's processes are started with.
 pub const ENTRY: &str = "__container";
 
 /// What the demo's containers are replicas of.
@@ -80,6 +81,7 @@ pub fn main() -> ExitCode {
         [OUTSIDE, hostname] => outside(hostname),
         [INSIDE, hostname] => inside(hostname, true),
         [UNCONFINED, hostname] => inside(hostname, false),
+        [ENGINE, socket, state] => engine::main(socket, state),
         _ => Err(io::Error::other("not for people")),
     };
     result.unwrap_or(ExitCode::FAILURE)
@@ -87,7 +89,7 @@ pub fn main() -> ExitCode {
 
 /// The container's parent: makes the namespaces, says whether there are any, and ends with the inner process.
 fn outside(hostname: &str) -> io::Result<ExitCode> {
-    die_with_the_parent()?;
+    die_with_the_parent(Signal::KILL)?;
     // A session of its own: the terminal is not the container's, and a Ctrl-C there is the demo's to handle.
     rustix::process::setsid()?;
     let (isolation, stage) = match make_namespaces() {
@@ -104,10 +106,10 @@ fn outside(hostname: &str) -> io::Result<ExitCode> {
     Ok(status.code().and_then(|code| u8::try_from(code).ok()).map_or(ExitCode::FAILURE, ExitCode::from))
 }
 
-/// Sees to it that the kernel ends this process with its parent. A parent that was gone before it could be asked has closed
+/// Sees to it that the kernel sends `signal` to this process when its parent ends. A parent that was gone before it could be asked has closed
 /// the pipe at our standard output; in a PID namespace of one's own there is no other way to tell.
-fn die_with_the_parent() -> io::Result<()> {
-    set_parent_process_death_signal(Some(Signal::KILL))?;
+pub(super) fn die_with_the_parent(signal: Signal) -> io::Result<()> {
+    set_parent_process_death_signal(Some(signal))?;
     let stdout = rustix::stdio::stdout();
     let mut poll = [PollFd::new(&stdout, PollFlags::OUT)];
     rustix::event::poll(&mut poll, Some(&Timespec::default()))?;
@@ -127,7 +129,7 @@ fn make_namespaces() -> io::Result<()> {
 
 /// The container's first process: sets the scene where it may, then is the agent.
 fn inside(hostname: &str, isolated: bool) -> io::Result<ExitCode> {
-    die_with_the_parent()?;
+    die_with_the_parent(Signal::KILL)?;
     rustix::stdio::dup2_stdout(File::options().write(true).open("/dev/null")?)?;
     if isolated {
         set_the_scene(hostname)?;
@@ -183,7 +185,7 @@ fn put_back(program: &Path, file: &File) -> io::Result<()> {
 }
 
 /// The running program, also where its path is hidden or replaced.
-fn itself() -> Command {
+pub(super) fn itself() -> Command {
     Command::new("/proc/self/exe")
 }
 
@@ -192,7 +194,7 @@ const INSIDE: &str = "inside";
 const UNCONFINED: &str = "unconfined";
 const ISOLATED: &str = "isolated";
 const PLAIN: &str = "plain";
-const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+pub(super) const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// The app: serves nobody, and writes a log worth collecting.
 const WORKLOAD: &str = r#"n=0; while :; do n=$((n+1)); echo "$(date -u +%FT%TZ) order $n accepted" >>"$log"; sleep 1; done"#;

@@ -1,7 +1,7 @@
 //! What the demo plays on: the temporary folder, the broker, the containers, and their orderly removal.
 
 use std::fs::File;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use tempfile::TempDir;
@@ -10,6 +10,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::container::Container;
+use super::engine::EngineAgent;
 use crate::broker::audit::Event;
 use crate::broker::enrolment::Assertions;
 use crate::broker::{Admin, AuditQuery, AuditRecord, Broker, Config, JoinTokenSpec};
@@ -37,6 +38,8 @@ pub(super) const HOSTNAMES: [&str; 2] = ["shop-1", "shop-2"];
 pub(super) struct Stage {
     /// First, so that they are gone before the broker and the folder are.
     containers: Vec<Container>,
+    /// What serves the containers of the machine's engine.
+    engine: Option<EngineAgent>,
     url: String,
     root: Roots,
     ca: CaSet,
@@ -64,7 +67,17 @@ impl Stage {
             // Its end is seen by everybody who talks to it; there is nobody else to tell.
             let _ = serve.await;
         });
-        Ok(Self { containers: Vec::new(), url: format!("https://{address}"), root, ca, admin, stop, broker, folder })
+        Ok(Self {
+            containers: Vec::new(),
+            engine: None,
+            url: format!("https://{address}"),
+            root,
+            ca,
+            admin,
+            stop,
+            broker,
+            folder,
+        })
     }
 
     /// The broker's address.
@@ -86,6 +99,17 @@ impl Stage {
             let container = log.and_then(|log| Container::start(hostname, &token, log));
             self.containers.push(container.map_err(|error| broken("a demo container", &error))?);
         }
+        Ok(())
+    }
+
+    /// Starts an agent for the containers of the engine at `socket`.
+    pub(super) async fn start_engine(&mut self, socket: &Path) -> Result<(), Failure> {
+        let asserts = Assertions { runtime: Some("docker".to_owned()), ..Assertions::default() };
+        let spec = JoinTokenSpec { uses: 1, ttl: JOIN_WITHIN, asserts };
+        let token = self.admin.create_join_token(spec).await.map_err(|error| broken("a join token", &error))?;
+        let log = File::options().create(true).append(true).open(self.log());
+        let agent = log.and_then(|log| EngineAgent::start(socket, &token, &self.folder.join("engine"), log));
+        self.engine = Some(agent.map_err(|error| broken("an agent for the Docker engine", &error))?);
         Ok(())
     }
 
@@ -133,8 +157,10 @@ impl Stage {
 
     /// Ends containers and broker.
     pub(super) async fn clear(self) {
-        let Self { containers, stop, mut broker, .. } = self;
+        let Self { containers, engine, stop, mut broker, .. } = self;
         drop(containers);
+        // It may take its time, in which the broker writes down what it says.
+        let _ = tokio::task::spawn_blocking(move || drop(engine)).await;
         stop.cancel();
         if tokio::time::timeout(STOP_WITHIN, &mut broker).await.is_err() {
             broker.abort();

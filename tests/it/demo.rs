@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use crate::dock;
 use crate::peer;
 use crate::screen::Screen;
 
@@ -126,6 +127,33 @@ fn the_list_the_picker_the_shell_the_audit() {
     screen.wait_for("session_ended");
     assert_eq!(screen.wait_exit(), 3);
     screen.wait_as_before();
+    place.assert_clean();
+}
+
+#[test]
+fn the_machines_docker_containers_are_beside_its_own_and_get_no_command() {
+    let (_alone, place) = (alone(), Place::new());
+    let Some(busybox) = dock::busybox() else { return };
+    // It looks like one of the demo's own.
+    let label = "--label=com.docker.compose.service=";
+    let _shop = dock::Container::run(&[&format!("{label}shop"), busybox]);
+    let other = dock::Container::run(&[&format!("{label}picked"), "--hostname=a-docker-container", busybox]);
+    let output = place.demo(&["--", "sh", "-c", "hostname; sleep 0.5"]).output().unwrap();
+    let hostname = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(matches!(hostname.trim(), "shop-1" | "shop-2"), "{hostname} {}", String::from_utf8_lossy(&output.stderr));
+
+    let mut screen = Screen::spawn(&[ZTCTL, "demo"], &place.environment(), 60, 160);
+    screen.wait_for("served by an agent that is in none of them");
+    screen.wait_for("Container:");
+    screen.type_keys("picked");
+    screen.wait_until("the one that is left", |screen| screen.contents().contains("❯ picked-"));
+    screen.type_keys("\r");
+    screen.wait_until("a prompt", |screen| screen.contents().contains(['#', '$']));
+    screen.type_keys("hostname; sleep 4712 & exit 5\r");
+    screen.wait_for("a-docker-container");
+    assert_eq!(screen.wait_exit(), 5);
+    screen.wait_as_before();
+    other.wait_for_processes("sleep 4712", 0, Duration::from_secs(5));
     place.assert_clean();
 }
 

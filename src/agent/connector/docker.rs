@@ -21,13 +21,15 @@ mod sweep;
 mod watch;
 
 use std::convert::Infallible;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use bollard::query_parameters::ListContainersOptions;
 use tokio::sync::watch as channel;
 
 use self::args::DockerArgs;
+use self::engine::Engine;
 use self::report::Surroundings;
 use self::watch::Watch;
 use super::inside::Shells;
@@ -48,6 +50,16 @@ pub(in crate::agent) fn run(args: DockerArgs, log_level: LogLevel) -> ExitCode {
             Ok::<_, Infallible>(Connector::Docker(DockerConnector::new(settings)))
         },
     )
+}
+
+/// How many containers run in the engine at `socket`.
+///
+/// # Errors
+/// Why it does not say.
+pub async fn running(socket: &Path) -> Result<usize, String> {
+    let engine = Engine::connect(socket).await.map_err(|error| error.to_string())?;
+    let running = engine.docker().list_containers(None::<ListContainersOptions>).await;
+    running.map(|list| list.len()).map_err(|error| error.to_string())
 }
 
 /// Serves the containers of one engine; clones are one connector.
@@ -93,3 +105,6 @@ impl DockerConnector {
         tokio::join!(self.0.watch.run(), forgetting);
     }
 }
+
+/// Where an engine's socket is.
+pub const SOCKET: &str = "/var/run/docker.sock";

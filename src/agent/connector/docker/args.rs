@@ -13,7 +13,7 @@ pub(in crate::agent) struct DockerArgs {
     #[command(flatten)]
     pub(super) join: JoinArgs,
     /// The engine's socket: a path, or unix://PATH
-    #[arg(long, value_name = "PATH", env = "DOCKER_HOST", default_value = "/var/run/docker.sock", value_parser = socket)]
+    #[arg(long, value_name = "PATH", env = "DOCKER_HOST", default_value = super::SOCKET, value_parser = socket)]
     pub(super) socket: PathBuf,
     #[command(flatten)]
     pub(super) selection: SelectionArgs,
