@@ -101,7 +101,7 @@ impl Visit<'_> {
         let rows = list::visible(self.state, &self.caller, self.address, self.state.registry.that_may_be(typed));
         let refused = |body| Err((Denied { body, policies: Vec::new() }, None));
         let absent = || {
-            ErrorBody::new(ErrorCode::NotFound, format!("no container {typed} among those that you may list: see `ztctl ls`"))
+            ErrorBody::new(ErrorCode::NotFound, format!("no container {typed} among those that you may list"))
         };
         if let Some(id) = self.asked.container {
             // It was picked from a list, so it is known which one is meant, whatever has come to share the name since.
