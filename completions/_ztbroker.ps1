@@ -118,7 +118,7 @@ Register-ArgumentCompleter -Native -CommandName 'ztbroker' -ScriptBlock {
             [CompletionResult]::new('--cluster', '--cluster', [CompletionResultType]::ParameterName, 'The cluster that the agents'' containers are in, which policies can rely on')
             [CompletionResult]::new('--namespace', '--namespace', [CompletionResultType]::ParameterName, 'A namespace that the agents'' containers may be in, which policies can rely on; `*` for any letters')
             [CompletionResult]::new('--runtime', '--runtime', [CompletionResultType]::ParameterName, 'The only runtime that the agents may report: process, host, docker or kubernetes')
-            [CompletionResult]::new('--action', '--action', [CompletionResultType]::ParameterName, 'Allow only this action: list, shell, exec or logs')
+            [CompletionResult]::new('--action', '--action', [CompletionResultType]::ParameterName, 'Allow only this action: list, shell, exec, logs, copy or forward')
             [CompletionResult]::new('--container', '--container', [CompletionResultType]::ParameterName, 'Allow only containers with such a name or app, `*` for any letters')
             [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The broker''s configuration [default: /etc/ztbroker/ztbroker.toml]')
             [CompletionResult]::new('--state', '--state', [CompletionResultType]::ParameterName, 'The broker''s state folder, instead of the one that the configuration names')

@@ -106,7 +106,7 @@ set edit:completion:arg-completer[ztbroker] = {|@words|
             cand --cluster 'The cluster that the agents'' containers are in, which policies can rely on'
             cand --namespace 'A namespace that the agents'' containers may be in, which policies can rely on; `*` for any letters'
             cand --runtime 'The only runtime that the agents may report: process, host, docker or kubernetes'
-            cand --action 'Allow only this action: list, shell, exec or logs'
+            cand --action 'Allow only this action: list, shell, exec, logs, copy or forward'
             cand --container 'Allow only containers with such a name or app, `*` for any letters'
             cand --config 'The broker''s configuration [default: /etc/ztbroker/ztbroker.toml]'
             cand --state 'The broker''s state folder, instead of the one that the configuration names'

@@ -93,7 +93,7 @@ complete -c ztbroker -n "__fish_ztbroker_using_subcommand token; and __fish_seen
 host\t''
 docker\t''
 kubernetes\t''"
-complete -c ztbroker -n "__fish_ztbroker_using_subcommand token; and __fish_seen_subcommand_from create" -l action -d 'Allow only this action: list, shell, exec or logs' -r
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand token; and __fish_seen_subcommand_from create" -l action -d 'Allow only this action: list, shell, exec, logs, copy or forward' -r
 complete -c ztbroker -n "__fish_ztbroker_using_subcommand token; and __fish_seen_subcommand_from create" -l container -d 'Allow only containers with such a name or app, `*` for any letters' -r
 complete -c ztbroker -n "__fish_ztbroker_using_subcommand token; and __fish_seen_subcommand_from create" -l config -d 'The broker\'s configuration [default: /etc/ztbroker/ztbroker.toml]' -r -F
 complete -c ztbroker -n "__fish_ztbroker_using_subcommand token; and __fish_seen_subcommand_from create" -l state -d 'The broker\'s state folder, instead of the one that the configuration names' -r -F

@@ -30,6 +30,8 @@ set edit:completion:arg-completer[ztctl] = {|@words|
             cand shell 'Open a shell in a container'
             cand exec 'Run one command in a container, without a terminal'
             cand logs 'Show what a container has written to its outputs'
+            cand ssh-config 'Let stock ssh, scp, sftp, rsync, git and what runs on them reach containers as NAME.zt'
+            cand proxy 'Connect stock ssh to a container: its ProxyCommand, which `ztctl ssh-config` sets'
             cand version 'Show the version of this program and of its protocol'
             cand demo 'Try it: a broker, two containers and a shell, on this machine alone'
         }
@@ -86,6 +88,22 @@ set edit:completion:arg-completer[ztctl] = {|@words|
             cand --follow 'Go on with what is written from now on, also after the container was started again'
             cand -t 'Begin each line with the time at which it was written'
             cand --timestamps 'Begin each line with the time at which it was written'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'ztctl;ssh-config'= {
+            cand --broker 'Talk to this broker, where there are logins at several'
+            cand --print 'Print the configuration and change no file'
+            cand --no-include 'Leave ~/.ssh/config as it is'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'ztctl;proxy'= {
+            cand --identity-agent 'Serve the certificate, and one signature, at the socket `agent` in this folder to the ssh that started this'
+            cand -u 'Be this Unix user inside, instead of the container''s own'
+            cand --user 'Be this Unix user inside, instead of the container''s own'
+            cand --reason 'Say why, where the policy asks for it or the audit should have it'
+            cand --broker 'Talk to this broker, where there are logins at several'
             cand -h 'Print help'
             cand --help 'Print help'
         }

@@ -34,6 +34,8 @@ complete -c ztctl -n "__fish_ztctl_needs_command" -f -a "ls" -d 'List the contai
 complete -c ztctl -n "__fish_ztctl_needs_command" -f -a "shell" -d 'Open a shell in a container'
 complete -c ztctl -n "__fish_ztctl_needs_command" -f -a "exec" -d 'Run one command in a container, without a terminal'
 complete -c ztctl -n "__fish_ztctl_needs_command" -f -a "logs" -d 'Show what a container has written to its outputs'
+complete -c ztctl -n "__fish_ztctl_needs_command" -f -a "ssh-config" -d 'Let stock ssh, scp, sftp, rsync, git and what runs on them reach containers as NAME.zt'
+complete -c ztctl -n "__fish_ztctl_needs_command" -f -a "proxy" -d 'Connect stock ssh to a container: its ProxyCommand, which `ztctl ssh-config` sets'
 complete -c ztctl -n "__fish_ztctl_needs_command" -f -a "version" -d 'Show the version of this program and of its protocol'
 complete -c ztctl -n "__fish_ztctl_needs_command" -f -a "demo" -d 'Try it: a broker, two containers and a shell, on this machine alone'
 complete -c ztctl -n "__fish_ztctl_using_subcommand login" -l ca -d 'Trust this private TLS root: a PEM file, or sha256: and its fingerprint' -r
@@ -69,6 +71,15 @@ complete -c ztctl -n "__fish_ztctl_using_subcommand logs" -l broker -d 'Talk to 
 complete -c ztctl -n "__fish_ztctl_using_subcommand logs" -s f -l follow -d 'Go on with what is written from now on, also after the container was started again'
 complete -c ztctl -n "__fish_ztctl_using_subcommand logs" -s t -l timestamps -d 'Begin each line with the time at which it was written'
 complete -c ztctl -n "__fish_ztctl_using_subcommand logs" -s h -l help -d 'Print help'
+complete -c ztctl -n "__fish_ztctl_using_subcommand ssh-config" -l broker -d 'Talk to this broker, where there are logins at several' -r
+complete -c ztctl -n "__fish_ztctl_using_subcommand ssh-config" -l print -d 'Print the configuration and change no file'
+complete -c ztctl -n "__fish_ztctl_using_subcommand ssh-config" -l no-include -d 'Leave ~/.ssh/config as it is'
+complete -c ztctl -n "__fish_ztctl_using_subcommand ssh-config" -s h -l help -d 'Print help'
+complete -c ztctl -n "__fish_ztctl_using_subcommand proxy" -l identity-agent -d 'Serve the certificate, and one signature, at the socket `agent` in this folder to the ssh that started this' -r -F
+complete -c ztctl -n "__fish_ztctl_using_subcommand proxy" -s u -l user -d 'Be this Unix user inside, instead of the container\'s own' -r
+complete -c ztctl -n "__fish_ztctl_using_subcommand proxy" -l reason -d 'Say why, where the policy asks for it or the audit should have it' -r
+complete -c ztctl -n "__fish_ztctl_using_subcommand proxy" -l broker -d 'Talk to this broker, where there are logins at several' -r
+complete -c ztctl -n "__fish_ztctl_using_subcommand proxy" -s h -l help -d 'Print help'
 complete -c ztctl -n "__fish_ztctl_using_subcommand version" -l broker -d 'Talk to this broker, where there are logins at several' -r
 complete -c ztctl -n "__fish_ztctl_using_subcommand version" -s h -l help -d 'Print help'
 complete -c ztctl -n "__fish_ztctl_using_subcommand demo" -l broker -d 'Talk to this broker, where there are logins at several' -r

@@ -24,7 +24,9 @@ mod logout;
 mod logs;
 pub(crate) mod ls;
 pub mod picker;
+mod proxy;
 pub mod shell;
+mod ssh_config;
 mod status;
 mod successor;
 pub mod table;
@@ -94,6 +96,8 @@ fn dispatch(arguments: Arguments, ui: &mut Ui) -> Result<ExitCode, Failure> {
         Verb::Shell(args) => block_on(shell::run(&mut context(ui), args)),
         Verb::Exec(args) => block_on(exec::run(&mut context(ui), args)),
         Verb::Logs(args) => block_on(logs::run(&mut context(ui), args)),
+        Verb::SshConfig(args) => block_on(ssh_config::run(&mut context(ui), args)),
+        Verb::Proxy(args) => block_on(proxy::run(&mut context(ui), args)),
         #[cfg(feature = "demo")]
         Verb::Demo(args) => crate::demo::run(args, ui),
     }

@@ -8,6 +8,7 @@ pub mod config;
 pub mod credential;
 pub mod guardian;
 pub mod http;
+pub mod identity_agent;
 pub mod oauth;
 pub mod paths;
 pub mod private;

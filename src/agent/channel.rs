@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::{Buf, Bytes, BytesMut};
 use russh::server::{Handle, Msg};
-use russh::{Channel, ChannelMsg, ChannelReadHalf, ChannelWriteHalf, Sig};
+use russh::{Channel, ChannelMsg, ChannelReadHalf, ChannelWriteHalf};
 use rustix::process::Signal;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::watch;
@@ -19,6 +19,7 @@ use crate::agent::process::{Control, Ending, Input, Output, Process, Size};
 use crate::agent::program::Asked;
 use crate::agent::reaper::Exit;
 use crate::agent::server::Session;
+use crate::agent::signals::sig_of;
 use crate::agent::waiting::Waiting;
 use crate::proto::Action;
 use crate::proto::agent::ChannelReport;
@@ -38,7 +39,7 @@ pub(super) struct Wanted {
 /// What can run on a channel.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Wish {
-    /// A shell or a command.
+    /// A shell, a command, or the files.
     Run(Asked),
     /// The container's logs.
     Logs(LogsRequest),
@@ -50,6 +51,7 @@ impl Wish {
         match self {
             Self::Run(Asked::Shell) => Action::Shell,
             Self::Run(Asked::Command(_)) => Action::Exec,
+            Self::Run(Asked::Files) => Action::Copy,
             Self::Logs(_) => Action::Logs,
         }
     }
@@ -58,6 +60,7 @@ impl Wish {
         match self {
             Self::Run(Asked::Shell) => ChannelReport::Shell,
             Self::Run(Asked::Command(command)) => ChannelReport::Exec { command: reported(command) },
+            Self::Run(Asked::Files) => ChannelReport::Copy,
             Self::Logs(_) => ChannelReport::Logs,
         }
     }
@@ -96,7 +99,9 @@ pub(super) async fn run(
 ) {
     let id = channel.id();
     let requested = wanted.wish.report();
-    if let (Some(forced), Wish::Run(asked)) = (&session.grant.force_command, &mut wanted.wish) {
+    if let (Some(forced), Wish::Run(asked @ (Asked::Shell | Asked::Command(_)))) =
+        (&session.grant.force_command, &mut wanted.wish)
+    {
         let forced = Asked::Command(forced.clone().into_bytes());
         if let Asked::Command(original) = std::mem::replace(asked, forced.clone())
             && Asked::Command(original.clone()) != forced
@@ -120,21 +125,20 @@ pub(super) async fn run(
     let (connector, runtime_id) = (&session.host.connector, &session.container.runtime_id);
     let variables = std::mem::take(&mut wanted.variables);
     let start = async {
-        match &wanted.wish {
-            Wish::Run(asked) => {
-                let request = Request {
-                    session: session.grant.session,
-                    user: &session.grant.user,
-                    login: &session.grant.login,
-                    asked,
-                    variables,
-                    terminal: running.size().filter(|_| wanted.terminal),
-                    trampoline: &session.host.trampoline,
-                };
-                connector.start(runtime_id, &request).await
-            }
-            Wish::Logs(request) => connector.logs(runtime_id, request).await,
-        }
+        let asked = match &wanted.wish {
+            Wish::Logs(request) => return connector.logs(runtime_id, request).await,
+            Wish::Run(asked) => asked,
+        };
+        let request = Request {
+            session: session.grant.session,
+            user: &session.grant.user,
+            login: &session.grant.login,
+            asked,
+            variables,
+            terminal: running.size().filter(|_| wanted.terminal),
+            trampoline: &session.host.trampoline,
+        };
+        connector.start(runtime_id, &request).await
     };
     let Some(started) = session.start(start).await else {
         let _ = connection.channel_failure(id).await;
@@ -157,6 +161,7 @@ pub(super) async fn run(
     let mut ending = session.ending.subscribe();
     let Process { stdin, stdout, stderr, ending: end, .. } = process;
     let (exited, seen) = watch::channel(false);
+    let over = watch::Sender::new(false);
     let ended = async { ending.wait_for(Option::is_some).await.ok().and_then(|reason| reason.clone()) };
     let work = async {
         let both = async {
@@ -181,7 +186,7 @@ pub(super) async fn run(
         reason = &mut ended => return leave(&voice, &writer, reason).await,
         end = work => end,
         // The client has closed the channel: nobody listens any more.
-        () = feed(reader, stdin, control.has_terminal(), &session.waiting) => return control.signal(Signal::HUP),
+        () = feed(reader, stdin, control.has_terminal(), &session.waiting, &over) => return control.signal(Signal::HUP),
     };
     match end {
         Ending::Exit(exit) => {
@@ -244,7 +249,14 @@ async fn finish(connection: &Handle, writer: &ChannelWriteHalf<Msg>, exit: Exit)
 ///
 /// What a process does not read any more is dropped, as a closed pipe would; what it does not read yet waits here, counted in
 /// `waiting`, by which the door slows the client down. SSH's own queue is emptied at once: a full one would stop the whole link.
-async fn feed(mut reader: ChannelReadHalf, stdin: Input, terminal: bool, waiting: &Waiting) {
+/// `over` is set once the process gets nothing more: its input has ended, or it has closed it.
+pub(super) async fn feed(
+    mut reader: ChannelReadHalf,
+    stdin: Input,
+    terminal: bool,
+    waiting: &Waiting,
+    over: &watch::Sender<bool>,
+) {
     let mut stdin = Some(stdin);
     let (mut queue, mut counted, mut ended) = (VecDeque::<Bytes>::new(), waiting.share(), false);
     loop {
@@ -260,7 +272,10 @@ async fn feed(mut reader: ChannelReadHalf, stdin: Input, terminal: bool, waiting
                                 queue.pop_front();
                             }
                         }
-                        _ => stdin = None,
+                        _ => {
+                            stdin = None;
+                            over.send_replace(true);
+                        }
                     }
                     continue;
                 }
@@ -269,6 +284,7 @@ async fn feed(mut reader: ChannelReadHalf, stdin: Input, terminal: bool, waiting
                 // A terminal has no half-close; end-of-file is a character that its line discipline knows.
                 let _ = if terminal { open.write_all(&[END_OF_FILE]).await } else { open.shutdown().await };
                 stdin = None;
+                over.send_replace(true);
                 continue;
             }
             (None, Some(_)) => {
@@ -294,7 +310,12 @@ async fn feed(mut reader: ChannelReadHalf, stdin: Input, terminal: bool, waiting
 ///
 /// It ends with the stream; or, as a process in the background may keep that open for ever, once the channel's own process has ended
 /// and nothing more comes for [`QUIET`] or more has come than a pipe can have held.
-async fn drain(mut stream: Output, writer: &ChannelWriteHalf<Msg>, kind: Option<u32>, mut exited: watch::Receiver<bool>) {
+pub(super) async fn drain(
+    mut stream: Output,
+    writer: &ChannelWriteHalf<Msg>,
+    kind: Option<u32>,
+    mut exited: watch::Receiver<bool>,
+) {
     let mut buffer = BytesMut::new();
     let mut after_exit = 0;
     while after_exit <= PIPE_LIMIT {
@@ -333,76 +354,6 @@ fn reported(command: &[u8]) -> String {
     text
 }
 
-/// The signal that SSH means, if it is one that a client may send.
-pub(super) fn signal_of(signal: &Sig) -> Option<Signal> {
-    Some(match signal {
-        Sig::ABRT => Signal::ABORT,
-        Sig::ALRM => Signal::ALARM,
-        Sig::FPE => Signal::FPE,
-        Sig::HUP => Signal::HUP,
-        Sig::ILL => Signal::ILL,
-        Sig::INT => Signal::INT,
-        Sig::KILL => Signal::KILL,
-        Sig::PIPE => Signal::PIPE,
-        Sig::QUIT => Signal::QUIT,
-        Sig::SEGV => Signal::SEGV,
-        Sig::TERM => Signal::TERM,
-        Sig::USR1 => Signal::USR1,
-        Sig::Custom(name) => match name.as_str() {
-            "USR2" => Signal::USR2,
-            "CONT" => Signal::CONT,
-            "STOP" => Signal::STOP,
-            "TSTP" => Signal::TSTP,
-            "WINCH" => Signal::WINCH,
-            _ => return None,
-        },
-    })
-}
-
-fn sig_of(signal: i32) -> Sig {
-    match signal_name(signal).as_str() {
-        "ABRT" => Sig::ABRT,
-        "ALRM" => Sig::ALRM,
-        "FPE" => Sig::FPE,
-        "HUP" => Sig::HUP,
-        "ILL" => Sig::ILL,
-        "INT" => Sig::INT,
-        "KILL" => Sig::KILL,
-        "PIPE" => Sig::PIPE,
-        "QUIT" => Sig::QUIT,
-        "SEGV" => Sig::SEGV,
-        "TERM" => Sig::TERM,
-        "USR1" => Sig::USR1,
-        other => Sig::Custom(other.to_owned()),
-    }
-}
-
-/// A signal's name without `SIG`, as RFC 4254 §6.10 and people write it; its number where it has none.
-pub(super) fn signal_name(signal: i32) -> String {
-    let names = [
-        (libc::SIGABRT, "ABRT"),
-        (libc::SIGALRM, "ALRM"),
-        (libc::SIGBUS, "BUS"),
-        (libc::SIGFPE, "FPE"),
-        (libc::SIGHUP, "HUP"),
-        (libc::SIGILL, "ILL"),
-        (libc::SIGINT, "INT"),
-        (libc::SIGKILL, "KILL"),
-        (libc::SIGPIPE, "PIPE"),
-        (libc::SIGQUIT, "QUIT"),
-        (libc::SIGSEGV, "SEGV"),
-        (libc::SIGSYS, "SYS"),
-        (libc::SIGTERM, "TERM"),
-        (libc::SIGTRAP, "TRAP"),
-        (libc::SIGUSR1, "USR1"),
-        (libc::SIGUSR2, "USR2"),
-        (libc::SIGVTALRM, "VTALRM"),
-        (libc::SIGXCPU, "XCPU"),
-        (libc::SIGXFSZ, "XFSZ"),
-    ];
-    names.iter().find(|(number, _)| *number == signal).map_or_else(|| signal.to_string(), |(_, name)| (*name).to_owned())
-}
-
 /// SSH's number for stderr (RFC 4254 §5.2).
 const STDERR: u32 = 1;
 
@@ -434,13 +385,5 @@ mod tests {
         let long = reported("ü".repeat(4000).as_bytes());
         assert!(long.len() <= REPORTED && long.chars().all(|letter| letter == 'ü'));
         assert_eq!(reported(format!("x{}", "ü".repeat(4000)).as_bytes()).len(), REPORTED - 1);
-    }
-
-    #[test]
-    fn signals_have_the_names_that_ssh_gives_them() {
-        assert_eq!((signal_name(15), signal_name(9), signal_name(64)), ("TERM".into(), "KILL".into(), "64".into()));
-        assert!(matches!(sig_of(15), Sig::TERM));
-        assert_eq!(signal_of(&Sig::Custom("USR2".into())), Some(Signal::USR2));
-        assert_eq!(signal_of(&Sig::Custom("SEGV;id".into())), None);
     }
 }

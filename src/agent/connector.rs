@@ -22,11 +22,12 @@ use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
 
+use tokio::net::TcpStream;
 use tokio::sync::watch;
 
 use crate::agent::environment::Variables;
 use crate::agent::passwd::LoginError;
-use crate::agent::process::{Process, Size};
+use crate::agent::process::{Output, Process, Size};
 use crate::agent::program::{Asked, NoShell};
 use crate::agent::sweep::Leader;
 use crate::proto::SessionId;
@@ -114,6 +115,42 @@ impl Connector {
         }
     }
 
+    /// A connection to `host` and `port` as the container sees them, or what opens one when it is started there.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub(super) async fn dial(&self, runtime_id: &str, host: &str, port: u16) -> io::Result<Dialled> {
+        match self {
+            Self::Process(_) | Self::Host(_) => {
+                let _ = runtime_id;
+                Ok(Dialled::Open(TcpStream::connect((host, port)).await?))
+            }
+            #[cfg(feature = "docker")]
+            Self::Docker(docker) => docker.dial(runtime_id, host, port).await,
+            #[cfg(feature = "kubernetes")]
+            Self::Kubernetes(_) => Ok(Dialled::By(inside::dial::command(host, port))),
+        }
+    }
+
+    /// Waits for the word of what [`Dialled::By`] has started.
+    ///
+    /// # Errors
+    /// Why there is no connection.
+    pub(super) async fn dialled(&self, output: &mut Output) -> io::Result<()> {
+        #[cfg(any(feature = "docker", feature = "kubernetes"))]
+        return inside::dial::opened(output).await.map_err(io::Error::other);
+        #[cfg(not(any(feature = "docker", feature = "kubernetes")))]
+        {
+            let _ = output;
+            Ok(())
+        }
+    }
+
+    /// Whether a port can be listened on inside, by the agent itself.
+    pub(super) fn can_listen(&self) -> bool {
+        matches!(self, Self::Process(_) | Self::Host(_))
+    }
+
     /// Ends every process of `session` in the container: hung up at once, killed at three seconds. Returns when none is left, or no
     /// more can be done about it.
     pub(super) async fn sweep(&self, session: SessionId, runtime_id: &str, leaders: &[Leader]) {
@@ -161,6 +198,19 @@ impl Connector {
             Self::Kubernetes(cluster) => cluster.run().await,
         }
     }
+}
+
+/// The way to a connection from inside a container.
+#[derive(Debug)]
+pub(super) enum Dialled {
+    /// Here it is.
+    Open(TcpStream),
+    /// This, started inside, opens it and joins it to its streams.
+    #[cfg_attr(
+        not(any(feature = "docker", feature = "kubernetes")),
+        expect(dead_code, reason = "these reach in by themselves")
+    )]
+    By(Asked),
 }
 
 /// What a channel wants started.

@@ -15,6 +15,8 @@ pub(super) enum Asked {
     Shell,
     /// A command, as the bytes that SSH carries.
     Command(Vec<u8>),
+    /// The files, by SFTP.
+    Files,
 }
 
 /// A file and its arguments, the zeroth included.
@@ -40,6 +42,8 @@ impl Program {
         let line = match asked {
             Asked::Shell => return Ok(Self::login_shell(account.shell.as_deref().ok_or(NoShell)?)),
             Asked::Command(line) => line,
+            // The trampoline itself is that program.
+            Asked::Files => return Ok(Self { file: PathBuf::new(), arguments: Vec::new() }),
         };
         if let Some(words) = command::unquote(line)
             && let Some(file) = words.first().and_then(|word| find(OsStr::from_bytes(word), path))

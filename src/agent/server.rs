@@ -149,7 +149,7 @@ impl Session {
     fn outcome_at_leave(&self) -> Outcome {
         match self.state().last_exit {
             Some(Exit::Status(status)) => Outcome::Exited { status: status.into() },
-            Some(Exit::Signal(signal)) => Outcome::Signalled { signal: crate::agent::channel::signal_name(signal) },
+            Some(Exit::Signal(signal)) => Outcome::Signalled { signal: crate::agent::signals::signal_name(signal) },
             None => Outcome::Disconnected,
         }
     }

@@ -24,7 +24,7 @@ pub const ENTRY: &str = "__session";
 /// What to become.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Specification {
-    /// The file to execute, in base64, as a path need not be text.
+    /// The file to execute, in base64, as a path need not be text. With none the process serves the files by SFTP.
     file: String,
     /// Its arguments, in base64 for the same reason.
     arguments: Vec<String>,
@@ -80,6 +80,9 @@ impl Specification {
 /// Becomes what the specification says. Returns only when that failed.
 pub fn main() -> ExitCode {
     let (code, message) = become_session();
+    if code == 0 {
+        return ExitCode::SUCCESS;
+    }
     // Nobody is left to tell when stderr is gone.
     let _ = writeln!(std::io::stderr(), "ztagent: {message}");
     ExitCode::from(code)
@@ -108,6 +111,9 @@ fn become_session() -> (u8, String) {
     }
     if std::env::set_current_dir(&folder).is_err() && std::env::set_current_dir("/").is_err() {
         return (126, format!("cannot enter {}, nor /", folder.display()));
+    }
+    if file.as_os_str().is_empty() {
+        return (crate::agent::sftp::serve(), "the files are not served any more".to_owned());
     }
     let mut command = Command::new(&file);
     command.env_remove(VARIABLE).args(arguments.iter().skip(1));

@@ -81,8 +81,14 @@ pub(super) const SLOWLY: Duration = Duration::from_millis(50);
 /// From here on a client is slowed down. What is granted then may still come, so at most a window more for each channel.
 const LIMIT: usize = 512 * 1024;
 
-/// [`LIMIT`] and then a window for each of the ten channels that a session may have, twice over for those that are just closing.
-const MOST: usize = LIMIT + 20 * WINDOW as usize;
+/// The most channels of a session.
+pub(super) const CHANNELS: usize = 10;
+
+/// The most connections through the container at one time: a browser's, several times over.
+pub(super) const FORWARDS: usize = 64;
+
+/// [`LIMIT`] and then a window for each channel and connection that a session may have, twice over for those that are just closing.
+const MOST: usize = LIMIT + 2 * (CHANNELS + FORWARDS) * WINDOW as usize;
 
 const SMALL: u32 = 2;
 
@@ -107,9 +113,9 @@ mod tests {
     fn windows_never_overflow_and_more_than_windows_does() {
         let waiting = Waiting::default();
         let mut share = waiting.share();
-        share.more(LIMIT + 10 * WINDOW as usize);
+        share.more(MOST);
         assert!(!waiting.overflows());
-        share.more(10 * WINDOW as usize + 1);
+        share.more(1);
         assert!(waiting.overflows());
     }
 }

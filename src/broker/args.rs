@@ -165,7 +165,7 @@ pub(super) struct CreateToken {
     /// The only runtime that the agents may report: process, host, docker or kubernetes
     #[arg(long, value_name = "RUNTIME", conflicts_with = "user", value_parser = RUNTIMES)]
     pub(super) runtime: Option<String>,
-    /// Allow only this action: list, shell, exec or logs
+    /// Allow only this action: list, shell, exec, logs, copy or forward
     #[arg(long = "action", value_name = "ACTION", conflicts_with = "join")]
     pub(super) actions: Vec<Action>,
     /// Allow only containers with such a name or app, `*` for any letters

@@ -28,7 +28,7 @@ use crate::proto::agent::{Announcement, FromBroker, LinkHeader, RUNNING};
 use crate::proto::api::{ConnectReply, LINK_RAW};
 use crate::proto::error::CANDIDATES;
 use crate::proto::version::CONNECT_UPGRADE;
-use crate::proto::{Action, ErrorBody, ErrorCode, SessionId};
+use crate::proto::{Action, Actions, ErrorBody, ErrorCode, SessionId};
 
 use request::Asked;
 
@@ -84,7 +84,7 @@ impl Visit<'_> {
             as_typed: self.asked.as_typed.to_string(),
             container: row.map(|row| row.container.id),
             login: self.asked.login.to_string(),
-            actions: self.asked.actions.clone(),
+            actions: self.asked.actions.iter().chain(self.asked.optional.iter()).collect(),
             code: body.code.as_str().to_owned(),
             policies,
             client_address: self.address.to_string(),
@@ -100,9 +100,7 @@ impl Visit<'_> {
         let typed = self.asked.as_typed.as_str();
         let rows = list::visible(self.state, &self.caller, self.address, self.state.registry.that_may_be(typed));
         let refused = |body| Err((Denied { body, policies: Vec::new() }, None));
-        let absent = || {
-            ErrorBody::new(ErrorCode::NotFound, format!("no container {typed} among those that you may list"))
-        };
+        let absent = || ErrorBody::new(ErrorCode::NotFound, format!("no container {typed} among those that you may list"));
         if let Some(id) = self.asked.container {
             // It was picked from a list, so it is known which one is meant, whatever has come to share the name since.
             let picked = rows.into_iter().find(|row| row.container.id == id && registry::may_mean(&row.container, typed));
@@ -120,8 +118,25 @@ impl Visit<'_> {
         }
     }
 
-    /// Policy first, so that what a connector can do tells nothing to whom it does not concern.
+    /// What has to be granted, and what else may be.
     fn decide(&self, row: &Row) -> Result<Grant, Denied> {
+        let mut refused = None;
+        let optional = self.asked.optional.iter().filter(|action| match self.grant(row, &[*action].into_iter().collect()) {
+            Ok(_) => true,
+            Err(denied) => {
+                refused.get_or_insert(denied);
+                false
+            }
+        });
+        let actions: Actions = self.asked.actions.iter().chain(optional.collect::<Vec<_>>()).collect();
+        match refused {
+            Some(refused) if actions.is_empty() => Err(refused),
+            _ => self.grant(row, &actions),
+        }
+    }
+
+    /// Policy first, so that what a connector can do tells nothing to whom it does not concern.
+    fn grant(&self, row: &Row, actions: &Actions) -> Result<Grant, Denied> {
         let circumstances = Circumstances {
             address: self.address,
             time: self.state.clock.now(),
@@ -129,7 +144,7 @@ impl Visit<'_> {
             command: self.asked.command.as_deref(),
         };
         let max_session = self.state.config.max_session;
-        let wish = Wish { actions: &self.asked.actions, login: &self.asked.login, max_session };
+        let wish = Wish { actions, login: &self.asked.login, max_session };
         let grant = policy::authorize(&self.state.policies.current(), &self.caller, &row.container, &wish, &circumstances)
             .map_err(|denial| Denied { body: denial.body(&row.name), policies: denial.policies().to_vec() })?;
         let unsupported = |what: &str| {
@@ -254,7 +269,7 @@ impl Visit<'_> {
             container: grant.container(),
             login: grant.login().clone(),
             user: grant.user().to_owned(),
-            declared: self.asked.declared(),
+            declared: self.asked.declared(grant.actions()),
             deadline: grant.deadline(),
         };
         if presence.tell(FromBroker::Announce(announcement)).is_err() {

@@ -3,10 +3,11 @@
 //! Names are parsed here, so that an impossible one is a usage error before anything is asked of the broker.
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
-use super::environment::BROKER;
+use super::environment::{BROKER, REASON};
 use crate::client::credential::StoreKind;
 use crate::moment;
 use crate::proto::name::{Login, Target};
@@ -55,6 +56,12 @@ pub enum Verb {
     /// Show what a container has written to its outputs
     #[command(after_help = LOGS_HELP)]
     Logs(LogsArgs),
+    /// Let stock ssh, scp, sftp, rsync, git and what runs on them reach containers as NAME.zt
+    #[command(after_help = SSH_CONFIG_HELP)]
+    SshConfig(SshConfigArgs),
+    /// Connect stock ssh to a container: its ProxyCommand, which `ztctl ssh-config` sets
+    #[command(after_help = PROXY_HELP)]
+    Proxy(ProxyArgs),
     /// Show the version of this program and of its protocol
     #[command(after_help = VERSION_HELP)]
     Version,
@@ -166,7 +173,35 @@ pub struct LogsArgs {
     #[arg(long, short)]
     pub timestamps: bool,
     /// Say why, where the policy asks for it or the audit should have it
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", env = REASON, hide_env_values = true)]
+    pub reason: Option<String>,
+}
+
+/// Arguments of `ztctl ssh-config`.
+#[derive(Debug, Args)]
+pub struct SshConfigArgs {
+    /// Print the configuration and change no file
+    #[arg(long)]
+    pub print: bool,
+    /// Leave ~/.ssh/config as it is
+    #[arg(long)]
+    pub no_include: bool,
+}
+
+/// Arguments of `ztctl proxy`.
+#[derive(Debug, Args)]
+pub struct ProxyArgs {
+    /// The container: a name of `ztctl ls`, with .zt after it or without
+    #[arg(value_name = "HOST")]
+    pub host: String,
+    /// Serve the certificate, and one signature, at the socket `agent` in this folder to the ssh that started this
+    #[arg(long, value_name = "DIR")]
+    pub identity_agent: PathBuf,
+    /// Be this Unix user inside, instead of the container's own
+    #[arg(long, short, value_name = "NAME")]
+    pub user: Option<Login>,
+    /// Say why, where the policy asks for it or the audit should have it
+    #[arg(long, value_name = "TEXT", env = REASON, hide_env_values = true)]
     pub reason: Option<String>,
 }
 
@@ -177,7 +212,7 @@ pub struct EntryArgs {
     #[arg(long, short, value_name = "NAME")]
     pub user: Option<Login>,
     /// Say why, where the policy asks for it or the audit should have it
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", env = REASON, hide_env_values = true)]
     pub reason: Option<String>,
 }
 
@@ -277,6 +312,22 @@ EXAMPLES
   ztctl logs tomcat-7f9 2>/dev/null        what it wrote to its standard output only
 
 Ctrl-C ends it.";
+
+const SSH_CONFIG_HELP: &str = "\
+EXAMPLES
+  ztctl ssh-config                         then: ssh tomcat-7f9.zt
+  scp app.jar tomcat-7f9.zt:/tmp/
+  rsync -a tomcat-7f9.zt:/var/log/ ./logs/
+  ssh -L 8080:localhost:8080 root@tomcat-7f9.zt
+  ZTCTL_REASON='ticket 4711' ssh tomcat-7f9.zt
+
+It writes a file of its own and the one line of ~/.ssh/config that includes it. Certificates live for minutes and are made when ssh
+connects; hosts are accepted by the broker's authority and in no other way.";
+
+const PROXY_HELP: &str = "\
+EXAMPLES
+  ProxyCommand ztctl proxy --identity-agent ~/.local/state/ztctl/ssh --user %r %n
+  IdentityAgent ~/.local/state/ztctl/ssh/agent";
 
 const VERSION_HELP: &str = "\
 EXAMPLES

@@ -18,6 +18,9 @@ pub const TOKEN: &str = "ZTCTL_TOKEN";
 /// The broker's private TLS root, a PEM file or `sha256:` and its fingerprint: for [`TOKEN`], where no login has pinned one.
 pub const CA: &str = "ZTCTL_CA";
 
+/// Why, for whoever cannot say `--reason`: stock `ssh`, for one.
+pub const REASON: &str = "ZTCTL_REASON";
+
 /// The folder of `config.toml`, instead of `ztctl` in the user's configuration folder.
 pub const CONFIG_DIR: &str = "ZTCTL_CONFIG_DIR";
 
@@ -35,6 +38,8 @@ pub const BROWSER: &str = "BROWSER";
 pub struct Environment {
     /// Where the client keeps its files; `None` when there is no home to keep them in.
     pub paths: Option<Paths>,
+    /// The home.
+    pub home: Option<PathBuf>,
     /// [`TOKEN`].
     pub token: Option<Secret<String>>,
     /// [`CA`].
@@ -56,6 +61,7 @@ impl Environment {
         let first = |names: [&str; 2]| names.into_iter().find_map(text);
         Self {
             paths: paths(variable),
+            home: BaseDirs::new().map(|home| home.home_dir().to_owned()),
             token: text(TOKEN).map(|token| Secret::new(token.trim().to_owned())),
             ca: text(CA),
             proxy: ProxySettings {

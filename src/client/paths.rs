@@ -39,6 +39,21 @@ impl Paths {
         self.state.join("credentials").join(format!("{}.json", file_stem(broker)))
     }
 
+    /// The configuration of stock `ssh`, to be included.
+    pub fn ssh_config(&self) -> PathBuf {
+        self.config.join("ssh/config")
+    }
+
+    /// Whom stock `ssh` accepts containers by.
+    pub fn known_hosts(&self) -> PathBuf {
+        self.config.join("ssh/known_hosts")
+    }
+
+    /// The folder of the sockets at which stock `ssh` finds its certificate.
+    pub fn ssh_agents(&self) -> PathBuf {
+        self.state.join("ssh")
+    }
+
     /// The folder of locks and other state.
     pub fn state_folder(&self) -> &Path {
         &self.state

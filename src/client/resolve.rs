@@ -7,7 +7,7 @@ use super::api::ApiError;
 use super::session::{Request, SessionError};
 use crate::proto::api::ContainerRow;
 use crate::proto::name::{InvalidName, Login, Target};
-use crate::proto::{Action, ContainerId, ErrorCode};
+use crate::proto::{Action, Actions, ContainerId, ErrorCode};
 
 /// How a person wants to enter, wherever that will be.
 #[derive(Debug, Clone, Default)]
@@ -57,12 +57,19 @@ impl Choice {
         self.request(Entry { login: None, reason }, Action::Logs, None)
     }
 
+    /// A request for whatever may be done there: by a stock client, which does not say beforehand what it wants.
+    pub fn anything(self, login: Option<Login>, reason: Option<String>) -> Request {
+        let optional = [Action::Shell, Action::Exec, Action::Copy, Action::Forward].into_iter().collect();
+        Request { actions: Actions::default(), optional, ..self.request(Entry { login, reason }, Action::Exec, None) }
+    }
+
     fn request(self, entry: Entry, action: Action, command: Option<Vec<u8>>) -> Request {
         Request {
             as_typed: self.as_typed,
             container: self.container,
             login: entry.login.unwrap_or_else(Login::container_default),
             actions: [action].into_iter().collect(),
+            optional: Actions::default(),
             command,
             reason: entry.reason,
         }

@@ -50,6 +50,8 @@ pub struct Request {
     pub login: Login,
     /// What will be done.
     pub actions: Actions,
+    /// What will be done beside it, as far as it is allowed.
+    pub optional: Actions,
     /// The one command that will run, as it goes over the wire.
     pub command: Option<Vec<u8>>,
     /// Why.
@@ -191,15 +193,9 @@ impl Session {
     /// # Errors
     /// [`SessionError`]; nothing has run then.
     pub async fn open(api: &Api, hosts: Authorities, clock: Clock, request: Request) -> Result<Self, SessionError> {
-        let key = new_key().map_err(|_| SessionError::Key)?;
-        let public_key = public_line(key.public_key()).map_err(|_| SessionError::Key)?;
-        let (login, picked) = (request.login.clone(), request.container);
-        let request = connect_request(request, public_key);
-        let (reply, link) = api.connect(&request).await?;
-        if let Some(picked) = picked.filter(|picked| *picked != reply.host_principal) {
-            return Err(SessionError::OtherContainer { picked, offered: reply.host_principal });
-        }
-        Self::over(link, reply, request.as_typed, &login, key, hosts, clock).await
+        let (login, as_typed) = (request.login.clone(), request.as_typed.clone());
+        let (reply, link, key) = request_link(api, request).await?;
+        Self::over(link, reply, as_typed, &login, key, hosts, clock).await
     }
 
     /// Proves both ends of a link to each other: the broker's `reply` belongs to it, and to the `key` that was named in the
@@ -301,6 +297,21 @@ impl Session {
     }
 }
 
+/// Makes a key, has it certified for what `request` asks, and opens the link, on which nothing has been said yet.
+///
+/// # Errors
+/// [`SessionError`]; nothing has run then.
+pub async fn request_link(api: &Api, request: Request) -> Result<(ConnectReply, Link, PrivateKey), SessionError> {
+    let key = new_key().map_err(|_| SessionError::Key)?;
+    let public_key = public_line(key.public_key()).map_err(|_| SessionError::Key)?;
+    let picked = request.container;
+    let (reply, link) = api.connect(&connect_request(request, public_key)).await?;
+    match picked.filter(|picked| *picked != reply.host_principal) {
+        Some(picked) => Err(SessionError::OtherContainer { picked, offered: reply.host_principal }),
+        None => Ok((reply, link, key)),
+    }
+}
+
 /// A command is declared where it can be (text) and where it fits; one that is not is told by its channel's audit event.
 fn connect_request(request: Request, public_key: String) -> ConnectRequest {
     let mut connect = ConnectRequest {
@@ -309,6 +320,7 @@ fn connect_request(request: Request, public_key: String) -> ConnectRequest {
         login: request.login,
         public_key,
         actions: request.actions,
+        optional: request.optional,
         command: request.command.and_then(|command| String::from_utf8(command).ok()),
         reason: request.reason,
         link: vec![LINK_RAW.to_owned()],

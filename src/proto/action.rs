@@ -18,11 +18,15 @@ pub enum Action {
     Exec,
     /// Read what its process has written to its outputs.
     Logs,
+    /// Copy files from and to it.
+    Copy,
+    /// Connect through it: to its own ports, and to whatever it can reach.
+    Forward,
 }
 
 impl Action {
     /// Every action that this version knows.
-    pub const ALL: [Self; 4] = [Self::List, Self::Shell, Self::Exec, Self::Logs];
+    pub const ALL: [Self; 6] = [Self::List, Self::Shell, Self::Exec, Self::Logs, Self::Copy, Self::Forward];
 
     /// The word for it.
     pub fn as_str(self) -> &'static str {
@@ -31,6 +35,8 @@ impl Action {
             Self::Shell => "shell",
             Self::Exec => "exec",
             Self::Logs => "logs",
+            Self::Copy => "copy",
+            Self::Forward => "forward",
         }
     }
 }
@@ -43,7 +49,7 @@ impl fmt::Display for Action {
 
 /// The word is none of the actions.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("unknown action: one of list, shell, exec, logs is expected")]
+#[error("unknown action: one of list, shell, exec, logs, copy, forward is expected")]
 pub struct UnknownAction;
 
 impl FromStr for Action {

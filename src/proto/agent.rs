@@ -193,6 +193,22 @@ pub enum ChannelReport {
     },
     /// What the container has written to its outputs.
     Logs,
+    /// Files, by SFTP.
+    Copy,
+    /// A connection from inside the container.
+    Forward {
+        /// Where to: a name or an address, as it is understood there.
+        host: String,
+        /// The port.
+        port: u16,
+    },
+    /// A port inside the container whose connections come to the client.
+    Listen {
+        /// The address, inside.
+        host: String,
+        /// The port; 0 for any.
+        port: u16,
+    },
 }
 
 /// How a session ended, as seen from the container.

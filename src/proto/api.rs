@@ -109,6 +109,10 @@ pub struct ConnectRequest {
     pub public_key: String,
     /// What will be done; all must be allowed.
     pub actions: Actions,
+    /// What may be done beside it: those of these that are not allowed, or that the container cannot serve, are left out. There has to be
+    /// something left of both. Stock `ssh` does not say beforehand what it will do.
+    #[serde(default, skip_serializing_if = "Actions::is_empty")]
+    pub optional: Actions,
     /// The one command that will run, as the SSH `exec` request has it; it becomes the certificate's `force-command`. Left
     /// out when there is none or when it does not fit: then the channel's own audit event tells it.
     #[serde(default, skip_serializing_if = "Option::is_none")]

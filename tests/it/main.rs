@@ -27,6 +27,7 @@ mod secrets;
 mod serving;
 mod sessions;
 mod stack;
+mod stock;
 mod surroundings;
 mod tomcat;
 mod workload;

@@ -23,7 +23,7 @@ use ztctl::proto::api::{ConnectReply, ConnectRequest, LINK_RAW};
 use ztctl::proto::ca::CaSet;
 use ztctl::proto::join::JoinToken;
 use ztctl::proto::name::{Account, Login};
-use ztctl::proto::{Action, Secret};
+use ztctl::proto::{Action, Actions, Secret};
 use ztctl::ssh::{PrivateKey, new_key, public_line};
 use ztctl::transport::tls::Roots;
 
@@ -374,6 +374,7 @@ pub fn request(name: &str, key: &PrivateKey, actions: &[Action]) -> ConnectReque
         login: Login::container_default(),
         public_key: public_line(key.public_key()).unwrap(),
         actions: actions.iter().copied().collect(),
+        optional: Actions::default(),
         command: None,
         reason: None,
         link: vec![LINK_RAW.to_owned()],

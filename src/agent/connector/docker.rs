@@ -6,10 +6,12 @@
 //! | `engine`, `stream` | the engine's API, and the framing of its streams |
 //! | `watch`, `report` | which containers there are, by the engine's events |
 //! | `session`, `outputs` | a session's process: an exec |
+//! | `dial` | a connection from inside |
 //! | `sweep`, `processes` | the end of what a session leaves |
 //! | `logs` | what a container has written |
 
 pub(in crate::agent) mod args;
+mod dial;
 mod engine;
 mod logs;
 mod outputs;

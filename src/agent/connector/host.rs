@@ -99,7 +99,7 @@ impl HostConnector {
             capabilities: Capabilities {
                 login_switch: root,
                 default_login: !root || default_login.is_some(),
-                ..Capabilities::of([Action::List, Action::Shell, Action::Exec])
+                ..Capabilities::of([Action::List, Action::Shell, Action::Exec, Action::Copy, Action::Forward])
             },
         };
         let runtime_id = report.runtime_id.clone();
@@ -135,13 +135,13 @@ impl HostConnector {
         let variables = environment::compose(&base, &account, request.session, request.user, &request.variables);
         let new_session = request.terminal.is_none();
         let specification = match &self.runuser {
-            Some(runuser) => {
+            Some(runuser) if *request.asked != Asked::Files => {
                 let program = by_runuser(runuser, &account, request.asked, &variables);
                 // runuser is what becomes the user, and goes home.
                 let own = Account { uid, gid, groups: Vec::new(), ..account };
                 Specification::new(&program, &own, Path::new("/"), uid, new_session).encode()
             }
-            None => {
+            _ => {
                 let program = Program::of(request.asked, &account, OsStr::new(environment::PATH))?;
                 Specification::new(&program, &account, &account.home, uid, new_session).encode()
             }

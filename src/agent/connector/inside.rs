@@ -5,6 +5,7 @@
 //! what a session has left ([`sweep`]). [`begin`] puts them to use. In a container without a shell a program can still be executed by itself, and nothing more.
 
 pub(super) mod begin;
+pub(in crate::agent) mod dial;
 mod shells;
 pub(super) mod sweep;
 
@@ -38,6 +39,9 @@ pub(in crate::agent) enum NotStarted {
     /// What is asked for is no text, and these interfaces carry nothing else.
     #[error("the command is not UTF-8, and this container can only be given text")]
     NotText,
+    /// The broker knows that there is no such thing here, and asks for none.
+    #[error("files cannot be copied here")]
+    NoFiles,
     /// The container is there, but nothing can be started in it now.
     #[error("the container is {0}: nothing can be started in it now")]
     Held(&'static str),
@@ -94,6 +98,7 @@ impl Start {
                     rest.push(String::from_utf8(word).map_err(|_| NotStarted::NotText)?);
                 }
             }
+            Asked::Files => return Err(NotStarted::NoFiles),
         }
         Ok(Self { nonce, gate, rest })
     }

@@ -74,7 +74,7 @@ impl ProcessConnector {
             facts: Facts::default(),
             capabilities: Capabilities {
                 login_switch: rustix::process::geteuid().is_root(),
-                ..Capabilities::of([Action::List, Action::Shell, Action::Exec])
+                ..Capabilities::of([Action::List, Action::Shell, Action::Exec, Action::Copy, Action::Forward])
             },
         };
         let containers = watch::Sender::new(Arc::new(BTreeMap::from([(runtime_id.clone(), report)])));

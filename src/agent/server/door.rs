@@ -6,15 +6,17 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use russh::keys::ssh_key::Certificate;
 use russh::server::{Auth, ChannelOpenHandle, Handler, Msg, Session as Connection};
-use russh::{Channel, ChannelId, Pty, Sig};
-use tokio::sync::oneshot;
+use russh::{Channel, ChannelId, ChannelOpenFailure, Pty, Sig};
+use tokio::sync::{Semaphore, oneshot};
 
 use super::Session;
 use crate::agent::channel::{self, Running, Wanted, Wish};
 use crate::agent::environment::{self, Variables};
+use crate::agent::forward::{self, Destination, Listeners};
 use crate::agent::host::Host;
 use crate::agent::process::Size;
 use crate::agent::program::Asked;
+use crate::agent::signals;
 
 use crate::agent::waiting;
 use crate::proto::Action;
@@ -30,6 +32,9 @@ pub(super) struct Door {
     refusal: Arc<Mutex<Option<String>>>,
     session: Option<Arc<Session>>,
     channels: HashMap<ChannelId, Line>,
+    /// Room for connections through the container.
+    forwards: Arc<Semaphore>,
+    listeners: Listeners,
 }
 
 /// A channel, before and after something runs on it.
@@ -45,7 +50,9 @@ impl Door {
         opened: oneshot::Sender<(Arc<Session>, oneshot::Receiver<String>)>,
         refusal: Arc<Mutex<Option<String>>>,
     ) -> Self {
-        Self { host, header, opened: Some(opened), refusal, session: None, channels: HashMap::new() }
+        let forwards = Arc::new(Semaphore::new(waiting::FORWARDS));
+        let (opened, channels, listeners) = (Some(opened), HashMap::new(), Listeners::default());
+        Self { host, header, opened, refusal, session: None, channels, forwards, listeners }
     }
 
     /// Every check of a certificate, and at the end the announcement, which is used up by it.
@@ -71,12 +78,17 @@ impl Door {
         Ok((Arc::new(Session::new(Arc::clone(&self.host), grant, permits_pty, container, announced)), cutting))
     }
 
+    /// The session, if connections through it are granted.
+    fn forwarding(&self) -> Option<Arc<Session>> {
+        self.session.clone().filter(|session| session.grant.actions.allow(Action::Forward))
+    }
+
     /// Starts what was asked for, or says that it may not be.
     fn start(&mut self, id: ChannelId, wish: Wish, connection: &mut Connection) -> Result<(), russh::Error> {
         let Some(session) = &self.session else { return connection.channel_failure(id) };
         let (action, granted) = (wish.action(), &session.grant.actions);
         // Who was granted one command may ask for a shell and gets that command.
-        let forced = session.grant.force_command.is_some() && action != Action::Logs;
+        let forced = session.grant.force_command.is_some() && matches!(wish, Wish::Run(Asked::Shell | Asked::Command(_)));
         let allowed = granted.allow(action) || (forced && granted.allow(Action::Exec));
         if !allowed || !matches!(self.channels.get(&id), Some(Line::Waiting { .. })) {
             return connection.channel_failure(id);
@@ -195,10 +207,56 @@ impl Handler for Door {
     }
 
     async fn subsystem_request(&mut self, id: ChannelId, name: &str, connection: &mut Connection) -> Result<(), russh::Error> {
+        if name == SFTP {
+            return self.start(id, Wish::Run(Asked::Files), connection);
+        }
         match LogsRequest::from_subsystem(name) {
             Some(request) => self.start(id, Wish::Logs(request), connection),
             None => connection.channel_failure(id),
         }
+    }
+
+    async fn channel_open_direct_tcpip(
+        &mut self,
+        channel: Channel<Msg>,
+        host: &str,
+        port: u32,
+        _: &str,
+        _: u32,
+        reply: ChannelOpenHandle,
+        _: &mut Connection,
+    ) -> Result<(), russh::Error> {
+        // To drop the reply is to refuse.
+        if let (Some(session), Some(to)) = (self.forwarding(), Destination::new(host, port)) {
+            let Ok(room) = Arc::clone(&self.forwards).try_acquire_owned() else {
+                reply.reject(ChannelOpenFailure::ResourceShortage).await;
+                return Ok(());
+            };
+            session.channels.spawn({
+                let session = Arc::clone(&session);
+                async move {
+                    forward::direct(session, channel, reply, to).await;
+                    drop(room);
+                }
+            });
+        }
+        Ok(())
+    }
+
+    async fn tcpip_forward(
+        &mut self,
+        address: &str,
+        port: &mut u32,
+        connection: &mut Connection,
+    ) -> Result<bool, russh::Error> {
+        let Some(session) = self.forwarding() else { return Ok(false) };
+        let bound = self.listeners.listen(&session, connection.handle(), address, *port).await;
+        *port = bound.unwrap_or(*port);
+        Ok(bound.is_some())
+    }
+
+    async fn cancel_tcpip_forward(&mut self, address: &str, port: u32, _: &mut Connection) -> Result<bool, russh::Error> {
+        Ok(self.listeners.cancel(address, port))
     }
 
     async fn x11_request(
@@ -233,7 +291,7 @@ impl Handler for Door {
 
     async fn signal(&mut self, id: ChannelId, signal: Sig, _: &mut Connection) -> Result<(), russh::Error> {
         if let Some(Line::Running(running)) = self.channels.get(&id)
-            && let (Some(control), Some(signal)) = (running.control.get(), channel::signal_of(&signal))
+            && let (Some(control), Some(signal)) = (running.control.get(), signals::signal_of(&signal))
         {
             control.signal(signal);
         }
@@ -241,5 +299,9 @@ impl Handler for Door {
     }
 }
 
-/// The most channels of a session at one time; more are refused, as OpenSSH does by default.
-const CHANNELS: usize = 10;
+/// The most channels of a session at one time; more are refused, as OpenSSH does by default. Connections through the container are
+/// counted for themselves.
+const CHANNELS: usize = waiting::CHANNELS;
+
+/// The subsystem that stock clients ask for.
+const SFTP: &str = "sftp";

@@ -17,8 +17,10 @@ pub(super) struct Asked {
     pub(super) container: Option<ContainerId>,
     pub(super) login: Login,
     pub(super) public_key: PublicKey,
-    /// At least one, `list` not among them.
+    /// What has to be allowed, `list` not among it.
     pub(super) actions: Actions,
+    /// What is wished for beside it, as far as it is allowed. At least one of both.
+    pub(super) optional: Actions,
     pub(super) command: Option<String>,
     /// Not blank, without control characters.
     pub(super) reason: Option<String>,
@@ -44,8 +46,9 @@ impl Asked {
                 format!("this broker's link is {LINK_RAW}: upgrade the older side"),
             ));
         }
-        if request.actions.is_empty() || request.actions.allow(Action::List) {
-            return Err(invalid("the actions of a connect are among shell, exec and logs"));
+        let (actions, optional) = (&request.actions, &request.optional);
+        if actions.is_empty() && optional.is_empty() || actions.allow(Action::List) || optional.allow(Action::List) {
+            return Err(invalid("the actions of a connect are among shell, exec, logs, copy and forward"));
         }
         if request.command.is_some() && !request.actions.allow(Action::Exec) {
             return Err(invalid("a command needs the action exec"));
@@ -63,19 +66,24 @@ impl Asked {
             login: request.login,
             public_key: public_key(&request.public_key).map_err(|error| invalid(&error.to_string()))?,
             actions: request.actions,
+            optional: request.optional,
             command: request.command,
             reason,
         })
     }
 
     /// What the audit event of the session already tells, so that the agent need not ask again.
-    pub(super) fn declared(&self) -> Vec<ChannelReport> {
+    pub(super) fn declared(&self, granted: &Actions) -> Vec<ChannelReport> {
         match &self.command {
             // A certificate with one command runs that and nothing else.
             Some(command) => vec![ChannelReport::Exec { command: command.clone() }],
             None => {
-                let channels = [(Action::Shell, ChannelReport::Shell), (Action::Logs, ChannelReport::Logs)];
-                channels.into_iter().filter(|(action, _)| self.actions.allow(*action)).map(|(_, channel)| channel).collect()
+                let channels = [
+                    (Action::Shell, ChannelReport::Shell),
+                    (Action::Logs, ChannelReport::Logs),
+                    (Action::Copy, ChannelReport::Copy),
+                ];
+                channels.into_iter().filter(|(action, _)| granted.allow(*action)).map(|(_, channel)| channel).collect()
             }
         }
     }
@@ -104,13 +112,13 @@ mod tests {
     #[test]
     fn a_request_is_read() {
         let asked = read(&request()).unwrap();
-        assert_eq!((asked.as_typed.as_str(), asked.declared()), ("tomcat-7f9", vec![ChannelReport::Shell]));
+        assert_eq!((asked.as_typed.as_str(), asked.declared(&asked.actions)), ("tomcat-7f9", vec![ChannelReport::Shell]));
         let mut with_command = request();
         with_command["actions"] = json!(["shell", "exec"]);
         with_command["command"] = json!("id");
         with_command["reason"] = json!("  ");
         let asked = read(&with_command).unwrap();
-        assert_eq!(asked.declared(), [ChannelReport::Exec { command: "id".into() }]);
+        assert_eq!(asked.declared(&asked.actions), [ChannelReport::Exec { command: "id".into() }]);
         assert_eq!(asked.reason, None);
     }
 
@@ -123,6 +131,7 @@ mod tests {
             ("public_key", json!("ssh-rsa AAAA"), ErrorCode::InvalidRequest),
             ("actions", json!([]), ErrorCode::InvalidRequest),
             ("actions", json!(["list"]), ErrorCode::InvalidRequest),
+            ("optional", json!(["list"]), ErrorCode::InvalidRequest),
             ("command", json!("id"), ErrorCode::InvalidRequest),
             ("reason", json!("a\u{1b}[2J"), ErrorCode::InvalidRequest),
             ("link", json!(["raw2"]), ErrorCode::VersionMismatch),

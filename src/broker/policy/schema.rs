@@ -40,7 +40,7 @@ action list appliesTo {
     resource: Container,
     context: { address: ipaddr, time: Long },
 };
-action shell, exec, logs appliesTo {
+action shell, exec, logs, copy, forward appliesTo {
     principal: User,
     resource: Container,
     context: { login: String, reason?: String, command?: String, address: ipaddr, time: Long },

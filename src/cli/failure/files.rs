@@ -9,6 +9,14 @@ use crate::client::http::BrokerUrl;
 use crate::client::private::FileError;
 use crate::transport::tls::RootsError;
 
+impl Failure {
+    /// The sockets for stock `ssh` cannot be made.
+    pub(in crate::cli) fn identity_agent(folder: &std::path::Path, error: &io::Error) -> Self {
+        let message = format!("cannot serve the certificate in {}: {error}", folder.display());
+        Self::new(Kind::Failed, "identity_agent", message).hint("ztctl ssh-config")
+    }
+}
+
 impl From<FileError> for Failure {
     fn from(error: FileError) -> Self {
         let failed = |code| Self::new(Kind::Failed, code, error.to_string());

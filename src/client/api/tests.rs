@@ -8,7 +8,7 @@ use crate::client::credential::tests::credential;
 use crate::client::http::fake::{FakeBroker, Reply, json, refusal};
 use crate::proto::api::{LINK_RAW, REPLY_LIMIT};
 use crate::proto::name::Login;
-use crate::proto::{Action, ContainerId, SessionId, frame};
+use crate::proto::{Action, Actions, ContainerId, SessionId, frame};
 use crate::transport::websocket::derive_accept_key;
 
 fn fixed(broker: &FakeBroker) -> Api {
@@ -22,6 +22,7 @@ fn request() -> ConnectRequest {
         login: Login::container_default(),
         public_key: "ssh-ed25519 AAAA".into(),
         actions: [Action::Shell].into_iter().collect(),
+        optional: Actions::default(),
         command: None,
         reason: None,
         link: vec![LINK_RAW.into()],

@@ -7,6 +7,7 @@ fn request(command: Option<Vec<u8>>) -> Request {
         container: None,
         login: Login::container_default(),
         actions: [Action::Exec].into_iter().collect(),
+        optional: Actions::default(),
         command,
         reason: None,
     }

@@ -75,8 +75,12 @@ impl UserCertificate {
         if let Some(command) = &self.force_command {
             builder.critical_option(FORCE_COMMAND, command.clone())?;
         }
-        if self.actions.allow(Action::Shell) {
+        // A command on a terminal is no more than a command.
+        if self.actions.allow(Action::Shell) || self.actions.allow(Action::Exec) {
             builder.extension(PERMIT_PTY, "")?;
+        }
+        if self.actions.allow(Action::Forward) {
+            builder.extension(PERMIT_PORT_FORWARDING, "")?;
         }
         Ok(builder)
     }
@@ -134,6 +138,23 @@ impl UserCertificate {
     }
 }
 
+#[cfg(test)]
+impl UserCertificate {
+    /// One for a shell, for tests.
+    pub(crate) fn example() -> Self {
+        Self {
+            user: "ada@local".into(),
+            session: SessionId::random(),
+            login: Login::container_default(),
+            container: ContainerId::random(),
+            actions: [Action::Shell].into_iter().collect(),
+            force_command: None,
+            deadline: 2_000,
+            record: false,
+        }
+    }
+}
+
 /// The critical options as they are read.
 #[derive(Default)]
 struct Options {
@@ -179,3 +200,4 @@ const ACTIONS: &str = "actions@ztctl";
 const RECORD: &str = "record@ztctl";
 const FORCE_COMMAND: &str = "force-command";
 const PERMIT_PTY: &str = "permit-pty";
+const PERMIT_PORT_FORWARDING: &str = "permit-port-forwarding";

@@ -42,8 +42,9 @@ pub(super) fn of(container: &ContainerInspectResponse, host: &str, surroundings:
         .unwrap_or_else(|| image_name(&image).unwrap_or(&name));
     let runs = state == RUNNING;
     let cleanup = if first_process(container).is_some() { Cleanup::Full } else { Cleanup::WithShell };
-    let actions =
-        [Action::List, Action::Logs].into_iter().chain(runs.then_some([Action::Shell, Action::Exec]).into_iter().flatten());
+    let actions = [Action::List, Action::Logs]
+        .into_iter()
+        .chain(runs.then_some([Action::Shell, Action::Exec, Action::Forward]).into_iter().flatten());
     Some(ContainerReport {
         instance: Some(id.clone()),
         runtime_id: id,

@@ -86,7 +86,7 @@ impl Place<'_> {
         let may = |actions: &[Action], yes: bool| actions.iter().copied().filter(|_| yes).collect::<Vec<_>>();
         let actions = [
             may(&[Action::List], true),
-            may(&[Action::Shell, Action::Exec], rights.exec && state == RUNNING),
+            may(&[Action::Shell, Action::Exec, Action::Forward], rights.exec && state == RUNNING),
             may(&[Action::Logs], rights.logs),
         ];
         let report = ContainerReport {

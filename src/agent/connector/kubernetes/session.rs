@@ -10,7 +10,6 @@ use tokio::sync::{oneshot, watch};
 
 use super::exec::{Running, Target, Wanted};
 use super::{ClusterError, Inner, KubernetesConnector};
-use crate::agent::channel::signal_name;
 use crate::agent::connector::inside::begin::{Begun, Execs, NOT_STARTED, Refusal, begin, no_program};
 use crate::agent::connector::inside::sweep::{RunError, Runner};
 use crate::agent::connector::inside::{NotStarted, signal_words};
@@ -19,6 +18,7 @@ use crate::agent::connector::{Containers, Request, StartError};
 use crate::agent::environment;
 use crate::agent::process::{Ending, Process, Size};
 use crate::agent::reaper::Exit;
+use crate::agent::signals::signal_name;
 use crate::agent::sweep::Leader;
 
 impl KubernetesConnector {

@@ -1,0 +1,115 @@
+//! The files of a container by SFTP (version 3 and OpenSSH's additions that its clients use), served by a session's own process with
+//! the login's rights: neither `sftp-server` nor `tar` has to be in the image.
+//!
+//! russh-sftp knows the packets; what they do to files is [`local`]'s. It carries names as text, so that a name that is not UTF-8 is
+//! listed with a mark in place of the bytes, and is not found by it: an error that is seen, never another file.
+
+mod attributes;
+mod local;
+
+use std::collections::HashMap;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use russh_sftp::protocol::{StatusCode, Version};
+use russh_sftp::server::StatusReply;
+use tokio::io::{AsyncRead, AsyncWrite, Join, ReadBuf};
+use tokio::sync::oneshot;
+
+/// Serves on stdin and stdout, from the current folder, until the client leaves. The exit status.
+pub(super) fn serve() -> u8 {
+    let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else { return 1 };
+    runtime.block_on(async {
+        let (told, over) = oneshot::channel();
+        let stream = Stream { inner: tokio::io::join(tokio::io::stdin(), tokio::io::stdout()), _told: told };
+        russh_sftp::server::run(stream, local::Files::default()).await;
+        // The sender goes with the stream.
+        let _ = over.await;
+    });
+    // A read of standard input may still be waiting for a client that has gone.
+    runtime.shutdown_background();
+    0
+}
+
+/// The client, and somebody to tell when it is served no more.
+struct Stream {
+    inner: Join<tokio::io::Stdin, tokio::io::Stdout>,
+    _told: oneshot::Sender<()>,
+}
+
+impl AsyncRead for Stream {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for Stream {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.inner).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_shutdown(cx)
+    }
+}
+
+/// What went wrong with a request.
+#[derive(Debug)]
+pub(super) struct Failed(StatusCode, String);
+
+impl Failed {
+    fn new(code: StatusCode, message: impl Into<String>) -> Self {
+        Self(code, message.into())
+    }
+
+    fn unsupported() -> Self {
+        Self::new(StatusCode::OpUnsupported, "this is not supported")
+    }
+}
+
+impl From<io::Error> for Failed {
+    fn from(error: io::Error) -> Self {
+        let code = match error.kind() {
+            io::ErrorKind::NotFound => StatusCode::NoSuchFile,
+            io::ErrorKind::PermissionDenied => StatusCode::PermissionDenied,
+            _ => StatusCode::Failure,
+        };
+        // `No space left on device (os error 28)`: the number says nothing more.
+        let text = error.to_string();
+        let text = text.split(" (os error").next().unwrap_or_default();
+        Self::new(code, text)
+    }
+}
+
+impl From<rustix::io::Errno> for Failed {
+    fn from(error: rustix::io::Errno) -> Self {
+        io::Error::from(error).into()
+    }
+}
+
+impl From<Failed> for StatusReply {
+    fn from(Failed(code, message): Failed) -> Self {
+        Self::new(code).with_message(message)
+    }
+}
+
+/// What this server can beyond version 3.
+fn version() -> Version {
+    let mut version = Version::new();
+    let extensions = [(POSIX_RENAME, "1"), (FSYNC, "1"), (STATVFS, "2"), (HARDLINK, "1"), (LIMITS, "1"), (LSETSTAT, "1")];
+    version.extensions =
+        extensions.map(|(name, number)| (name.to_owned(), number.to_owned())).into_iter().collect::<HashMap<_, _>>();
+    version
+}
+
+const POSIX_RENAME: &str = "posix-rename@openssh.com";
+const FSYNC: &str = "fsync@openssh.com";
+const STATVFS: &str = "statvfs@openssh.com";
+const HARDLINK: &str = "hardlink@openssh.com";
+const LIMITS: &str = "limits@openssh.com";
+const LSETSTAT: &str = "lsetstat@openssh.com";

@@ -1,0 +1,60 @@
+//! `ztctl proxy`: the `ProxyCommand` of stock `ssh`. It makes the key, has it certified, serves the one signature as the agent of that
+//! `ssh`, and copies bytes: SSH itself runs between `ssh` and the container, and no key touches the disk.
+
+use std::io;
+use std::process::ExitCode;
+
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::Context;
+use super::access::Access;
+use super::args::ProxyArgs;
+use super::failure::{Failure, Kind};
+use crate::client::identity_agent::IdentityAgent;
+use crate::client::private::{Guard, make_folder};
+use crate::client::resolve::Choice;
+use crate::client::session::{SessionError, request_link};
+use crate::pipe::{self, Counts};
+use crate::proto::name::Target;
+use crate::ssh::Certificate;
+
+/// Connects and carries until both sides have ended.
+pub(super) async fn run(context: &mut Context, args: ProxyArgs) -> Result<ExitCode, Failure> {
+    let ProxyArgs { host, identity_agent, user, reason } = args;
+    let name = host.strip_suffix(SUFFIX).unwrap_or(&host);
+    let name: Target = name
+        .parse()
+        .map_err(|error| Failure::new(Kind::Usage, "usage", format!("{host} cannot be a container's name: {error}")))?;
+    let access = Access::open(context).await?;
+    let failure = |error| Failure::session(error, &access.api);
+    let request = Choice::typed(name).anything(user, reason);
+    let (reply, mut link, key) = request_link(&access.api, request).await.map_err(failure)?;
+    let certificate = Certificate::from_openssh(&reply.certificate)
+        .map_err(|_| failure(SessionError::Reply("its certificate cannot be read")))?;
+    make_folder(&identity_agent, Guard::Secret)?;
+    let ssh = rustix::process::getppid().map_or(0, |parent| parent.as_raw_nonzero().get());
+    let agent = IdentityAgent::new(&identity_agent, ssh, key, &certificate)
+        .map_err(|error| Failure::identity_agent(&identity_agent, &error))?;
+    let agent = tokio::spawn(agent.serve());
+    let mut streams = tokio::io::join(tokio::io::stdin(), tokio::io::stdout());
+    let listen = |kind| signal(kind).map_err(Failure::runtime);
+    let (mut hangup, mut terminate) = (listen(SignalKind::hangup())?, listen(SignalKind::terminate())?);
+    let counts = Counts::default();
+    let carried = tokio::select! {
+        carried = pipe::join(&mut streams, &mut link, &counts) => carried,
+        // An `ssh` that has what it wants hangs up.
+        _ = hangup.recv() => Ok(()),
+        _ = terminate.recv() => Ok(()),
+    };
+    agent.abort();
+    // Its names go with the task.
+    let _ = agent.await;
+    match carried {
+        Ok(()) => Ok(ExitCode::SUCCESS),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(ExitCode::SUCCESS),
+        Err(error) => Err(Failure::new(Kind::Failed, "link", format!("the connection was lost: {error}"))),
+    }
+}
+
+/// What the host names of containers end in for stock clients.
+pub(super) const SUFFIX: &str = ".zt";
