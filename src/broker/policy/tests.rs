@@ -184,8 +184,8 @@ fn mistakes_are_told_with_their_place() {
     assert!(line == 3 && column == 8 && text.starts_with("p.cedar:3:8: ") && text.contains("app"), "{column} {text}");
     let (line, _, text) = place(&format!("{ALL}\n\npermit(principal action);"));
     assert!(line == 3 && text.contains("unexpected"), "{text}");
-    let (line, _, text) = place(&format!("{ALL}\npermit(principal, action == Action::\"copy\", resource);"));
-    assert!(line == 2 && text.contains("copy"), "{text}");
+    let (line, _, text) = place(&format!("{ALL}\npermit(principal, action == Action::\"watch\", resource);"));
+    assert!(line == 2 && text.contains("watch"), "{text}");
     assert_eq!(faults("permit(principal == ?principal, action, resource);").len(), 1, "no templates");
     let lines: Vec<usize> = faults("permit(principal action);\npermit(resource);").iter().map(|fault| fault.line).collect();
     assert!(lines.contains(&1) && lines.contains(&2), "every mistake, not only the first: {lines:?}");

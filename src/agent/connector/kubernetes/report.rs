@@ -301,8 +301,8 @@ mod tests {
     #[test]
     fn what_the_agent_may_not_it_does_not_offer() {
         let actions = |rights| reports(pod(), rights)[0].capabilities.actions.to_string();
-        assert_eq!(actions(ALL), "list,shell,exec,logs");
-        assert_eq!(actions(Rights { exec: true, logs: false }), "list,shell,exec");
+        assert_eq!(actions(ALL), "list,shell,exec,logs,forward");
+        assert_eq!(actions(Rights { exec: true, logs: false }), "list,shell,exec,forward");
         assert_eq!(actions(Rights { exec: false, logs: true }), "list,logs");
     }
 
