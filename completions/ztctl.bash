@@ -16,6 +16,9 @@ _ztctl() {
             ",$1")
                 cmd="ztctl"
                 ;;
+            ztctl,cp)
+                cmd="ztctl__subcmd__cp"
+                ;;
             ztctl,demo)
                 cmd="ztctl__subcmd__demo"
                 ;;
@@ -56,12 +59,42 @@ _ztctl() {
 
     case "${cmd}" in
         ztctl)
-            opts="-h -V --broker --help --version login logout status ls shell exec logs ssh-config proxy version demo"
+            opts="-h -V --broker --help --version login logout status ls shell exec logs cp ssh-config proxy version demo"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --broker)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ztctl__subcmd__cp)
+            opts="-p -q -u -h --preserve --resume --quiet --user --reason --broker --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --user)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -u)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --reason)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --broker)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0

@@ -30,6 +30,7 @@ set edit:completion:arg-completer[ztctl] = {|@words|
             cand shell 'Open a shell in a container'
             cand exec 'Run one command in a container, without a terminal'
             cand logs 'Show what a container has written to its outputs'
+            cand cp 'Copy files and folders from a container or to it'
             cand ssh-config 'Let stock ssh, scp, sftp, rsync, git and what runs on them reach containers as NAME.zt'
             cand proxy 'Connect stock ssh to a container: its ProxyCommand, which `ztctl ssh-config` sets'
             cand version 'Show the version of this program and of its protocol'
@@ -88,6 +89,19 @@ set edit:completion:arg-completer[ztctl] = {|@words|
             cand --follow 'Go on with what is written from now on, also after the container was started again'
             cand -t 'Begin each line with the time at which it was written'
             cand --timestamps 'Begin each line with the time at which it was written'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'ztctl;cp'= {
+            cand -u 'Be this Unix user inside, instead of the container''s own'
+            cand --user 'Be this Unix user inside, instead of the container''s own'
+            cand --reason 'Say why, where the policy asks for it or the audit should have it'
+            cand --broker 'Talk to this broker, where there are logins at several'
+            cand -p 'Keep modes and times'
+            cand --preserve 'Keep modes and times'
+            cand --resume 'Go on with what an interrupted copy has left'
+            cand -q 'Show no progress'
+            cand --quiet 'Show no progress'
             cand -h 'Print help'
             cand --help 'Print help'
         }

@@ -34,6 +34,7 @@ complete -c ztctl -n "__fish_ztctl_needs_command" -f -a "ls" -d 'List the contai
 complete -c ztctl -n "__fish_ztctl_needs_command" -f -a "shell" -d 'Open a shell in a container'
 complete -c ztctl -n "__fish_ztctl_needs_command" -f -a "exec" -d 'Run one command in a container, without a terminal'
 complete -c ztctl -n "__fish_ztctl_needs_command" -f -a "logs" -d 'Show what a container has written to its outputs'
+complete -c ztctl -n "__fish_ztctl_needs_command" -f -a "cp" -d 'Copy files and folders from a container or to it'
 complete -c ztctl -n "__fish_ztctl_needs_command" -f -a "ssh-config" -d 'Let stock ssh, scp, sftp, rsync, git and what runs on them reach containers as NAME.zt'
 complete -c ztctl -n "__fish_ztctl_needs_command" -f -a "proxy" -d 'Connect stock ssh to a container: its ProxyCommand, which `ztctl ssh-config` sets'
 complete -c ztctl -n "__fish_ztctl_needs_command" -f -a "version" -d 'Show the version of this program and of its protocol'
@@ -71,6 +72,13 @@ complete -c ztctl -n "__fish_ztctl_using_subcommand logs" -l broker -d 'Talk to 
 complete -c ztctl -n "__fish_ztctl_using_subcommand logs" -s f -l follow -d 'Go on with what is written from now on, also after the container was started again'
 complete -c ztctl -n "__fish_ztctl_using_subcommand logs" -s t -l timestamps -d 'Begin each line with the time at which it was written'
 complete -c ztctl -n "__fish_ztctl_using_subcommand logs" -s h -l help -d 'Print help'
+complete -c ztctl -n "__fish_ztctl_using_subcommand cp" -s u -l user -d 'Be this Unix user inside, instead of the container\'s own' -r
+complete -c ztctl -n "__fish_ztctl_using_subcommand cp" -l reason -d 'Say why, where the policy asks for it or the audit should have it' -r
+complete -c ztctl -n "__fish_ztctl_using_subcommand cp" -l broker -d 'Talk to this broker, where there are logins at several' -r
+complete -c ztctl -n "__fish_ztctl_using_subcommand cp" -s p -l preserve -d 'Keep modes and times'
+complete -c ztctl -n "__fish_ztctl_using_subcommand cp" -l resume -d 'Go on with what an interrupted copy has left'
+complete -c ztctl -n "__fish_ztctl_using_subcommand cp" -s q -l quiet -d 'Show no progress'
+complete -c ztctl -n "__fish_ztctl_using_subcommand cp" -s h -l help -d 'Print help'
 complete -c ztctl -n "__fish_ztctl_using_subcommand ssh-config" -l broker -d 'Talk to this broker, where there are logins at several' -r
 complete -c ztctl -n "__fish_ztctl_using_subcommand ssh-config" -l print -d 'Print the configuration and change no file'
 complete -c ztctl -n "__fish_ztctl_using_subcommand ssh-config" -l no-include -d 'Leave ~/.ssh/config as it is'

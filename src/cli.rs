@@ -16,6 +16,7 @@ use clap::Parser;
 
 pub mod access;
 pub mod args;
+mod cp;
 pub mod environment;
 pub mod exec;
 pub mod failure;
@@ -96,6 +97,7 @@ fn dispatch(arguments: Arguments, ui: &mut Ui) -> Result<ExitCode, Failure> {
         Verb::Shell(args) => block_on(shell::run(&mut context(ui), args)),
         Verb::Exec(args) => block_on(exec::run(&mut context(ui), args)),
         Verb::Logs(args) => block_on(logs::run(&mut context(ui), args)),
+        Verb::Cp(args) => block_on(cp::run(&mut context(ui), args)),
         Verb::SshConfig(args) => block_on(ssh_config::run(&mut context(ui), args)),
         Verb::Proxy(args) => block_on(proxy::run(&mut context(ui), args)),
         #[cfg(feature = "demo")]

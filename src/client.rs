@@ -5,6 +5,7 @@
 pub mod api;
 pub mod ca_pin;
 pub mod config;
+pub mod copy;
 pub mod credential;
 pub mod guardian;
 pub mod http;

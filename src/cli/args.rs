@@ -56,6 +56,9 @@ pub enum Verb {
     /// Show what a container has written to its outputs
     #[command(after_help = LOGS_HELP)]
     Logs(LogsArgs),
+    /// Copy files and folders from a container or to it
+    #[command(after_help = CP_HELP)]
+    Cp(CpArgs),
     /// Let stock ssh, scp, sftp, rsync, git and what runs on them reach containers as NAME.zt
     #[command(after_help = SSH_CONFIG_HELP)]
     SshConfig(SshConfigArgs),
@@ -175,6 +178,26 @@ pub struct LogsArgs {
     /// Say why, where the policy asks for it or the audit should have it
     #[arg(long, value_name = "TEXT", env = REASON, hide_env_values = true)]
     pub reason: Option<String>,
+}
+
+/// Arguments of `ztctl cp`.
+#[derive(Debug, Args)]
+pub struct CpArgs {
+    /// What to copy, and last where to: NAME:PATH in a container, any other path on this machine
+    #[arg(value_name = "FROM... TO", required = true, num_args = 2..)]
+    pub paths: Vec<String>,
+    /// Keep modes and times
+    #[arg(long, short)]
+    pub preserve: bool,
+    /// Go on with what an interrupted copy has left
+    #[arg(long)]
+    pub resume: bool,
+    /// Show no progress
+    #[arg(long, short)]
+    pub quiet: bool,
+    /// How to enter.
+    #[command(flatten)]
+    pub entry: EntryArgs,
 }
 
 /// Arguments of `ztctl ssh-config`.
@@ -312,6 +335,14 @@ EXAMPLES
   ztctl logs tomcat-7f9 2>/dev/null        what it wrote to its standard output only
 
 Ctrl-C ends it.";
+
+const CP_HELP: &str = "\
+EXAMPLES
+  ztctl cp tomcat-7f9:/var/lib/tomcat10/logs ./logs
+  ztctl cp -p app.war conf/ tomcat-7f9:/tmp/
+  ztctl cp --resume tomcat-7f9:/tmp/heap.hprof .
+
+Folders are copied with all that is in them; links are made as links and never followed. A file has its name only when it is whole.";
 
 const SSH_CONFIG_HELP: &str = "\
 EXAMPLES

@@ -8,6 +8,7 @@
 //! | [`host`] | who may be at the other end |
 //! | [`shell`] | an interactive session at this terminal |
 //! | [`exec`] | one command with this process's streams |
+//! | `files` | its files |
 //! | [`ending`] | what the other side says about its end, and the exit status |
 //! | `throttle`, `input`, `output` | the local streams, without blocking and without bound |
 
@@ -30,6 +31,7 @@ use crate::ssh::{Authorities, PrivateKey, algorithms, new_key, public_line};
 
 pub mod ending;
 pub mod exec;
+mod files;
 pub mod host;
 mod input;
 mod output;

@@ -4,6 +4,7 @@
 mod attacks;
 mod browser;
 mod cluster;
+mod copying;
 mod demo;
 mod deployed;
 mod dock;
