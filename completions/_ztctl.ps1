@@ -34,6 +34,7 @@ Register-ArgumentCompleter -Native -CommandName 'ztctl' -ScriptBlock {
             [CompletionResult]::new('exec', 'exec', [CompletionResultType]::ParameterValue, 'Run one command in a container, without a terminal')
             [CompletionResult]::new('logs', 'logs', [CompletionResultType]::ParameterValue, 'Show what a container has written to its outputs')
             [CompletionResult]::new('cp', 'cp', [CompletionResultType]::ParameterValue, 'Copy files and folders from a container or to it')
+            [CompletionResult]::new('forward', 'forward', [CompletionResultType]::ParameterValue, 'Connect to ports inside a container, or let it connect to ports here')
             [CompletionResult]::new('ssh-config', 'ssh-config', [CompletionResultType]::ParameterValue, 'Let stock ssh, scp, sftp, rsync, git and what runs on them reach containers as NAME.zt')
             [CompletionResult]::new('proxy', 'proxy', [CompletionResultType]::ParameterValue, 'Connect stock ssh to a container: its ProxyCommand, which `ztctl ssh-config` sets')
             [CompletionResult]::new('version', 'version', [CompletionResultType]::ParameterValue, 'Show the version of this program and of its protocol')
@@ -113,6 +114,18 @@ Register-ArgumentCompleter -Native -CommandName 'ztctl' -ScriptBlock {
             [CompletionResult]::new('--resume', '--resume', [CompletionResultType]::ParameterName, 'Go on with what an interrupted copy has left')
             [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Show no progress')
             [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Show no progress')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'ztctl;forward' {
+            [CompletionResult]::new('-D', '-D ', [CompletionResultType]::ParameterName, 'Serve SOCKS 5 here: programs say themselves where they want to from inside')
+            [CompletionResult]::new('--socks', '--socks', [CompletionResultType]::ParameterName, 'Serve SOCKS 5 here: programs say themselves where they want to from inside')
+            [CompletionResult]::new('-R', '-R ', [CompletionResultType]::ParameterName, 'Listen on a port inside, and connect from here to HOST (by default localhost) and LOCAL')
+            [CompletionResult]::new('--back', '--back', [CompletionResultType]::ParameterName, 'Listen on a port inside, and connect from here to HOST (by default localhost) and LOCAL')
+            [CompletionResult]::new('--bind', '--bind', [CompletionResultType]::ParameterName, 'Listen on this address here')
+            [CompletionResult]::new('--reason', '--reason', [CompletionResultType]::ParameterName, 'Say why, where the policy asks for it or the audit should have it')
+            [CompletionResult]::new('--broker', '--broker', [CompletionResultType]::ParameterName, 'Talk to this broker, where there are logins at several')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             break

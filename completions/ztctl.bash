@@ -25,6 +25,9 @@ _ztctl() {
             ztctl,exec)
                 cmd="ztctl__subcmd__exec"
                 ;;
+            ztctl,forward)
+                cmd="ztctl__subcmd__forward"
+                ;;
             ztctl,login)
                 cmd="ztctl__subcmd__login"
                 ;;
@@ -59,7 +62,7 @@ _ztctl() {
 
     case "${cmd}" in
         ztctl)
-            opts="-h -V --broker --help --version login logout status ls shell exec logs cp ssh-config proxy version demo"
+            opts="-h -V --broker --help --version login logout status ls shell exec logs cp forward ssh-config proxy version demo"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -136,6 +139,48 @@ _ztctl() {
                     return 0
                     ;;
                 -u)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --reason)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --broker)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ztctl__subcmd__forward)
+            opts="-D -R -h --socks --back --bind --reason --broker --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --socks)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -D)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --back)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -R)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --bind)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -31,6 +31,7 @@ set edit:completion:arg-completer[ztctl] = {|@words|
             cand exec 'Run one command in a container, without a terminal'
             cand logs 'Show what a container has written to its outputs'
             cand cp 'Copy files and folders from a container or to it'
+            cand forward 'Connect to ports inside a container, or let it connect to ports here'
             cand ssh-config 'Let stock ssh, scp, sftp, rsync, git and what runs on them reach containers as NAME.zt'
             cand proxy 'Connect stock ssh to a container: its ProxyCommand, which `ztctl ssh-config` sets'
             cand version 'Show the version of this program and of its protocol'
@@ -102,6 +103,17 @@ set edit:completion:arg-completer[ztctl] = {|@words|
             cand --resume 'Go on with what an interrupted copy has left'
             cand -q 'Show no progress'
             cand --quiet 'Show no progress'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'ztctl;forward'= {
+            cand -D 'Serve SOCKS 5 here: programs say themselves where they want to from inside'
+            cand --socks 'Serve SOCKS 5 here: programs say themselves where they want to from inside'
+            cand -R 'Listen on a port inside, and connect from here to HOST (by default localhost) and LOCAL'
+            cand --back 'Listen on a port inside, and connect from here to HOST (by default localhost) and LOCAL'
+            cand --bind 'Listen on this address here'
+            cand --reason 'Say why, where the policy asks for it or the audit should have it'
+            cand --broker 'Talk to this broker, where there are logins at several'
             cand -h 'Print help'
             cand --help 'Print help'
         }

@@ -35,6 +35,7 @@ complete -c ztctl -n "__fish_ztctl_needs_command" -f -a "shell" -d 'Open a shell
 complete -c ztctl -n "__fish_ztctl_needs_command" -f -a "exec" -d 'Run one command in a container, without a terminal'
 complete -c ztctl -n "__fish_ztctl_needs_command" -f -a "logs" -d 'Show what a container has written to its outputs'
 complete -c ztctl -n "__fish_ztctl_needs_command" -f -a "cp" -d 'Copy files and folders from a container or to it'
+complete -c ztctl -n "__fish_ztctl_needs_command" -f -a "forward" -d 'Connect to ports inside a container, or let it connect to ports here'
 complete -c ztctl -n "__fish_ztctl_needs_command" -f -a "ssh-config" -d 'Let stock ssh, scp, sftp, rsync, git and what runs on them reach containers as NAME.zt'
 complete -c ztctl -n "__fish_ztctl_needs_command" -f -a "proxy" -d 'Connect stock ssh to a container: its ProxyCommand, which `ztctl ssh-config` sets'
 complete -c ztctl -n "__fish_ztctl_needs_command" -f -a "version" -d 'Show the version of this program and of its protocol'
@@ -79,6 +80,12 @@ complete -c ztctl -n "__fish_ztctl_using_subcommand cp" -s p -l preserve -d 'Kee
 complete -c ztctl -n "__fish_ztctl_using_subcommand cp" -l resume -d 'Go on with what an interrupted copy has left'
 complete -c ztctl -n "__fish_ztctl_using_subcommand cp" -s q -l quiet -d 'Show no progress'
 complete -c ztctl -n "__fish_ztctl_using_subcommand cp" -s h -l help -d 'Print help'
+complete -c ztctl -n "__fish_ztctl_using_subcommand forward" -s D -l socks -d 'Serve SOCKS 5 here: programs say themselves where they want to from inside' -r
+complete -c ztctl -n "__fish_ztctl_using_subcommand forward" -s R -l back -d 'Listen on a port inside, and connect from here to HOST (by default localhost) and LOCAL' -r
+complete -c ztctl -n "__fish_ztctl_using_subcommand forward" -l bind -d 'Listen on this address here' -r
+complete -c ztctl -n "__fish_ztctl_using_subcommand forward" -l reason -d 'Say why, where the policy asks for it or the audit should have it' -r
+complete -c ztctl -n "__fish_ztctl_using_subcommand forward" -l broker -d 'Talk to this broker, where there are logins at several' -r
+complete -c ztctl -n "__fish_ztctl_using_subcommand forward" -s h -l help -d 'Print help'
 complete -c ztctl -n "__fish_ztctl_using_subcommand ssh-config" -l broker -d 'Talk to this broker, where there are logins at several' -r
 complete -c ztctl -n "__fish_ztctl_using_subcommand ssh-config" -l print -d 'Print the configuration and change no file'
 complete -c ztctl -n "__fish_ztctl_using_subcommand ssh-config" -l no-include -d 'Leave ~/.ssh/config as it is'

@@ -20,6 +20,7 @@ mod cp;
 pub mod environment;
 pub mod exec;
 pub mod failure;
+mod forward;
 mod login;
 mod logout;
 mod logs;
@@ -98,6 +99,7 @@ fn dispatch(arguments: Arguments, ui: &mut Ui) -> Result<ExitCode, Failure> {
         Verb::Exec(args) => block_on(exec::run(&mut context(ui), args)),
         Verb::Logs(args) => block_on(logs::run(&mut context(ui), args)),
         Verb::Cp(args) => block_on(cp::run(&mut context(ui), args)),
+        Verb::Forward(args) => block_on(forward::run(&mut context(ui), args)),
         Verb::SshConfig(args) => block_on(ssh_config::run(&mut context(ui), args)),
         Verb::Proxy(args) => block_on(proxy::run(&mut context(ui), args)),
         #[cfg(feature = "demo")]

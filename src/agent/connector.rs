@@ -88,6 +88,17 @@ impl Connector {
     /// # Errors
     /// [`StartError`], whose text the user reads.
     pub(super) async fn start(&self, runtime_id: &str, request: &Request<'_>) -> Result<Process, StartError> {
+        #[cfg(any(feature = "docker", feature = "kubernetes"))]
+        if *request.asked == Asked::Files && !matches!(self, Self::Process(_) | Self::Host(_)) {
+            let helper = inside::files::Helper::new();
+            let wanted = Request { asked: &helper.asked, variables: request.variables.clone(), terminal: None, ..*request };
+            let process = self.run_in(runtime_id, &wanted).await?;
+            return helper.serve(process).await;
+        }
+        self.run_in(runtime_id, request).await
+    }
+
+    async fn run_in(&self, runtime_id: &str, request: &Request<'_>) -> Result<Process, StartError> {
         match self {
             Self::Process(process) => process.start(runtime_id, request),
             Self::Host(host) => host.start(runtime_id, request),

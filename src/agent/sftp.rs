@@ -4,7 +4,7 @@
 //! russh-sftp knows the packets; what they do to files is [`local`]'s. It carries names as text, so that a name that is not UTF-8 is
 //! listed with a mark in place of the bytes, and is not found by it: an error that is seen, never another file.
 
-mod attributes;
+pub(in crate::agent) mod attributes;
 mod local;
 
 use std::collections::HashMap;
@@ -12,7 +12,8 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use russh_sftp::protocol::{StatusCode, Version};
+use bytes::Buf;
+use russh_sftp::protocol::{Status, StatusCode, Version};
 use russh_sftp::server::StatusReply;
 use tokio::io::{AsyncRead, AsyncWrite, Join, ReadBuf};
 use tokio::sync::oneshot;
@@ -63,12 +64,18 @@ impl AsyncWrite for Stream {
 pub(super) struct Failed(StatusCode, String);
 
 impl Failed {
-    fn new(code: StatusCode, message: impl Into<String>) -> Self {
+    pub(super) fn new(code: StatusCode, message: impl Into<String>) -> Self {
         Self(code, message.into())
     }
 
-    fn unsupported() -> Self {
+    pub(super) fn unsupported() -> Self {
         Self::new(StatusCode::OpUnsupported, "this is not supported")
+    }
+}
+
+impl std::fmt::Display for Failed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.1)
     }
 }
 
@@ -98,6 +105,20 @@ impl From<Failed> for StatusReply {
     }
 }
 
+/// The answer to what was done.
+pub(super) fn ok(id: u32) -> Status {
+    Status { id, status_code: StatusCode::Ok, error_message: "Ok".to_owned(), language_tag: "en".to_owned() }
+}
+
+/// The next text of an extended request.
+pub(super) fn text(data: &mut &[u8]) -> Result<String, Failed> {
+    let bad = || Failed::new(StatusCode::BadMessage, "the request is malformed");
+    let length = data.try_get_u32().map_err(|_| bad())? as usize;
+    let (text, rest) = data.split_at_checked(length).ok_or_else(bad)?;
+    *data = rest;
+    String::from_utf8(text.to_vec()).map_err(|_| bad())
+}
+
 /// What this server can beyond version 3.
 fn version() -> Version {
     let mut version = Version::new();
@@ -107,9 +128,9 @@ fn version() -> Version {
     version
 }
 
-const POSIX_RENAME: &str = "posix-rename@openssh.com";
+pub(super) const POSIX_RENAME: &str = "posix-rename@openssh.com";
 const FSYNC: &str = "fsync@openssh.com";
 const STATVFS: &str = "statvfs@openssh.com";
-const HARDLINK: &str = "hardlink@openssh.com";
+pub(super) const HARDLINK: &str = "hardlink@openssh.com";
 const LIMITS: &str = "limits@openssh.com";
 const LSETSTAT: &str = "lsetstat@openssh.com";

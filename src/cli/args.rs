@@ -4,6 +4,7 @@
 
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
@@ -59,6 +60,9 @@ pub enum Verb {
     /// Copy files and folders from a container or to it
     #[command(after_help = CP_HELP)]
     Cp(CpArgs),
+    /// Connect to ports inside a container, or let it connect to ports here
+    #[command(after_help = FORWARD_HELP)]
+    Forward(ForwardArgs),
     /// Let stock ssh, scp, sftp, rsync, git and what runs on them reach containers as NAME.zt
     #[command(after_help = SSH_CONFIG_HELP)]
     SshConfig(SshConfigArgs),
@@ -200,6 +204,89 @@ pub struct CpArgs {
     pub entry: EntryArgs,
 }
 
+/// Arguments of `ztctl forward`.
+#[derive(Debug, Args)]
+pub struct ForwardArgs {
+    /// The container: a name of `ztctl ls`, an id, or the beginning of one
+    #[arg(value_name = "NAME")]
+    pub name: Target,
+    /// A port inside, behind the same port here or another, or one of another host as the container sees it
+    #[arg(value_name = "[LOCAL:][HOST:]PORT", required_unless_present_any = ["socks", "back"])]
+    pub ports: Vec<Port>,
+    /// Serve SOCKS 5 here: programs say themselves where they want to from inside
+    #[arg(short = 'D', long = "socks", value_name = "PORT")]
+    pub socks: Vec<u16>,
+    /// Listen on a port inside, and connect from here to HOST (by default localhost) and LOCAL
+    #[arg(short = 'R', long = "back", value_name = "PORT:[HOST:]LOCAL")]
+    pub back: Vec<Back>,
+    /// Listen on this address here
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
+    pub bind: std::net::IpAddr,
+    /// Say why, where the policy asks for it or the audit should have it
+    #[arg(long, value_name = "TEXT", env = REASON, hide_env_values = true)]
+    pub reason: Option<String>,
+}
+
+/// `[LOCAL:][HOST:]PORT`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Port {
+    /// Here.
+    pub local: u16,
+    /// There.
+    pub host: String,
+    /// There.
+    pub port: u16,
+}
+
+impl FromStr for Port {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (rest, port) = text.rsplit_once(':').unwrap_or(("", text));
+        let port = number(port).filter(|port| *port > 0).ok_or("PORT is a number from 1 to 65535")?;
+        let (local, host) = match rest.split_once(':') {
+            _ if rest.is_empty() => (None, ""),
+            // An address of version 6 has colons of its own and stands in brackets.
+            Some((local, host)) if !local.is_empty() && !rest.starts_with('[') => (Some(local), host),
+            _ if number(rest).is_some() => (Some(rest), ""),
+            _ => (None, rest),
+        };
+        let local = match local {
+            Some(local) => number(local).ok_or("LOCAL is a number from 0 to 65535")?,
+            None => port,
+        };
+        let host = host.trim_start_matches('[').trim_end_matches(']');
+        Ok(Self { local, host: if host.is_empty() { "localhost" } else { host }.to_owned(), port })
+    }
+}
+
+/// `PORT:[HOST:]LOCAL`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Back {
+    /// There; 0 for any.
+    pub port: u16,
+    /// Here.
+    pub host: String,
+    /// Here.
+    pub local: u16,
+}
+
+impl FromStr for Back {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (port, rest) = text.split_once(':').unwrap_or((text, text));
+        let port = number(port).ok_or("PORT is a number from 0 to 65535")?;
+        let (host, local) = rest.rsplit_once(':').unwrap_or(("localhost", rest));
+        let local = number(local).filter(|local| *local > 0).ok_or("LOCAL is a number from 1 to 65535")?;
+        Ok(Self { port, host: host.trim_start_matches('[').trim_end_matches(']').to_owned(), local })
+    }
+}
+
+fn number(text: &str) -> Option<u16> {
+    text.parse().ok().filter(|_| text.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
 /// Arguments of `ztctl ssh-config`.
 #[derive(Debug, Args)]
 pub struct SshConfigArgs {
@@ -336,6 +423,16 @@ EXAMPLES
 
 Ctrl-C ends it.";
 
+const FORWARD_HELP: &str = "\
+EXAMPLES
+  ztctl forward tomcat-7f9 8080                 http://localhost:8080 is its port 8080
+  ztctl forward tomcat-7f9 9000:8080
+  ztctl forward tomcat-7f9 5432:db.internal:5432
+  ztctl forward tomcat-7f9 -D 1080              then: curl --socks5-hostname localhost:1080 http://db.internal/
+  ztctl forward tomcat-7f9 -R 9000:3000         port 9000 inside is port 3000 here
+
+Ctrl-C ends it.";
+
 const CP_HELP: &str = "\
 EXAMPLES
   ztctl cp tomcat-7f9:/var/lib/tomcat10/logs ./logs
@@ -388,6 +485,25 @@ mod tests {
         let parsed = parse(&["exec", "web-7f9", "--", "ls", "--output", "json", "--", "-x"]).unwrap();
         let Verb::Exec(args) = parsed.verb else { panic!("not exec") };
         assert_eq!(args.command, ["ls", "--output", "json", "--", "-x"]);
+    }
+
+    #[test]
+    fn ports_are_written_in_three_ways() {
+        let port = |text: &str| text.parse::<Port>().map(|port| (port.local, port.host, port.port));
+        let of = |local, host: &str, port| Ok((local, host.to_owned(), port));
+        assert_eq!(port("8080"), of(8080, "localhost", 8080));
+        assert_eq!(port("9000:8080"), of(9000, "localhost", 8080));
+        assert_eq!(port("db:5432"), of(5432, "db", 5432));
+        assert_eq!(port("0:db:5432"), of(0, "db", 5432));
+        assert_eq!(port("[::1]:80"), of(80, "::1", 80));
+        assert_eq!(port("1:[fe80::1]:80"), of(1, "fe80::1", 80));
+        for text in ["", "0", "a", "70000", "a:b:1", "1:2:3:x", "+8080"] {
+            assert!(port(text).is_err(), "{text}");
+        }
+        let back = |text: &str| text.parse::<Back>().map(|back| (back.port, back.host, back.local));
+        assert_eq!(back("9000:3000"), of(9000, "localhost", 3000));
+        assert_eq!(back("0:web:3000"), of(0, "web", 3000));
+        assert!(back("x:1").is_err() && back("1:0").is_err());
     }
 
     #[test]

@@ -62,6 +62,11 @@ impl Choice {
         self.request(Entry { login, reason }, Action::Copy, None)
     }
 
+    /// A request to connect through it.
+    pub fn forward(self, reason: Option<String>) -> Request {
+        self.request(Entry { login: None, reason }, Action::Forward, None)
+    }
+
     /// A request for whatever may be done there: by a stock client, which does not say beforehand what it wants.
     pub fn anything(self, login: Option<Login>, reason: Option<String>) -> Request {
         let optional = [Action::Shell, Action::Exec, Action::Copy, Action::Forward].into_iter().collect();

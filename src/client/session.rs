@@ -9,6 +9,7 @@
 //! | [`shell`] | an interactive session at this terminal |
 //! | [`exec`] | one command with this process's streams |
 //! | `files` | its files |
+//! | [`forward`] | connections through it |
 //! | [`ending`] | what the other side says about its end, and the exit status |
 //! | `throttle`, `input`, `output` | the local streams, without blocking and without bound |
 
@@ -32,13 +33,14 @@ use crate::ssh::{Authorities, PrivateKey, algorithms, new_key, public_line};
 pub mod ending;
 pub mod exec;
 mod files;
+pub mod forward;
 pub mod host;
 mod input;
 mod output;
 pub mod shell;
 mod throttle;
 
-use host::{Farewell, Host};
+use host::{Farewell, Host, Routes};
 use throttle::{Throttle, Throttled};
 
 /// What is asked of the broker.
@@ -107,6 +109,14 @@ pub enum SessionError {
         name: String,
         /// `a terminal`, `the shell`, `the command`.
         what: &'static str,
+    },
+    /// The container's files cannot be served.
+    #[error("the files of {name} cannot be reached: {reason}")]
+    FilesRefused {
+        /// The container.
+        name: String,
+        /// Why, in the other side's words.
+        reason: String,
     },
     /// The agent did not finish the opening in time.
     #[error("{name} did not answer within {} seconds", OPENING.as_secs())]
@@ -183,6 +193,7 @@ pub struct Session {
     handle: Handle<Host>,
     throttle: Throttle,
     farewell: Farewell,
+    routes: Routes,
     name: String,
     id: SessionId,
     deadline: u64,
@@ -224,7 +235,8 @@ impl Session {
         let link = Throttled::new(link, throttle.clone());
         let expected = HostCertificate { container: host_principal, as_typed };
         let farewell = Farewell::new(Gone { container: host_principal, origin });
-        let host = Host::new(expected, hosts, clock.clone(), name.clone(), farewell.clone());
+        let routes = Routes::default();
+        let host = Host::new(expected, hosts, clock.clone(), name.clone(), farewell.clone(), routes.clone());
         let user = login.as_str();
         let opening = async {
             let mut handle = client::connect_stream(Arc::new(config()), link, host).await?;
@@ -239,7 +251,7 @@ impl Session {
             })
         };
         match tokio::time::timeout(OPENING, opening).await {
-            Ok(Ok(handle)) => Ok(Self { handle, throttle, farewell, name, id: session, deadline, clock }),
+            Ok(Ok(handle)) => Ok(Self { handle, throttle, farewell, routes, name, id: session, deadline, clock }),
             Ok(Err(SessionError::Ssh { name: _, source })) => Err(from_ssh(&name, source)),
             Ok(Err(error)) => Err(error),
             Err(_) => Err(SessionError::Timeout { name }),

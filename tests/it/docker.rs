@@ -138,6 +138,7 @@ async fn sessions_are_the_same(blind: bool) {
     let expected = if blind { "with_shell" } else { "full" };
     row(&ada, "with its cleanup", |row| row["capabilities"]["cleanup"] == expected).await;
     same::streams(&ada, &name, &container).await;
+    same::files(&ada, &name).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -195,6 +196,8 @@ async fn a_container_without_a_shell_says_so_and_runs_what_it_has() {
         assert!(missing.code == 126 || missing.code == 127, "{}", missing.code);
         let needs_one = ada.run(&["exec", &name, "--", "cd", "/"]).await;
         assert!(needs_one.code != 0 && needs_one.stderr.contains("no shell"), "{}", needs_one.stderr);
+        let copied = ada.run(&["cp", &format!("{name}:/id"), "/dev/shm/never"]).await;
+        assert!(copied.code == 1 && copied.stderr.contains("there is no shell in this container"), "{}", copied.stderr);
         let screen = Screen::spawn(&[env!("CARGO_BIN_EXE_ztctl"), "shell", &name], &ada.environment(), 30, 100);
         screen.wait_for("there is no shell in this container");
         assert_eq!(screen.wait_exit(), 127);

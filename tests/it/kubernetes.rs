@@ -126,6 +126,7 @@ async fn sessions_are_the_same_in_a_pod() {
     let container = namespace.container("one");
     let name = ada.names(1).await.remove(0);
     same::streams(&ada, &name, &container).await;
+    same::files(&ada, &name).await;
     same::terminal(&ada, &name);
     // The only user is the container's own, and whoever wants another is refused before anything is signed.
     let other = ada.run(&["exec", &name, "--user", "app", "--", "id"]).await;

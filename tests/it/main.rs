@@ -10,6 +10,7 @@ mod deployed;
 mod dock;
 mod docker;
 mod failures;
+mod forwarding;
 mod generated;
 mod host;
 mod impostor;

@@ -162,3 +162,49 @@ pub async fn every_end(world: &World, agent: &mut Serving, ada: &Person, contain
     agent.restart();
     container.wait_for_processes("sleep 4721", 0, Duration::from_secs(15));
 }
+
+/// A tree to the container and back, its modes and times, what is resumed, and what cannot be.
+pub async fn files(ada: &Person, name: &str) {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |path: &str| folder.path().join(path);
+    let path = |path: &str| folder.path().join(path).display().to_string();
+    let content = |count: u32| (0..count).map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8).collect::<Vec<u8>>();
+    std::fs::create_dir_all(at("tree/deep")).unwrap();
+    for (file, bytes) in [("empty", 0), ("deep/a file", 1_500_001), ("it's\na name; $(id)", 7), ("ümlaut", 4096)] {
+        std::fs::write(at("tree").join(file), content(bytes)).unwrap();
+    }
+    std::os::unix::fs::symlink("deep/a file", at("tree/link")).unwrap();
+    let old = std::process::Command::new("touch").args(["-d", "2020-02-29T12:00:00Z"]).arg(at("tree/ümlaut")).status();
+    assert!(old.unwrap().success());
+    std::fs::set_permissions(at("tree/ümlaut"), std::os::unix::fs::PermissionsExt::from_mode(0o640)).unwrap();
+    let cp = |words: &[&str]| {
+        let words: Vec<String> = [&["cp"], words].concat().iter().map(|word| (*word).to_owned()).collect();
+        async move { ada.run(&words.iter().map(String::as_str).collect::<Vec<_>>()).await }
+    };
+    let there = |path: &str| format!("{name}:/tmp/{path}");
+    let sent = cp(&["-p", &path("tree"), &there("tree")]).await;
+    assert_eq!((sent.code, sent.stderr.as_str()), (0, ""));
+    let fetched = cp(&["-p", &there("tree"), &path("back")]).await;
+    assert_eq!((fetched.code, fetched.stderr.as_str()), (0, ""));
+    let diff =
+        std::process::Command::new("diff").args(["-r", "--no-dereference"]).args([at("tree"), at("back")]).output().unwrap();
+    assert!(diff.status.success(), "{}", String::from_utf8_lossy(&diff.stdout));
+    let stat = std::process::Command::new("stat").args(["-c", "%a %Y"]).arg(at("back/ümlaut")).output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&stat.stdout).trim(), "640 1582977600");
+    // Gone on with: what is there of it stays.
+    let begun = ada.run_with(&["exec", name, "--", "sh", "-c", "cat >/tmp/.whole.ztctl-part"], &content(1_000_000)).await;
+    assert_eq!(begun.code, 0, "{}", begun.stderr);
+    assert_eq!(cp(&["--resume", &path("tree/deep/a file"), &there("whole")]).await.code, 0);
+    assert!(ada.run(&["exec", name, "--", "cat", "/tmp/whole"]).await.bytes == content(1_500_001));
+    assert_eq!(cp(&[&format!("{name}:/proc/1/status"), &path("status")]).await.code, 0);
+    assert!(std::fs::read_to_string(at("status")).unwrap().contains("Pid:"));
+    for (words, told) in [
+        ([there("absent"), path("x")], "no such file"),
+        ([path("tree/empty"), there("no/folder")], "no such file"),
+        ([path("tree/empty"), format!("{name}:/proc/x")], "/proc/"),
+        ([format!("{name}:/dev/null"), path("x")], "neither a file nor a folder"),
+    ] {
+        let said = cp(&[&words[0], &words[1]]).await;
+        assert!(said.code == 1 && said.stderr.contains(told), "{words:?}: {} {}", said.code, said.stderr);
+    }
+}

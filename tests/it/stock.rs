@@ -310,7 +310,7 @@ fn reaches(desk: &Desk, name: &str) {
 const ECHO: [&str; 3] = ["sh", "-c", "exec nc -ll -p 7777 -e cat"];
 
 #[tokio::test(flavor = "multi_thread")]
-async fn connections_reach_the_inside_of_docker_containers() {
+async fn connections_and_files_reach_the_inside_of_docker_containers() {
     let Some(busybox) = dock::busybox() else { return };
     // An agent that can enter the container's network, and one that has to ask the container to open the connection.
     for blind in [false, true] {
@@ -322,6 +322,13 @@ async fn connections_reach_the_inside_of_docker_containers() {
         let desk = Desk::with(world, agent, ada, name).await;
         reaches(&desk, "127.0.0.1");
         reaches(&desk, "localhost");
+        // Files by stock clients, through a shell and what the image has.
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        std::fs::write(at("sent"), bytes(1_000_000)).unwrap();
+        succeeds(&desk.program("scp").args(["-p"]).arg(at("sent")).arg(format!("{}:/tmp/", desk.name)).output().unwrap());
+        succeeds(&desk.program("scp").arg(format!("{}:/tmp/sent", desk.name)).arg(at("back")).output().unwrap());
+        assert!(std::fs::read(at("back")).unwrap() == bytes(1_000_000));
         // Nothing of it stays in the container.
         container.wait_for_processes("nc 127.0.0.1", 0, Duration::from_secs(6));
         assert!(!desk.forward(&["-R", "7778:localhost:1"]).0.wait().unwrap().success(), "nobody listens inside");

@@ -6,6 +6,7 @@
 
 pub(super) mod begin;
 pub(in crate::agent) mod dial;
+pub(in crate::agent) mod files;
 mod shells;
 pub(super) mod sweep;
 
@@ -39,9 +40,9 @@ pub(in crate::agent) enum NotStarted {
     /// What is asked for is no text, and these interfaces carry nothing else.
     #[error("the command is not UTF-8, and this container can only be given text")]
     NotText,
-    /// The broker knows that there is no such thing here, and asks for none.
-    #[error("files cannot be copied here")]
-    NoFiles,
+    /// The container has not what it takes to reach its files.
+    #[error("files cannot be copied here: {0}")]
+    Unfit(String),
     /// The container is there, but nothing can be started in it now.
     #[error("the container is {0}: nothing can be started in it now")]
     Held(&'static str),
@@ -98,7 +99,7 @@ impl Start {
                     rest.push(String::from_utf8(word).map_err(|_| NotStarted::NotText)?);
                 }
             }
-            Asked::Files => return Err(NotStarted::NoFiles),
+            Asked::Files => return Err(NotStarted::Unfit("the agent does not reach them".to_owned())),
         }
         Ok(Self { nonce, gate, rest })
     }

@@ -22,7 +22,7 @@ pub(super) fn of(metadata: &Metadata) -> FileAttributes {
 }
 
 /// A row of a folder's list.
-pub(super) fn row(name: &str, attributes: FileAttributes, links: u64) -> File {
+pub(in crate::agent) fn row(name: &str, attributes: FileAttributes, links: u64) -> File {
     let (uid, gid, size) = (attributes.uid.unwrap_or(0), attributes.gid.unwrap_or(0), attributes.size.unwrap_or(0));
     let time = moment::show(attributes.mtime.unwrap_or(0).into());
     let mode = letters(attributes.permissions.unwrap_or(0));

@@ -15,7 +15,7 @@ use russh_sftp::server::Handler;
 use rustix::fs::{AtFlags, CWD, Gid, Timespec, Timestamps, Uid};
 
 use super::attributes;
-use super::{FSYNC, Failed, HARDLINK, LIMITS, LSETSTAT, POSIX_RENAME, STATVFS, version};
+use super::{FSYNC, Failed, HARDLINK, LIMITS, LSETSTAT, POSIX_RENAME, STATVFS, ok, text, version};
 
 /// What one client has open.
 #[derive(Debug, Default)]
@@ -269,18 +269,6 @@ impl Tail for FileAttributes {
         }
         Ok(attrs)
     }
-}
-
-fn ok(id: u32) -> Status {
-    Status { id, status_code: StatusCode::Ok, error_message: "Ok".to_owned(), language_tag: "en".to_owned() }
-}
-
-fn text(data: &mut &[u8]) -> Result<String, Failed> {
-    let bad = || Failed::new(StatusCode::BadMessage, "the request is malformed");
-    let length = data.try_get_u32().map_err(|_| bad())? as usize;
-    let (text, rest) = data.split_at_checked(length).ok_or_else(bad)?;
-    *data = rest;
-    String::from_utf8(text.to_vec()).map_err(|_| bad())
 }
 
 fn reply(id: u32, numbers: impl IntoIterator<Item = u64>) -> Packet {

@@ -22,6 +22,9 @@ impl Failure {
                 .hint("its clock may be off, or it was set up for another broker: tell whoever runs it"),
             SessionError::RequestRefused { .. } => Self::new(Kind::NotAllowed, "request_refused", words)
                 .hint("the policy or the container does not provide for it: ztctl status shows who you are"),
+            SessionError::FilesRefused { .. } => {
+                Self::new(Kind::Failed, "files_refused", words).hint("ztctl exec NAME -- PROGRAM runs what the container has")
+            }
             SessionError::Timeout { .. } => {
                 Self::new(Kind::Failed, "timeout", words).hint("try again; ztctl ls shows what can be reached")
             }

@@ -1,9 +1,12 @@
 //! The other end of a session: what it must prove, and what it says when it leaves.
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use russh::client::{DisconnectReason, Handler};
+use russh::Channel;
+use russh::client::{self, ChannelOpenHandle, DisconnectReason, Handler, Msg};
 use russh::keys::PublicKeyOrCertificate;
+use tokio::sync::mpsc;
 
 use super::{Gone, HostCause, SessionError};
 use crate::clock::Clock;
@@ -18,6 +21,26 @@ pub(crate) struct Host {
     clock: Clock,
     name: String,
     farewell: Farewell,
+    routes: Routes,
+}
+
+/// A connection that comes from inside.
+pub(crate) type Forwarded = Channel<Msg>;
+
+/// Who takes the connections that come from inside, by the port there.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Routes(Arc<Mutex<HashMap<u16, mpsc::Sender<Forwarded>>>>);
+
+impl Routes {
+    /// Those to `port` go to `taker`.
+    pub(crate) fn add(&self, port: u16, taker: mpsc::Sender<Forwarded>) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(port, taker);
+    }
+
+    fn of(&self, port: u32) -> Option<mpsc::Sender<Forwarded>> {
+        let port = u16::try_from(port).ok()?;
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&port).cloned()
+    }
 }
 
 impl Host {
@@ -27,8 +50,9 @@ impl Host {
         clock: Clock,
         name: String,
         farewell: Farewell,
+        routes: Routes,
     ) -> Self {
-        Self { expected, authorities, clock, name, farewell }
+        Self { expected, authorities, clock, name, farewell, routes }
     }
 
     fn judge(&self, proof: &PublicKeyOrCertificate) -> Result<(), SessionError> {
@@ -59,6 +83,24 @@ impl Handler for Host {
 
     async fn check_server_key(&mut self, proof: &PublicKeyOrCertificate) -> Result<bool, SessionError> {
         self.judge(proof).map(|()| true)
+    }
+
+    async fn server_channel_open_forwarded_tcpip(
+        &mut self,
+        channel: Channel<Msg>,
+        _: &str,
+        port: u32,
+        _: &str,
+        _: u32,
+        reply: ChannelOpenHandle,
+        _: &mut client::Session,
+    ) -> Result<(), SessionError> {
+        // To drop the reply is to refuse: what nobody asked for, and more than is taken.
+        if let Some(Ok(place)) = self.routes.of(port).map(mpsc::Sender::try_reserve_owned) {
+            reply.accept().await;
+            place.send(channel);
+        }
+        Ok(())
     }
 
     async fn disconnected(&mut self, reason: DisconnectReason<SessionError>) -> Result<(), SessionError> {
@@ -148,7 +190,14 @@ mod tests {
             let authorities = Authorities::of_hosts(&CaSet { user: vec![line.clone()], host: vec![line] }).unwrap();
             let at = self.at;
             let farewell = Farewell::new(Gone { container: self.expected.container, origin: None });
-            Host::new(self.expected.clone(), authorities, Clock::from_fn(move || at), "web-7f9".into(), farewell)
+            Host::new(
+                self.expected.clone(),
+                authorities,
+                Clock::from_fn(move || at),
+                "web-7f9".into(),
+                farewell,
+                Routes::default(),
+            )
         }
 
         fn proof(&self, what: &HostCertificate, authority: &PrivateKey) -> PublicKeyOrCertificate {

@@ -44,7 +44,7 @@ pub(super) fn of(container: &ContainerInspectResponse, host: &str, surroundings:
     let cleanup = if first_process(container).is_some() { Cleanup::Full } else { Cleanup::WithShell };
     let actions = [Action::List, Action::Logs]
         .into_iter()
-        .chain(runs.then_some([Action::Shell, Action::Exec, Action::Forward]).into_iter().flatten());
+        .chain(runs.then_some([Action::Shell, Action::Exec, Action::Copy, Action::Forward]).into_iter().flatten());
     Some(ContainerReport {
         instance: Some(id.clone()),
         runtime_id: id,

@@ -111,8 +111,9 @@ fn a_sweep_finds_a_sessions_processes_however_they_hide() {
         let session = SessionId::random();
         let script =
             "setsid sleep 600 & (trap '' HUP; env -i setsid sleep 600) & (trap '' HUP; while :; do sleep 600; done) & wait";
-        let mut child = Command::new("setsid");
-        child.args(["-w", "sh", "-c", script]).env(MARKER, session.to_string());
+        // Whoever runs the tests may be deaf to it.
+        let mut child = Command::new("env");
+        child.args(["--default-signal=HUP", "setsid", "-w", "sh", "-c", script]).env(MARKER, session.to_string());
         let mut child = child.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         let sweep = |signal: &str, known: &[Leader]| {
             let words = sweep_words(session, signal, known);

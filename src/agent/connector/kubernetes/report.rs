@@ -86,7 +86,7 @@ impl Place<'_> {
         let may = |actions: &[Action], yes: bool| actions.iter().copied().filter(|_| yes).collect::<Vec<_>>();
         let actions = [
             may(&[Action::List], true),
-            may(&[Action::Shell, Action::Exec, Action::Forward], rights.exec && state == RUNNING),
+            may(&[Action::Shell, Action::Exec, Action::Copy, Action::Forward], rights.exec && state == RUNNING),
             may(&[Action::Logs], rights.logs),
         ];
         let report = ContainerReport {
@@ -301,8 +301,8 @@ mod tests {
     #[test]
     fn what_the_agent_may_not_it_does_not_offer() {
         let actions = |rights| reports(pod(), rights)[0].capabilities.actions.to_string();
-        assert_eq!(actions(ALL), "list,shell,exec,logs,forward");
-        assert_eq!(actions(Rights { exec: true, logs: false }), "list,shell,exec,forward");
+        assert_eq!(actions(ALL), "list,shell,exec,logs,copy,forward");
+        assert_eq!(actions(Rights { exec: true, logs: false }), "list,shell,exec,copy,forward");
         assert_eq!(actions(Rights { exec: false, logs: true }), "list,logs");
     }
 
