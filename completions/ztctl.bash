@@ -43,6 +43,9 @@ _ztctl() {
             ztctl,proxy)
                 cmd="ztctl__subcmd__proxy"
                 ;;
+            ztctl,sessions)
+                cmd="ztctl__subcmd__sessions"
+                ;;
             ztctl,shell)
                 cmd="ztctl__subcmd__shell"
                 ;;
@@ -55,6 +58,12 @@ _ztctl() {
             ztctl,version)
                 cmd="ztctl__subcmd__version"
                 ;;
+            ztctl,why)
+                cmd="ztctl__subcmd__why"
+                ;;
+            ztctl__subcmd__sessions,end)
+                cmd="ztctl__subcmd__sessions__subcmd__end"
+                ;;
             *)
                 ;;
         esac
@@ -62,7 +71,7 @@ _ztctl() {
 
     case "${cmd}" in
         ztctl)
-            opts="-h -V --broker --help --version login logout status ls shell exec logs cp forward ssh-config proxy version demo"
+            opts="-h -V --broker --help --version login logout status ls shell exec logs cp forward why sessions ssh-config proxy version demo"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -337,6 +346,50 @@ _ztctl() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        ztctl__subcmd__sessions)
+            opts="-o -h --output --broker --help end"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --output)
+                    COMPREPLY=($(compgen -W "table json" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "table json" -- "${cur}"))
+                    return 0
+                    ;;
+                --broker)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ztctl__subcmd__sessions__subcmd__end)
+            opts="-h --broker --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --broker)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         ztctl__subcmd__shell)
             opts="-u -h --user --reason --broker --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -418,6 +471,40 @@ _ztctl() {
                 return 0
             fi
             case "${prev}" in
+                --broker)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ztctl__subcmd__why)
+            opts="-u -o -h --user --output --broker --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --user)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -u)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "table json" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "table json" -- "${cur}"))
+                    return 0
+                    ;;
                 --broker)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0

@@ -32,6 +32,8 @@ set edit:completion:arg-completer[ztctl] = {|@words|
             cand logs 'Show what a container has written to its outputs'
             cand cp 'Copy files and folders from a container or to it'
             cand forward 'Connect to ports inside a container, or let it connect to ports here'
+            cand why 'Show what you may do in a container, by which policies, or why not'
+            cand sessions 'List your live sessions, or end one'
             cand ssh-config 'Let stock ssh, scp, sftp, rsync, git and what runs on them reach containers as NAME.zt'
             cand proxy 'Connect stock ssh to a container: its ProxyCommand, which `ztctl ssh-config` sets'
             cand version 'Show the version of this program and of its protocol'
@@ -113,6 +115,28 @@ set edit:completion:arg-completer[ztctl] = {|@words|
             cand --back 'Listen on a port inside, and connect from here to HOST (by default localhost) and LOCAL'
             cand --bind 'Listen on this address here'
             cand --reason 'Say why, where the policy asks for it or the audit should have it'
+            cand --broker 'Talk to this broker, where there are logins at several'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'ztctl;why'= {
+            cand -u 'As this Unix user inside, instead of the container''s own'
+            cand --user 'As this Unix user inside, instead of the container''s own'
+            cand -o 'How to print'
+            cand --output 'How to print'
+            cand --broker 'Talk to this broker, where there are logins at several'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'ztctl;sessions'= {
+            cand -o 'How to print'
+            cand --output 'How to print'
+            cand --broker 'Talk to this broker, where there are logins at several'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+            cand end 'End a session, from wherever it was opened'
+        }
+        &'ztctl;sessions;end'= {
             cand --broker 'Talk to this broker, where there are logins at several'
             cand -h 'Print help'
             cand --help 'Print help'

@@ -36,6 +36,8 @@ complete -c ztctl -n "__fish_ztctl_needs_command" -f -a "exec" -d 'Run one comma
 complete -c ztctl -n "__fish_ztctl_needs_command" -f -a "logs" -d 'Show what a container has written to its outputs'
 complete -c ztctl -n "__fish_ztctl_needs_command" -f -a "cp" -d 'Copy files and folders from a container or to it'
 complete -c ztctl -n "__fish_ztctl_needs_command" -f -a "forward" -d 'Connect to ports inside a container, or let it connect to ports here'
+complete -c ztctl -n "__fish_ztctl_needs_command" -f -a "why" -d 'Show what you may do in a container, by which policies, or why not'
+complete -c ztctl -n "__fish_ztctl_needs_command" -f -a "sessions" -d 'List your live sessions, or end one'
 complete -c ztctl -n "__fish_ztctl_needs_command" -f -a "ssh-config" -d 'Let stock ssh, scp, sftp, rsync, git and what runs on them reach containers as NAME.zt'
 complete -c ztctl -n "__fish_ztctl_needs_command" -f -a "proxy" -d 'Connect stock ssh to a container: its ProxyCommand, which `ztctl ssh-config` sets'
 complete -c ztctl -n "__fish_ztctl_needs_command" -f -a "version" -d 'Show the version of this program and of its protocol'
@@ -86,6 +88,18 @@ complete -c ztctl -n "__fish_ztctl_using_subcommand forward" -l bind -d 'Listen 
 complete -c ztctl -n "__fish_ztctl_using_subcommand forward" -l reason -d 'Say why, where the policy asks for it or the audit should have it' -r
 complete -c ztctl -n "__fish_ztctl_using_subcommand forward" -l broker -d 'Talk to this broker, where there are logins at several' -r
 complete -c ztctl -n "__fish_ztctl_using_subcommand forward" -s h -l help -d 'Print help'
+complete -c ztctl -n "__fish_ztctl_using_subcommand why" -s u -l user -d 'As this Unix user inside, instead of the container\'s own' -r
+complete -c ztctl -n "__fish_ztctl_using_subcommand why" -s o -l output -d 'How to print' -r -f -a "table\t'For people'
+json\t'For programs; errors too'"
+complete -c ztctl -n "__fish_ztctl_using_subcommand why" -l broker -d 'Talk to this broker, where there are logins at several' -r
+complete -c ztctl -n "__fish_ztctl_using_subcommand why" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c ztctl -n "__fish_ztctl_using_subcommand sessions; and not __fish_seen_subcommand_from end" -s o -l output -d 'How to print' -r -f -a "table\t'For people'
+json\t'For programs; errors too'"
+complete -c ztctl -n "__fish_ztctl_using_subcommand sessions; and not __fish_seen_subcommand_from end" -l broker -d 'Talk to this broker, where there are logins at several' -r
+complete -c ztctl -n "__fish_ztctl_using_subcommand sessions; and not __fish_seen_subcommand_from end" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c ztctl -n "__fish_ztctl_using_subcommand sessions; and not __fish_seen_subcommand_from end" -f -a "end" -d 'End a session, from wherever it was opened'
+complete -c ztctl -n "__fish_ztctl_using_subcommand sessions; and __fish_seen_subcommand_from end" -l broker -d 'Talk to this broker, where there are logins at several' -r
+complete -c ztctl -n "__fish_ztctl_using_subcommand sessions; and __fish_seen_subcommand_from end" -s h -l help -d 'Print help'
 complete -c ztctl -n "__fish_ztctl_using_subcommand ssh-config" -l broker -d 'Talk to this broker, where there are logins at several' -r
 complete -c ztctl -n "__fish_ztctl_using_subcommand ssh-config" -l print -d 'Print the configuration and change no file'
 complete -c ztctl -n "__fish_ztctl_using_subcommand ssh-config" -l no-include -d 'Leave ~/.ssh/config as it is'

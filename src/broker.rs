@@ -37,6 +37,7 @@ pub mod identity;
 mod jwt;
 mod list;
 mod oauth;
+mod own_sessions;
 mod pages;
 pub mod policy;
 mod rate;
@@ -45,6 +46,7 @@ pub mod relay;
 mod state_folder;
 mod store;
 mod tls;
+mod why;
 mod workload;
 
 #[cfg(test)]

@@ -27,6 +27,7 @@ mod logs;
 pub(crate) mod ls;
 pub mod picker;
 mod proxy;
+mod sessions;
 pub mod shell;
 mod ssh_config;
 mod status;
@@ -34,6 +35,7 @@ mod successor;
 pub mod table;
 pub mod ui;
 mod version;
+mod why;
 
 use args::{Arguments, Verb};
 use environment::Environment;
@@ -100,6 +102,8 @@ fn dispatch(arguments: Arguments, ui: &mut Ui) -> Result<ExitCode, Failure> {
         Verb::Logs(args) => block_on(logs::run(&mut context(ui), args)),
         Verb::Cp(args) => block_on(cp::run(&mut context(ui), args)),
         Verb::Forward(args) => block_on(forward::run(&mut context(ui), args)),
+        Verb::Why(args) => block_on(why::run(&mut context(ui), args)),
+        Verb::Sessions(args) => block_on(sessions::run(&mut context(ui), args)),
         Verb::SshConfig(args) => block_on(ssh_config::run(&mut context(ui), args)),
         Verb::Proxy(args) => block_on(proxy::run(&mut context(ui), args)),
         #[cfg(feature = "demo")]

@@ -51,6 +51,23 @@ pub fn since(text: &str) -> Result<Since, String> {
     }
 }
 
+/// A length of time in its two largest units: `1h30m`.
+pub fn length(seconds: u64) -> String {
+    let units = [(DAY, "d"), (3600, "h"), (60, "m"), (1, "s")];
+    let mut rest = seconds;
+    let mut text = String::new();
+    for (size, unit) in units {
+        if rest >= size {
+            text += &format!("{}{unit}", rest / size);
+            rest %= size;
+            if text.matches(char::is_alphabetic).count() == 2 {
+                break;
+            }
+        }
+    }
+    if text.is_empty() { "0s".to_owned() } else { text }
+}
+
 /// `seconds` since 1970 as `2026-01-31 09:30:00`.
 pub fn show(seconds: u64) -> String {
     let (days, rest) = (seconds / DAY, seconds % DAY);
@@ -133,6 +150,11 @@ mod tests {
         for text in ["", "h", "8", "-1h", "1w", "99999999999999999999s", "+5m", "1é"] {
             assert!(duration(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn lengths_have_two_units() {
+        assert_eq!([0, 59, 60, 5400, 86_400, 90_061].map(length), ["0s", "59s", "1m", "1h30m", "1d", "1d1h"]);
     }
 
     #[test]

@@ -20,13 +20,13 @@ use super::agents::Presence;
 use super::audit::{Event, SessionAuthorised};
 use super::identity::{self, Caller};
 use super::policy::{self, Circumstances, Grant, Wish};
-use super::registry::{self, Resolution, Row};
+use super::registry::Row;
+use super::relay::About;
 use super::relay::upgrade::{Link, Wanted};
 use super::store::NewSession;
 use super::{State, ca, http, list};
 use crate::proto::agent::{Announcement, FromBroker, LinkHeader, RUNNING};
 use crate::proto::api::{ConnectReply, LINK_RAW};
-use crate::proto::error::CANDIDATES;
 use crate::proto::version::CONNECT_UPGRADE;
 use crate::proto::{Action, Actions, ErrorBody, ErrorCode, SessionId};
 
@@ -71,7 +71,8 @@ struct Visit<'a> {
 impl Visit<'_> {
     /// The container and the policy's yes. A refusal is written down.
     async fn authorise(&self) -> Result<(Row, Grant), ErrorBody> {
-        let found = self.find();
+        let found = list::find(self.state, &self.caller, self.address, &self.asked.as_typed, self.asked.container)
+            .map_err(|body| (Denied { body, policies: Vec::new() }, None));
         let decided =
             found.and_then(|row| self.decide(&row).map_err(|denied| (denied, Some(row.clone()))).map(|grant| (row, grant)));
         let (denied, row) = match decided {
@@ -93,29 +94,6 @@ impl Visit<'_> {
             tracing::error!(%error, "a refusal was not written down");
         }
         Err(body)
-    }
-
-    /// Resolves what was typed among what the caller may list; absent and forbidden look the same.
-    fn find(&self) -> Result<Row, (Denied, Option<Row>)> {
-        let typed = self.asked.as_typed.as_str();
-        let rows = list::visible(self.state, &self.caller, self.address, self.state.registry.that_may_be(typed));
-        let refused = |body| Err((Denied { body, policies: Vec::new() }, None));
-        let absent = || ErrorBody::new(ErrorCode::NotFound, format!("no container {typed} among those that you may list"));
-        if let Some(id) = self.asked.container {
-            // It was picked from a list, so it is known which one is meant, whatever has come to share the name since.
-            let picked = rows.into_iter().find(|row| row.container.id == id && registry::may_mean(&row.container, typed));
-            return picked.map_or_else(|| refused(absent()), Ok);
-        }
-        match registry::resolve(typed, &rows) {
-            Resolution::One(row) => Ok(row),
-            Resolution::None => refused(absent()),
-            Resolution::Ambiguous(rows) => {
-                let message = format!("{typed} means {} containers: say which", rows.len());
-                let mut body = ErrorBody::new(ErrorCode::Ambiguous, message);
-                body.candidates = rows.iter().take(CANDIDATES).map(Row::to_api).collect();
-                refused(body)
-            }
-        }
     }
 
     /// What has to be granted, and what else may be.
@@ -147,25 +125,13 @@ impl Visit<'_> {
         let wish = Wish { actions, login: &self.asked.login, max_session };
         let grant = policy::authorize(&self.state.policies.current(), &self.caller, &row.container, &wish, &circumstances)
             .map_err(|denial| Denied { body: denial.body(&row.name), policies: denial.policies().to_vec() })?;
-        let unsupported = |what: &str| {
-            let message = format!("{} cannot do that: {what}", row.name);
-            Denied { body: ErrorBody::new(ErrorCode::Unsupported, message), policies: Vec::new() }
-        };
-        let can = &row.container.capabilities;
-        if let Some(action) = grant.actions().iter().find(|action| !can.actions.allow(*action)) {
-            let state = row.container.state.as_str();
-            return Err(match state {
-                RUNNING => unsupported(&format!("its connector has no {action}")),
-                _ => unsupported(&format!("it is {state}, so there is no {action} now")),
-            });
+        match beyond(row, &grant) {
+            None => Ok(grant),
+            Some(what) => {
+                let message = format!("{} cannot do that: {what}", row.name);
+                Err(Denied { body: ErrorBody::new(ErrorCode::Unsupported, message), policies: Vec::new() })
+            }
         }
-        if !grant.login().is_default() && !can.login_switch {
-            return Err(unsupported("its connector cannot change the user, leave out --user"));
-        }
-        if grant.login().is_default() && !can.default_login && grant.actions().iter().any(|action| action != Action::Logs) {
-            return Err(unsupported("it has no user of its own, say whom to be with --user NAME"));
-        }
-        Ok(grant)
     }
 
     /// The agent, there and with a clock by which it can judge a certificate.
@@ -235,7 +201,14 @@ impl Visit<'_> {
         state.journal.append(Event::SessionAuthorised(Box::new(authorised))).await.map_err(|error| {
             unavailable(&error, "the audit journal cannot be written, so no session can start: tell the broker's operator")
         })?;
-        let seat = state.sessions.admit(session, presence.agent, grant.user(), grant.container(), grant.deadline());
+        let about = About {
+            container: row.container.full_name.clone(),
+            login: grant.login().clone(),
+            actions: grant.actions().clone(),
+            client_address: self.address.to_string(),
+            started_at: state.clock.now(),
+        };
+        let seat = state.sessions.admit(session, presence.agent, grant.user(), grant.container(), grant.deadline(), about);
         if let Err(refused) = self.still(request.headers(), &presence).await {
             session::never_began(state, &seat, "the login or the agent was removed").await;
             return Err(refused);
@@ -292,6 +265,23 @@ impl Visit<'_> {
         tokio::spawn(session::Session { state, seat, presence, reply, header, index }.run(wanted, upgrade, link));
         Ok(response)
     }
+}
+
+/// What of a grant the container's connector cannot do.
+pub(crate) fn beyond(row: &Row, grant: &Grant) -> Option<String> {
+    let can = &row.container.capabilities;
+    if let Some(action) = grant.actions().iter().find(|action| !can.actions.allow(*action)) {
+        return Some(match row.container.state.as_str() {
+            RUNNING => format!("its connector has no {action}"),
+            state => format!("it is {state}, so there is no {action} now"),
+        });
+    }
+    if !grant.login().is_default() && !can.login_switch {
+        return Some("its connector cannot change the user, leave out --user".to_owned());
+    }
+    let needs_user = grant.actions().iter().any(|action| action != Action::Logs);
+    (grant.login().is_default() && !can.default_login && needs_user)
+        .then(|| "it has no user of its own, say whom to be with --user NAME".to_owned())
 }
 
 /// A refusal and the policies behind it.

@@ -17,10 +17,10 @@ use axum::extract::{DefaultBodyLimit, Request, State as Extracted};
 use axum::http::{HeaderMap, StatusCode};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{delete, get};
 use axum::{Json, Router};
 
-use super::{State, agents, connect, identity, list, oauth};
+use super::{State, agents, connect, identity, list, oauth, own_sessions, why};
 use crate::proto::api::Whoami;
 use crate::proto::ca::CaSet;
 use crate::proto::{ErrorBody, ErrorCode};
@@ -35,6 +35,9 @@ pub(crate) fn router(state: Arc<State>) -> Router {
         .route("/v1/ca", get(ca))
         .route("/v1/whoami", get(whoami))
         .route("/v1/containers", get(list::containers))
+        .route("/v1/why/{name}/{login}", get(why::why))
+        .route("/v1/sessions", get(own_sessions::list))
+        .route("/v1/sessions/{id}", delete(own_sessions::end))
         .route("/v1/connect", get(connect::connect))
         .route("/v1/agent/control", get(agents::control))
         .route("/v1/agent/data", get(agents::data))

@@ -1,4 +1,4 @@
-//! `GET /v1/containers`: what the caller may list, and no others.
+//! What the caller may list, and no others: `GET /v1/containers`, and one of them by its name.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -8,10 +8,12 @@ use axum::extract::{Request, State as Extracted};
 
 use super::identity::{self, Caller};
 use super::policy::{self, Circumstances};
-use super::registry::{self, Container, Row};
+use super::registry::{self, Container, Resolution, Row};
 use super::{State, http};
-use crate::proto::ErrorBody;
 use crate::proto::api::ContainerList;
+use crate::proto::error::CANDIDATES;
+use crate::proto::name::Target;
+use crate::proto::{ContainerId, ErrorBody, ErrorCode};
 
 /// The route's handler.
 pub(crate) async fn containers(
@@ -22,6 +24,36 @@ pub(crate) async fn containers(
     let address = http::client_address(&state, &request);
     let rows = visible(&state, &caller, address, state.registry.all());
     Ok(Json(ContainerList { containers: rows.iter().map(Row::to_api).collect() }))
+}
+
+/// What was typed, resolved among what the caller may list; absent and forbidden look the same. A container that was picked from a list is
+/// known by its id, whatever has come to share the name since.
+///
+/// # Errors
+/// When it means none or several.
+pub(crate) fn find(
+    state: &State,
+    caller: &Caller,
+    address: IpAddr,
+    typed: &Target,
+    picked: Option<ContainerId>,
+) -> Result<Row, ErrorBody> {
+    let typed = typed.as_str();
+    let rows = visible(state, caller, address, state.registry.that_may_be(typed));
+    let absent = || ErrorBody::new(ErrorCode::NotFound, format!("no container {typed} among those that you may list"));
+    if let Some(id) = picked {
+        let picked = rows.into_iter().find(|row| row.container.id == id && registry::may_mean(&row.container, typed));
+        return picked.ok_or_else(absent);
+    }
+    match registry::resolve(typed, &rows) {
+        Resolution::One(row) => Ok(row),
+        Resolution::None => Err(absent()),
+        Resolution::Ambiguous(rows) => {
+            let mut body = ErrorBody::new(ErrorCode::Ambiguous, format!("{typed} means {} containers: say which", rows.len()));
+            body.candidates = rows.iter().take(CANDIDATES).map(Row::to_api).collect();
+            Err(body)
+        }
+    }
 }
 
 /// Those of `containers` that the caller may list, under the names that they have for this caller. A caller who may list only

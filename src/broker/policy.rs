@@ -19,7 +19,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use cedar_policy::{PolicyId, PolicySet};
 
-pub use decide::{Grant, Wish, authorize, listable};
+pub use decide::{Denial, Grant, Wish, authorize, listable};
 pub use load::LoadError;
 pub use schema::Circumstances;
 #[cfg(test)]

@@ -18,7 +18,8 @@ use tokio::sync::{Notify, watch};
 use crate::clock::Clock;
 use crate::pipe::{self, Counts};
 use crate::proto::agent::Outcome;
-use crate::proto::{AgentId, ContainerId, SessionId};
+use crate::proto::name::Login;
+use crate::proto::{Actions, AgentId, ContainerId, SessionId};
 
 use upgrade::Link;
 
@@ -45,10 +46,27 @@ pub struct Live {
     pub container: ContainerId,
     /// When it ends at the latest, in seconds since 1970.
     pub deadline: u64,
+    /// What else its user is told of it.
+    pub about: About,
     /// Why it was cut, once it is.
     cut: watch::Sender<Option<String>>,
     /// What the agent said about its end.
     outcome: watch::Sender<Option<Outcome>>,
+}
+
+/// What a session's user is told of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct About {
+    /// The full name of its container.
+    pub container: String,
+    /// The Unix user inside.
+    pub login: Login,
+    /// What was granted.
+    pub actions: Actions,
+    /// Where the client is.
+    pub client_address: String,
+    /// When it began, in seconds since 1970.
+    pub started_at: u64,
 }
 
 /// What a finished session was.
@@ -78,6 +96,7 @@ impl Sessions {
         user: &str,
         container: ContainerId,
         deadline: u64,
+        about: About,
     ) -> Seat {
         let live = Arc::new(Live {
             session,
@@ -85,6 +104,7 @@ impl Sessions {
             user: user.to_owned(),
             container,
             deadline,
+            about,
             cut: watch::Sender::new(None),
             outcome: watch::Sender::new(None),
         });
@@ -95,6 +115,13 @@ impl Sessions {
     /// The session, if it is alive and this agent's.
     pub fn of_agent(&self, agent: AgentId, session: SessionId) -> Option<Arc<Live>> {
         self.lock().get(&session).filter(|live| live.agent == agent).cloned()
+    }
+
+    /// Those of `user` (`name@idp`), the oldest first.
+    pub fn of_user(&self, user: &str) -> Vec<Arc<Live>> {
+        let mut own: Vec<_> = self.lock().values().filter(|live| live.user == user).cloned().collect();
+        own.sort_by_key(|live| (live.about.started_at, live.session));
+        own
     }
 
     /// Ends a session; `reason` is what the user reads. False when there is no such session.
@@ -151,6 +178,20 @@ impl Sessions {
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<SessionId, Arc<Live>>> {
         self.live.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+impl About {
+    /// What tests say of a session.
+    pub(crate) fn example() -> Self {
+        Self {
+            container: "web-7f9c01ab34de".to_owned(),
+            login: Login::container_default(),
+            actions: Actions::default(),
+            client_address: "127.0.0.1".to_owned(),
+            started_at: 0,
+        }
     }
 }
 

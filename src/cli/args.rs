@@ -63,6 +63,12 @@ pub enum Verb {
     /// Connect to ports inside a container, or let it connect to ports here
     #[command(after_help = FORWARD_HELP)]
     Forward(ForwardArgs),
+    /// Show what you may do in a container, by which policies, or why not
+    #[command(after_help = WHY_HELP)]
+    Why(WhyArgs),
+    /// List your live sessions, or end one
+    #[command(after_help = SESSIONS_HELP)]
+    Sessions(SessionsArgs),
     /// Let stock ssh, scp, sftp, rsync, git and what runs on them reach containers as NAME.zt
     #[command(after_help = SSH_CONFIG_HELP)]
     SshConfig(SshConfigArgs),
@@ -287,6 +293,54 @@ fn number(text: &str) -> Option<u16> {
     text.parse().ok().filter(|_| text.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
+/// Arguments of `ztctl why`.
+#[derive(Debug, Args)]
+pub struct WhyArgs {
+    /// The container: a name of `ztctl ls`, an id, or the beginning of one
+    #[arg(value_name = "NAME")]
+    pub name: Target,
+    /// As this Unix user inside, instead of the container's own
+    #[arg(long, short, value_name = "NAME")]
+    pub user: Option<Login>,
+    /// How to print
+    #[arg(long, short, value_enum, default_value_t)]
+    pub output: DataOutput,
+}
+
+/// Arguments of `ztctl sessions`.
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct SessionsArgs {
+    /// What to do with them, instead of listing them
+    #[command(subcommand)]
+    pub verb: Option<SessionsVerb>,
+    /// How to print
+    #[arg(long, short, value_enum, default_value_t)]
+    pub output: DataOutput,
+}
+
+/// What can be done with a session.
+#[derive(Debug, Subcommand)]
+pub enum SessionsVerb {
+    /// End a session, from wherever it was opened
+    #[command(after_help = SESSIONS_END_HELP)]
+    End {
+        /// Its id, or the beginning of it
+        #[arg(value_name = "ID")]
+        id: String,
+    },
+}
+
+/// How a verb prints data.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum DataOutput {
+    /// For people
+    #[default]
+    Table,
+    /// For programs; errors too
+    Json,
+}
+
 /// Arguments of `ztctl ssh-config`.
 #[derive(Debug, Args)]
 pub struct SshConfigArgs {
@@ -341,6 +395,8 @@ impl Arguments {
         match &self.verb {
             Verb::Ls(args) => args.output == LsOutput::Json,
             Verb::Status(args) => args.output == StatusOutput::Json,
+            Verb::Why(args) => args.output == DataOutput::Json,
+            Verb::Sessions(args) => args.output == DataOutput::Json,
             _ => false,
         }
     }
@@ -440,6 +496,22 @@ EXAMPLES
   ztctl cp --resume tomcat-7f9:/tmp/heap.hprof .
 
 Folders are copied with all that is in them; links are made as links and never followed. A file has its name only when it is whole.";
+
+const WHY_HELP: &str = "\
+EXAMPLES
+  ztctl why tomcat-7f9
+  ztctl why tomcat-7f9 --user root
+  ztctl why tomcat-7f9 --output json";
+
+const SESSIONS_HELP: &str = "\
+EXAMPLES
+  ztctl sessions
+  ztctl sessions end 3fa9
+  ztctl sessions --output json";
+
+const SESSIONS_END_HELP: &str = "\
+EXAMPLES
+  ztctl sessions end 3fa9";
 
 const SSH_CONFIG_HELP: &str = "\
 EXAMPLES

@@ -15,9 +15,10 @@ pub use upgrade::Upgrade;
 use super::http::{Http, HttpError, SMALL_BODY, Server};
 use super::tokens::{TokenError, Tokens};
 use crate::clock::Clock;
-use crate::proto::api::{ConnectReply, ConnectRequest, ContainerList, Whoami};
+use crate::proto::api::{ConnectReply, ConnectRequest, ContainerList, SessionList, Whoami, Why};
 use crate::proto::frame::FrameError;
-use crate::proto::{ErrorBody, ErrorCode, Secret};
+use crate::proto::name::{Login, Target};
+use crate::proto::{ErrorBody, ErrorCode, Secret, SessionId};
 
 /// One broker's API, with one login. Cheap to clone.
 #[derive(Clone)]
@@ -110,6 +111,31 @@ impl Api {
         self.json("/v1/containers", LIST_BODY).await
     }
 
+    /// What the user may do as `login` in the container that `name` means.
+    ///
+    /// # Errors
+    /// [`ApiError`].
+    pub async fn why(&self, name: &Target, login: &Login) -> Result<Why, ApiError> {
+        self.json(&format!("/v1/why/{name}/{login}"), REFUSAL_BODY).await
+    }
+
+    /// The user's live sessions, from wherever they were opened.
+    ///
+    /// # Errors
+    /// [`ApiError`].
+    pub async fn sessions(&self) -> Result<SessionList, ApiError> {
+        self.json("/v1/sessions", REFUSAL_BODY).await
+    }
+
+    /// Ends one of them.
+    ///
+    /// # Errors
+    /// [`ApiError`].
+    pub async fn end_session(&self, id: SessionId) -> Result<(), ApiError> {
+        let response = self.ask(Method::DELETE, &format!("/v1/sessions/{id}")).await?;
+        if response.status().is_success() { Ok(()) } else { Err(self.refusal(response).await) }
+    }
+
     /// Asks for a session and returns the broker's reply and the bytes to and from the agent.
     ///
     /// # Errors
@@ -119,16 +145,20 @@ impl Api {
     }
 
     async fn json<T: serde::de::DeserializeOwned>(&self, path: &str, limit: usize) -> Result<T, ApiError> {
-        let send = async |token: &Secret<String>| {
-            let request = self.authorize(self.http.request(Method::GET, path), token);
-            self.http.send(request, super::http::ANSWER_TIMEOUT).await
-        };
-        let response = self.authorized(send).await?;
+        let response = self.ask(Method::GET, path).await?;
         if response.status().is_success() {
             Ok(self.http.read(response, limit).await?.json()?)
         } else {
             Err(self.refusal(response).await)
         }
+    }
+
+    async fn ask(&self, method: Method, path: &str) -> Result<Response, ApiError> {
+        let send = async |token: &Secret<String>| {
+            let request = self.authorize(self.http.request(method.clone(), path), token);
+            self.http.send(request, super::http::ANSWER_TIMEOUT).await
+        };
+        self.authorized(send).await
     }
 
     /// Sends with a token; when the broker does not take it, once more with a new one.

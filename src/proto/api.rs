@@ -5,6 +5,9 @@
 //! | `GET /v1/ca` | [`CaSet`](super::ca::CaSet); needs no token |
 //! | `GET /v1/whoami` | [`Whoami`] |
 //! | `GET /v1/containers` | [`ContainerList`] |
+//! | `GET /v1/why/NAME/LOGIN` | [`Why`] |
+//! | `GET /v1/sessions` | [`SessionList`] |
+//! | `DELETE /v1/sessions/ID` | 204 |
 //! | `GET /v1/connect` with [`CONNECT_HEADER`] and `Upgrade` | 101, one frame [`ConnectReply`], raw bytes to the agent |
 //!
 //! Every refusal is a 4xx or 5xx with an [`ErrorBody`](super::ErrorBody). Login is OAuth 2 (`/oauth/…`), by its RFCs.
@@ -15,7 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use super::container::{Capabilities, Facts};
 use super::name::{Login, Target};
-use super::{Actions, ContainerId, SessionId};
+use super::{Action, Actions, ContainerId, SessionId};
 
 /// Who the token speaks for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -178,6 +181,64 @@ pub struct ConnectReply {
     pub deadline: u64,
     /// The link protocol that follows.
     pub link: String,
+}
+
+/// What the caller may do with one container.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Why {
+    /// The container's name for this viewer.
+    pub name: String,
+    /// The Unix user inside that was asked about.
+    pub login: Login,
+    /// One verdict for each action but `list`.
+    pub verdicts: Vec<Verdict>,
+}
+
+/// Whether one action is allowed, and what goes with it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Verdict {
+    /// The action.
+    pub action: Action,
+    /// Whether it would be granted now.
+    pub allowed: bool,
+    /// Why not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused: Option<String>,
+    /// The policies that allow it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub policies: Vec<String>,
+    /// Whether a reason has to be given.
+    #[serde(default)]
+    pub reason_required: bool,
+    /// The longest session, in seconds, where it is allowed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_session: Option<u64>,
+}
+
+/// The caller's own live sessions, the oldest first.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SessionList {
+    /// One row each.
+    pub sessions: Vec<SessionRow>,
+}
+
+/// One live session.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SessionRow {
+    /// Its id, which the audit has too.
+    pub id: SessionId,
+    /// The full name of its container.
+    pub container: String,
+    /// The Unix user inside.
+    pub login: Login,
+    /// What was granted.
+    pub actions: Actions,
+    /// Where the client is, as the broker sees it.
+    pub client_address: String,
+    /// When it began, in seconds since 1970.
+    pub started_at: u64,
+    /// When it ends at the latest, in seconds since 1970.
+    pub deadline: u64,
 }
 
 #[cfg(test)]

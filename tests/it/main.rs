@@ -29,6 +29,7 @@ mod secrets;
 mod serving;
 mod sessions;
 mod stack;
+mod standing;
 mod stock;
 mod surroundings;
 mod tomcat;

@@ -11,7 +11,7 @@ use super::*;
 use crate::broker::audit::{Event, Journal, Query};
 use crate::broker::registry::Registry;
 use crate::broker::registry::tests::{asserted, report};
-use crate::broker::relay::Sessions;
+use crate::broker::relay::{About, Sessions};
 use crate::clock::Clock;
 use crate::proto::agent::*;
 use crate::proto::frame::{self, FrameError, FrameReader};
@@ -197,8 +197,8 @@ async fn a_channel_runs_only_after_it_is_written_down_and_only_in_ones_own_sessi
     let (world, mut reader, mut writer) = world(Pace::default());
     let (mine, others) = (SessionId::random(), SessionId::random());
     let container = ContainerId::random();
-    let seat = world.sessions.admit(mine, world.presence.agent, "ada@local", container, NOW + 60);
-    let _other = world.sessions.admit(others, AgentId::of_key(b"other"), "bob@local", container, NOW + 60);
+    let seat = world.sessions.admit(mine, world.presence.agent, "ada@local", container, NOW + 60, About::example());
+    let _other = world.sessions.admit(others, AgentId::of_key(b"other"), "bob@local", container, NOW + 60, About::example());
     for (request, session, allowed) in [(1, mine, true), (2, others, false), (3, SessionId::random(), false)] {
         say(&mut writer, &FromAgent::Channel { request, session, channel: ChannelReport::Shell }).await;
         match command(&mut reader).await {

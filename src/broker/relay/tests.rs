@@ -19,7 +19,7 @@ struct World {
 fn world(deadline: u64) -> World {
     let sessions = Arc::new(Sessions::default());
     let (session, agent_id) = (SessionId::random(), AgentId::of_key(b"agent"));
-    let seat = sessions.admit(session, agent_id, "ada@local", ContainerId::random(), deadline);
+    let seat = sessions.admit(session, agent_id, "ada@local", ContainerId::random(), deadline, About::example());
     let ((client, client_far), (agent, agent_far)) = (duplex(8), duplex(8));
     let finished = tokio::spawn(async move {
         let (mut client, mut agent): (Link, Link) = (Box::new(client_far), Box::new(agent_far));

@@ -1,0 +1,47 @@
+//! `/v1/sessions`: the caller's own live sessions, and their end.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Path, Request, State as Extracted};
+use axum::http::StatusCode;
+
+use super::{State, http, identity};
+use crate::proto::api::{SessionList, SessionRow};
+use crate::proto::{ErrorBody, ErrorCode, SessionId};
+
+/// `GET /v1/sessions`.
+pub(crate) async fn list(Extracted(state): Extracted<Arc<State>>, request: Request) -> Result<Json<SessionList>, ErrorBody> {
+    let caller = identity::authenticate(&state, request.headers()).await?;
+    let row = |live: &Arc<super::relay::Live>| SessionRow {
+        id: live.session,
+        container: live.about.container.clone(),
+        login: live.about.login.clone(),
+        actions: live.about.actions.clone(),
+        client_address: live.about.client_address.clone(),
+        started_at: live.about.started_at,
+        deadline: live.deadline,
+    };
+    Ok(Json(SessionList { sessions: state.sessions.of_user(&caller.user()).iter().map(row).collect() }))
+}
+
+/// `DELETE /v1/sessions/ID`. Somebody else's is none.
+pub(crate) async fn end(
+    Extracted(state): Extracted<Arc<State>>,
+    Path(id): Path<String>,
+    request: Request,
+) -> Result<StatusCode, ErrorBody> {
+    let caller = identity::authenticate(&state, request.headers()).await?;
+    let address = http::client_address(&state, &request);
+    let own = id
+        .parse::<SessionId>()
+        .ok()
+        .and_then(|id| state.sessions.of_user(&caller.user()).into_iter().find(|live| live.session == id));
+    match own {
+        Some(live) => {
+            live.cut(&format!("you ended it from {address}"));
+            Ok(StatusCode::NO_CONTENT)
+        }
+        None => Err(ErrorBody::new(ErrorCode::NotFound, "you have no such live session")),
+    }
+}

@@ -1,0 +1,65 @@
+//! `GET /v1/why/NAME/LOGIN`: what the caller may do with one container, and why not. It tells no more than trying would: a container that the caller
+//! may not list is none, and a refusal names no policy.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, Request, State as Extracted};
+
+use super::connect::beyond;
+use super::identity;
+use super::policy::{self, Circumstances, Denial, Wish};
+use super::{State, http, list};
+use crate::proto::api::{Verdict, Why};
+use crate::proto::name::{Login, Target};
+use crate::proto::{Action, ErrorBody, ErrorCode};
+
+/// The route's handler.
+pub(crate) async fn why(
+    Extracted(state): Extracted<Arc<State>>,
+    asked: Result<Path<(Target, Login)>, PathRejection>,
+    request: Request,
+) -> Result<Json<Why>, ErrorBody> {
+    let caller = identity::authenticate(&state, request.headers()).await?;
+    let Path((name, login)) = asked.map_err(|error| ErrorBody::new(ErrorCode::InvalidRequest, error.body_text()))?;
+    let address = http::client_address(&state, &request);
+    let row = list::find(&state, &caller, address, &name, None)?;
+    let (set, now) = (state.policies.current(), state.clock.now());
+    let decide = |action: Action, reason: Option<&str>| {
+        let circumstances = Circumstances { address, time: now, reason, command: None };
+        let actions = [action].into_iter().collect();
+        let wish = Wish { actions: &actions, login: &login, max_session: state.config.max_session };
+        policy::authorize(&set, &caller, &row.container, &wish, &circumstances)
+    };
+    let verdict = |action: Action| {
+        let (reason_required, decided) = match decide(action, None) {
+            Err(Denial::ReasonRequired { .. }) => (true, decide(action, Some("why"))),
+            decided => (false, decided),
+        };
+        let refused = |refused| Verdict {
+            action,
+            allowed: false,
+            refused: Some(refused),
+            policies: Vec::new(),
+            reason_required: false,
+            max_session: None,
+        };
+        match decided {
+            Err(denial) => refused(denial.body(&row.name).message),
+            Ok(grant) => match beyond(&row, &grant) {
+                Some(what) => refused(format!("{} cannot do that: {what}", row.name)),
+                None => Verdict {
+                    action,
+                    allowed: true,
+                    refused: None,
+                    policies: grant.policies().to_vec(),
+                    reason_required,
+                    max_session: Some(grant.deadline().saturating_sub(now)),
+                },
+            },
+        }
+    };
+    let verdicts = Action::ALL.into_iter().filter(|action| *action != Action::List).map(verdict).collect();
+    Ok(Json(Why { name: row.name.clone(), login: login.clone(), verdicts }))
+}
