@@ -67,14 +67,24 @@ Register-ArgumentCompleter -Native -CommandName 'ztctl' -ScriptBlock {
             break
         }
         'ztctl;ls' {
+            [CompletionResult]::new('-l', '-l', [CompletionResultType]::ParameterName, 'Only rows with these labels: app=tomcat,env!=prod,team,!canary')
+            [CompletionResult]::new('--selector', '--selector', [CompletionResultType]::ParameterName, 'Only rows with these labels: app=tomcat,env!=prod,team,!canary')
+            [CompletionResult]::new('-n', '-n', [CompletionResultType]::ParameterName, 'Only rows of this namespace, or Compose project')
+            [CompletionResult]::new('--namespace', '--namespace', [CompletionResultType]::ParameterName, 'Only rows of this namespace, or Compose project')
+            [CompletionResult]::new('--sort', '--sort', [CompletionResultType]::ParameterName, 'The order')
             [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'How to print')
             [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'How to print')
             [CompletionResult]::new('--broker', '--broker', [CompletionResultType]::ParameterName, 'Talk to this broker, where there are logins at several')
+            [CompletionResult]::new('--wide', '--wide', [CompletionResultType]::ParameterName, 'Show more columns, as wide as they need')
+            [CompletionResult]::new('-w', '-w', [CompletionResultType]::ParameterName, 'Go on showing what changes, until Ctrl-C')
+            [CompletionResult]::new('--watch', '--watch', [CompletionResultType]::ParameterName, 'Go on showing what changes, until Ctrl-C')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             break
         }
         'ztctl;shell' {
+            [CompletionResult]::new('-l', '-l', [CompletionResultType]::ParameterName, 'Pick from those with these labels: app=tomcat,env!=prod')
+            [CompletionResult]::new('--selector', '--selector', [CompletionResultType]::ParameterName, 'Pick from those with these labels: app=tomcat,env!=prod')
             [CompletionResult]::new('-u', '-u', [CompletionResultType]::ParameterName, 'Be this Unix user inside, instead of the container''s own')
             [CompletionResult]::new('--user', '--user', [CompletionResultType]::ParameterName, 'Be this Unix user inside, instead of the container''s own')
             [CompletionResult]::new('--reason', '--reason', [CompletionResultType]::ParameterName, 'Say why, where the policy asks for it or the audit should have it')

@@ -60,13 +60,23 @@ set edit:completion:arg-completer[ztctl] = {|@words|
             cand --help 'Print help (see more with ''--help'')'
         }
         &'ztctl;ls'= {
+            cand -l 'Only rows with these labels: app=tomcat,env!=prod,team,!canary'
+            cand --selector 'Only rows with these labels: app=tomcat,env!=prod,team,!canary'
+            cand -n 'Only rows of this namespace, or Compose project'
+            cand --namespace 'Only rows of this namespace, or Compose project'
+            cand --sort 'The order'
             cand -o 'How to print'
             cand --output 'How to print'
             cand --broker 'Talk to this broker, where there are logins at several'
+            cand --wide 'Show more columns, as wide as they need'
+            cand -w 'Go on showing what changes, until Ctrl-C'
+            cand --watch 'Go on showing what changes, until Ctrl-C'
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
         }
         &'ztctl;shell'= {
+            cand -l 'Pick from those with these labels: app=tomcat,env!=prod'
+            cand --selector 'Pick from those with these labels: app=tomcat,env!=prod'
             cand -u 'Be this Unix user inside, instead of the container''s own'
             cand --user 'Be this Unix user inside, instead of the container''s own'
             cand --reason 'Say why, where the policy asks for it or the audit should have it'

@@ -55,11 +55,21 @@ complete -c ztctl -n "__fish_ztctl_using_subcommand status" -s o -l output -d 'H
 json\t'For programs; errors too'"
 complete -c ztctl -n "__fish_ztctl_using_subcommand status" -l broker -d 'Talk to this broker, where there are logins at several' -r
 complete -c ztctl -n "__fish_ztctl_using_subcommand status" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c ztctl -n "__fish_ztctl_using_subcommand ls" -s l -l selector -d 'Only rows with these labels: app=tomcat,env!=prod,team,!canary' -r
+complete -c ztctl -n "__fish_ztctl_using_subcommand ls" -s n -l namespace -d 'Only rows of this namespace, or Compose project' -r
+complete -c ztctl -n "__fish_ztctl_using_subcommand ls" -l sort -d 'The order' -r -f -a "name\t'By name'
+app\t'By what it is a replica of'
+age\t'The youngest first'
+where\t'By where it runs'
+state\t'By what the runtime says of it'"
 complete -c ztctl -n "__fish_ztctl_using_subcommand ls" -s o -l output -d 'How to print' -r -f -a "table\t'Columns that fit the terminal'
 json\t'For programs; errors too'
 name\t'One name a line'"
 complete -c ztctl -n "__fish_ztctl_using_subcommand ls" -l broker -d 'Talk to this broker, where there are logins at several' -r
+complete -c ztctl -n "__fish_ztctl_using_subcommand ls" -l wide -d 'Show more columns, as wide as they need'
+complete -c ztctl -n "__fish_ztctl_using_subcommand ls" -s w -l watch -d 'Go on showing what changes, until Ctrl-C'
 complete -c ztctl -n "__fish_ztctl_using_subcommand ls" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c ztctl -n "__fish_ztctl_using_subcommand shell" -s l -l selector -d 'Pick from those with these labels: app=tomcat,env!=prod' -r
 complete -c ztctl -n "__fish_ztctl_using_subcommand shell" -s u -l user -d 'Be this Unix user inside, instead of the container\'s own' -r
 complete -c ztctl -n "__fish_ztctl_using_subcommand shell" -l reason -d 'Say why, where the policy asks for it or the audit should have it' -r
 complete -c ztctl -n "__fish_ztctl_using_subcommand shell" -l broker -d 'Talk to this broker, where there are logins at several' -r

@@ -14,6 +14,7 @@ pub mod oauth;
 pub mod paths;
 pub mod private;
 pub mod resolve;
+pub mod select;
 pub mod session;
 pub mod terminal;
 pub mod tokens;

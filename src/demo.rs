@@ -95,7 +95,7 @@ async fn play(ui: &Ui, command: &[OsString], folder: PathBuf, stage: &mut Option
     ui.note("");
     ls::print(ui, &containers, access.api.http().clock().now())?;
     ui.note("");
-    let code = shell::enter(ui, &access, None, Entry { login: None, reason: None }).await;
+    let code = shell::enter(ui, &access, None, None, Entry { login: None, reason: None }).await;
     // A Ctrl-C in the picker ends the play here, before it has said what it will not show.
     let events = stage.audit().await?;
     ui.note("");

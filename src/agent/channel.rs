@@ -162,6 +162,7 @@ pub(super) async fn run(
     let Process { stdin, stdout, stderr, ending: end, .. } = process;
     let (exited, seen) = watch::channel(false);
     let over = watch::Sender::new(false);
+    let fed = if control.has_terminal() { Fed::Terminal } else { Fed::Process };
     let ended = async { ending.wait_for(Option::is_some).await.ok().and_then(|reason| reason.clone()) };
     let work = async {
         let both = async {
@@ -186,7 +187,7 @@ pub(super) async fn run(
         reason = &mut ended => return leave(&voice, &writer, reason).await,
         end = work => end,
         // The client has closed the channel: nobody listens any more.
-        () = feed(reader, stdin, control.has_terminal(), &session.waiting, &over) => return control.signal(Signal::HUP),
+        () = feed(reader, stdin, fed, &session.waiting, &over) => return control.signal(Signal::HUP),
     };
     match end {
         Ending::Exit(exit) => {
@@ -250,13 +251,7 @@ async fn finish(connection: &Handle, writer: &ChannelWriteHalf<Msg>, exit: Exit)
 /// What a process does not read any more is dropped, as a closed pipe would; what it does not read yet waits here, counted in
 /// `waiting`, by which the door slows the client down. SSH's own queue is emptied at once: a full one would stop the whole link.
 /// `over` is set once the process gets nothing more: its input has ended, or it has closed it.
-pub(super) async fn feed(
-    mut reader: ChannelReadHalf,
-    stdin: Input,
-    terminal: bool,
-    waiting: &Waiting,
-    over: &watch::Sender<bool>,
-) {
+pub(super) async fn feed(mut reader: ChannelReadHalf, stdin: Input, kind: Fed, waiting: &Waiting, over: &watch::Sender<bool>) {
     let mut stdin = Some(stdin);
     let (mut queue, mut counted, mut ended) = (VecDeque::<Bytes>::new(), waiting.share(), false);
     loop {
@@ -282,7 +277,7 @@ pub(super) async fn feed(
             },
             (Some(open), None) if ended => {
                 // A terminal has no half-close; end-of-file is a character that its line discipline knows.
-                let _ = if terminal { open.write_all(&[END_OF_FILE]).await } else { open.shutdown().await };
+                let _ = if kind == Fed::Terminal { open.write_all(&[END_OF_FILE]).await } else { open.shutdown().await };
                 stdin = None;
                 over.send_replace(true);
                 continue;
@@ -300,10 +295,32 @@ pub(super) async fn feed(
                 queue.push_back(data);
             }
             Some(ChannelMsg::Eof) => ended = true,
-            Some(ChannelMsg::Close) | None => return,
+            Some(ChannelMsg::Close) | None => {
+                if let (Fed::Connection, Some(open)) = (kind, &mut stdin) {
+                    let rest = async {
+                        for mut bytes in queue.drain(..) {
+                            open.write_all_buf(&mut bytes).await?;
+                        }
+                        open.shutdown().await
+                    };
+                    let _ = tokio::time::timeout(FLUSH, rest).await;
+                }
+                return;
+            }
             Some(_) => {}
         }
     }
+}
+
+/// What is fed, as far as its ends differ.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fed {
+    /// A process, to which nobody listens when the channel is closed.
+    Process,
+    /// The same on a terminal, which has no half-close.
+    Terminal,
+    /// A connection, whose other end gets all that was sent.
+    Connection,
 }
 
 /// Copies one output to the client, at the pace at which the client takes it.
@@ -368,6 +385,9 @@ const QUIET: Duration = Duration::from_millis(200);
 
 /// The most that a pipe can hold (`/proc/sys/fs/pipe-max-size`): more than that after the end is not the process's own output.
 const PIPE_LIMIT: usize = 1024 * 1024;
+
+/// How long the rest of what was sent may take to be taken.
+const FLUSH: Duration = Duration::from_secs(10);
 
 /// How long a full client may keep the session's last words.
 const SAY: Duration = Duration::from_millis(500);

@@ -13,7 +13,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use crate::agent::channel::{drain, feed};
+use crate::agent::channel::{Fed, drain, feed};
 use crate::agent::connector::{Dialled, Request};
 use crate::agent::environment::Variables;
 use crate::agent::process::{Input, Output, Process};
@@ -133,7 +133,7 @@ async fn carry(session: &Session, channel: Channel<Msg>, line: Line) {
         biased;
         _ = ended => {}
         () = both => {}
-        () = feed(reader, input, false, &session.waiting, &over) => {}
+        () = feed(reader, input, Fed::Connection, &session.waiting, &over) => {}
     }
     let _ = writer.close().await;
     drop(helper);

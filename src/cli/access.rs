@@ -1,6 +1,8 @@
 //! Which broker and which login a verb uses, and the API behind it. Nothing is asked of the broker here, but for the one case
 //! of a token without a login.
 
+use std::path::PathBuf;
+
 use super::Context;
 use super::failure::Failure;
 use crate::client::api::{Api, Upgrade};
@@ -22,6 +24,8 @@ pub struct Access {
     pub user: Option<String>,
     /// Where the tokens are, in words.
     pub kept: String,
+    /// The file that remembers what was picked last, where there is a place for it.
+    pub picked: Option<PathBuf>,
 }
 
 impl Access {
@@ -50,7 +54,8 @@ impl Access {
         };
         let api = Api::new(&server, tokens).map_err(|error| Failure::http(error, &broker.url, None))?;
         let api = remember(api, broker.upgrade, Some(paths));
-        Ok(Self { api, ca: login.ca.clone(), user: Some(login.user.clone()), kept })
+        let picked = Some(paths.last_picked(&broker.url));
+        Ok(Self { api, ca: login.ca.clone(), user: Some(login.user.clone()), kept, picked })
     }
 
     /// With a token from the environment: the pinned set of a login at the same broker counts; without one the broker is
@@ -77,7 +82,7 @@ impl Access {
             None => ca_pin::fetch(api.http()).await.map_err(|error| Failure::pin(error, api.http()))?,
         };
         let api = remember(api, entry.map_or(Upgrade::default(), |entry| entry.upgrade), paths.filter(|_| entry.is_some()));
-        Ok(Self { api, ca, user: None, kept: format!("the environment ({})", super::environment::TOKEN) })
+        Ok(Self { api, ca, user: None, kept: format!("the environment ({})", super::environment::TOKEN), picked: None })
     }
 }
 

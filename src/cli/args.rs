@@ -10,6 +10,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
 use super::environment::{BROKER, REASON};
 use crate::client::credential::StoreKind;
+use crate::client::select::Selector;
 use crate::moment;
 use crate::proto::name::{Login, Target};
 
@@ -125,9 +126,40 @@ pub struct LsArgs {
     /// Only rows that contain all of these words
     #[arg(value_name = "WORD")]
     pub filter: Vec<String>,
+    /// Only rows with these labels: app=tomcat,env!=prod,team,!canary
+    #[arg(long, short = 'l', value_name = "CONDITIONS")]
+    pub selector: Option<Selector>,
+    /// Only rows of this namespace, or Compose project
+    #[arg(long, short, value_name = "NAME")]
+    pub namespace: Option<String>,
+    /// The order
+    #[arg(long, value_enum, default_value_t, value_name = "KEY")]
+    pub sort: SortKey,
+    /// Show more columns, as wide as they need
+    #[arg(long)]
+    pub wide: bool,
+    /// Go on showing what changes, until Ctrl-C
+    #[arg(long, short, conflicts_with = "output")]
+    pub watch: bool,
     /// How to print
     #[arg(long, short, value_enum, default_value_t)]
     pub output: LsOutput,
+}
+
+/// In which order `ztctl ls` prints.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum SortKey {
+    /// By name
+    #[default]
+    Name,
+    /// By what it is a replica of
+    App,
+    /// The youngest first
+    Age,
+    /// By where it runs
+    Where,
+    /// By what the runtime says of it
+    State,
 }
 
 /// How `ztctl ls` prints.
@@ -145,9 +177,12 @@ pub enum LsOutput {
 /// Arguments of `ztctl shell`.
 #[derive(Debug, Args)]
 pub struct ShellArgs {
-    /// The container: a name of `ztctl ls`, an id, or the beginning of one; without it, pick from a list
+    /// The container: a name of `ztctl ls`, an id, or the beginning of one; or a word, to pick from what it fits; without it, pick from all
     #[arg(value_name = "NAME")]
     pub name: Option<Target>,
+    /// Pick from those with these labels: app=tomcat,env!=prod
+    #[arg(long, short = 'l', value_name = "CONDITIONS", conflicts_with = "name")]
+    pub selector: Option<Selector>,
     /// How to enter.
     #[command(flatten)]
     pub entry: EntryArgs,
@@ -449,12 +484,15 @@ const LS_HELP: &str = "\
 EXAMPLES
   ztctl ls
   ztctl ls tomcat prod           rows that contain both words
+  ztctl ls -l app=tomcat,env!=prod
+  ztctl ls --watch --sort age
   ztctl ls --output name         names only, one a line
   ztctl ls --output json";
 
 const SHELL_HELP: &str = "\
 EXAMPLES
   ztctl shell                    pick from a list
+  ztctl shell -l team=shop       pick from those
   ztctl shell tomcat-7f9
   ztctl shell tomcat-7f9 --user app --reason 'ticket 4711'
 

@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
 use super::Context;
@@ -41,6 +42,7 @@ pub(super) async fn run(context: &mut Context, args: ForwardArgs) -> Result<Exit
     for told in told {
         context.ui.note(&format!("{told} {container}"));
     }
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(Failure::runtime)?;
     let (events, mut happens) = mpsc::unbounded_channel();
     let forwarding = session.forward(forwards, events);
     tokio::pin!(forwarding);
@@ -57,7 +59,7 @@ pub(super) async fn run(context: &mut Context, args: ForwardArgs) -> Result<Exit
                 Some(Event::Failed { to, why }) => context.ui.note(&format!("ztctl: no connection to {to}: {why}")),
                 None => std::future::pending().await,
             },
-            _ = tokio::signal::ctrl_c() => return Err(Failure::interrupted()),
+            _ = interrupt.recv() => return Err(Failure::interrupted()),
         }
     }
 }

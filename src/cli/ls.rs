@@ -4,28 +4,38 @@ use std::process::ExitCode;
 
 use super::Context;
 use super::access::Access;
-use super::args::{LsArgs, LsOutput};
+use super::args::{LsArgs, LsOutput, SortKey};
 use super::failure::{Failure, no_containers};
 use super::table::{Column, Table};
 use super::ui::Ui;
+use crate::client::select::Selection;
 use crate::proto::api::{ContainerList, ContainerRow};
+
+mod watch;
 
 /// Asks for the list and prints it.
 pub(super) async fn run(context: &mut Context, args: LsArgs) -> Result<ExitCode, Failure> {
     let access = Access::open(context).await?;
-    let ContainerList { mut containers } =
-        access.api.containers().await.map_err(|error| Failure::of_api(error, &access.api))?;
+    let LsArgs { filter, selector, namespace, sort, wide, watch: watching, output } = args;
+    let words = filter.iter().map(|word| word.to_lowercase()).collect();
+    let selection = Selection { words, selector: selector.unwrap_or_default(), namespace };
+    let shown = Shown { selection, sort, wide };
+    if watching {
+        return watch::watch(&context.ui, &access, &shown).await;
+    }
+    let ContainerList { containers } = access.api.containers().await.map_err(|error| Failure::of_api(error, &access.api))?;
     let all = containers.len();
-    let words: Vec<String> = args.filter.iter().map(|word| word.to_lowercase()).collect();
-    containers.retain(|row| matches(row, &words));
-    match args.output {
+    let containers = rows(containers, &shown);
+    match output {
         LsOutput::Json => context.ui.json(&ContainerList { containers })?,
         LsOutput::Name => {
             // One write: a list of thousands is one piece for a pipe.
             let names: Vec<&str> = containers.iter().map(|row| row.name.as_str()).collect();
             context.ui.lines(&names)?;
         }
-        LsOutput::Table if !containers.is_empty() => print(&context.ui, &containers, access.api.http().clock().now())?,
+        LsOutput::Table if !containers.is_empty() => {
+            context.ui.table(&table(&containers, access.api.http().clock().now(), wide))?;
+        }
         LsOutput::Table if all > 0 => context.ui.note(&format!("none of {all} containers matches: ztctl ls shows them all")),
         LsOutput::Table => {
             context.ui.note(&no_containers(access.user.as_deref()));
@@ -35,23 +45,34 @@ pub(super) async fn run(context: &mut Context, args: LsArgs) -> Result<ExitCode,
     Ok(ExitCode::SUCCESS)
 }
 
+/// What is shown, and in which order.
+#[derive(Debug)]
+struct Shown {
+    selection: Selection,
+    sort: SortKey,
+    wide: bool,
+}
+
+fn rows(mut containers: Vec<ContainerRow>, shown: &Shown) -> Vec<ContainerRow> {
+    containers.retain(|row| shown.selection.fits(row));
+    // The broker sorts by name, and what is equal here stays so.
+    match shown.sort {
+        SortKey::Name => {}
+        SortKey::App => containers.sort_by(|a, b| a.app.cmp(&b.app)),
+        SortKey::Age => containers.sort_by_key(|row| std::cmp::Reverse(row.started_at)),
+        SortKey::Where => containers.sort_by(|a, b| a.location.cmp(&b.location)),
+        SortKey::State => containers.sort_by_key(ContainerRow::condition),
+    }
+    containers
+}
+
 /// Prints the rows as a table that fits the terminal; `now` is for the ages.
 pub(crate) fn print(ui: &Ui, containers: &[ContainerRow], now: u64) -> Result<(), Failure> {
-    ui.table(&table(containers, now))
+    ui.table(&table(containers, now, false))
 }
 
-/// Whether each of the words, all in lower case, is somewhere in the row.
-fn matches(row: &ContainerRow, words: &[String]) -> bool {
-    let facts = &row.facts;
-    let known = [&row.cluster, &row.namespace, &facts.owner, &facts.project, &facts.service, &facts.pod, &facts.node];
-    let fields = [&row.name, &row.full_name, &row.app, &row.image, &row.location, &row.condition(), &row.agent];
-    let fields: Vec<String> =
-        fields.into_iter().chain(known.into_iter().flatten()).chain(&facts.ports).map(|field| field.to_lowercase()).collect();
-    words.iter().all(|word| fields.iter().any(|field| field.contains(word)))
-}
-
-fn table(containers: &[ContainerRow], now: u64) -> Table {
-    let mut table = Table::new([
+fn table(containers: &[ContainerRow], now: u64, wide: bool) -> Table {
+    let mut columns = vec![
         Column::whole("NAME"),
         Column::leave("APP", 8),
         Column::narrow("IMAGE", 10),
@@ -59,13 +80,45 @@ fn table(containers: &[ContainerRow], now: u64) -> Table {
         Column::leave("STATE", 7),
         Column::whole("AGE"),
         Column::leave("AGENT", 8),
-    ]);
-    for row in containers {
+    ];
+    if wide {
+        columns.extend(["OWNER", "NODE", "PORTS", "LABELS", "ID"].map(Column::whole));
+    }
+    let mut table = Table::new(columns);
+    let names: Vec<&str> = containers.iter().map(|row| row.name.as_str()).collect();
+    for (row, unique) in containers.iter().zip(unique(&names)) {
         let age = age(now.saturating_sub(row.started_at));
         let image = image(&row.image);
-        table.row([&row.name, &row.app, &image, &row.location, &row.condition(), &age, &row.agent].map(Clone::clone));
+        let mut cells =
+            [&row.name, &row.app, &image, &row.location, &row.condition(), &age, &row.agent].map(Clone::clone).to_vec();
+        if wide {
+            let labels: Vec<String> = row.labels.iter().map(|(key, value)| format!("{key}={value}")).collect();
+            let text = |value: &Option<String>| value.clone().unwrap_or_default();
+            cells.extend([
+                text(&row.facts.owner),
+                text(&row.facts.node),
+                row.facts.ports.join(","),
+                labels.join(","),
+                row.id.to_string(),
+            ]);
+        }
+        table.marked_row(unique, cells);
     }
     table
+}
+
+/// How much of each name tells it from all others: what has to be typed.
+fn unique(names: &[&str]) -> Vec<usize> {
+    let mut sorted: Vec<(usize, &str)> = names.iter().copied().enumerate().collect();
+    sorted.sort_by_key(|(_, name)| *name);
+    let shared = |one: &str, other: &str| one.bytes().zip(other.bytes()).take_while(|(a, b)| a == b).count();
+    let mut lengths = vec![0; names.len()];
+    for (at, (index, name)) in sorted.iter().enumerate() {
+        let neighbours = [at.checked_sub(1), at.checked_add(1)].into_iter().flatten().filter_map(|at| sorted.get(at));
+        let longest = neighbours.map(|(_, other)| shared(name, other)).max().unwrap_or(0);
+        lengths[*index] = (longest + 1).min(name.len());
+    }
+    lengths
 }
 
 /// The image with its digest as short as engines show it; the whole of it is in `--output json`.
@@ -108,7 +161,8 @@ mod tests {
 
     #[test]
     fn the_columns_are_those_of_the_manual() {
-        let text = table(&[row("tomcat-7f9", "tomcat:10"), row("tomcat-a01", "tomcat:10")], 1_000 + 7_300).render(None);
+        let text =
+            table(&[row("tomcat-7f9", "tomcat:10"), row("tomcat-a01", "tomcat:10")], 1_000 + 7_300, false).render(None, false);
         assert_eq!(
             text,
             "NAME        APP     IMAGE      WHERE   STATE    AGE  AGENT\n\
@@ -118,10 +172,24 @@ mod tests {
     }
 
     #[test]
-    fn words_are_looked_for_in_every_column() {
-        let words = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
-        assert!(matches(&row("tomcat-7f9", "Registry/Tomcat:10"), &words("registry node-1")));
-        assert!(!matches(&row("tomcat-7f9", "tomcat:10"), &words("tomcat node-2")));
+    fn what_has_to_be_typed_is_marked() {
+        assert_eq!(unique(&["tomcat-7f9", "web-1a0", "tomcat-7a0", "web-1a01"]), [9, 7, 9, 8]);
+        assert_eq!(unique(&["only"]), [1]);
+    }
+
+    #[test]
+    fn rows_come_in_the_order_that_was_asked_for() {
+        let (young, old) = (
+            ContainerRow { started_at: 5, ..row("b-1", "x") },
+            ContainerRow { started_at: 2, location: "a".into(), ..row("a-1", "x") },
+        );
+        let names = |sort| {
+            let shown = Shown { selection: Selection::default(), sort, wide: false };
+            rows(vec![old.clone(), young.clone()], &shown).into_iter().map(|row| row.name).collect::<Vec<_>>()
+        };
+        assert_eq!(names(SortKey::Name), ["a-1", "b-1"]);
+        assert_eq!(names(SortKey::Age), ["b-1", "a-1"]);
+        assert_eq!(names(SortKey::Where), ["a-1", "b-1"]);
     }
 
     #[test]

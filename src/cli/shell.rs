@@ -13,9 +13,13 @@ use super::failure::{Failure, Kind};
 use super::picker::{Picked, pick};
 use super::successor;
 use super::ui::Ui;
+use crate::client::api::ApiError;
+use crate::client::private::{self, Guard};
 use crate::client::resolve::{Choice, Entry, candidates};
+use crate::client::select::{Selection, Selector};
 use crate::client::session::shell::Surroundings;
 use crate::client::session::{Session, SessionError};
+use crate::proto::ErrorCode;
 use crate::proto::api::ContainerRow;
 use crate::proto::name::Target;
 use crate::ssh::Authorities;
@@ -29,30 +33,42 @@ pub(super) async fn run(context: &mut Context, args: ShellArgs) -> Result<ExitCo
             .hint("ztctl exec NAME -- CMD runs a command without one"));
     }
     let access = Access::open(context).await?;
-    enter(&context.ui, &access, args.name, args.entry.into()).await
+    enter(&context.ui, &access, args.name, args.selector.as_ref(), args.entry.into()).await
 }
 
 /// Opens the shell in the container of that name, or in one that is picked, and leaves with its status.
-pub(crate) async fn enter(ui: &Ui, access: &Access, name: Option<Target>, entry: Entry) -> Result<ExitCode, Failure> {
+pub(crate) async fn enter(
+    ui: &Ui,
+    access: &Access,
+    name: Option<Target>,
+    selector: Option<&Selector>,
+    entry: Entry,
+) -> Result<ExitCode, Failure> {
+    let word = name.as_ref().map(|name| name.as_str().to_owned());
     let choice = match name {
         Some(name) => Choice::typed(name),
-        None => match from_all(ui, access).await? {
+        None => match from_all(ui, access, selector).await? {
             Chosen::Row(choice) => choice,
             Chosen::Left(code) => return Ok(code),
         },
     };
     let session = match open(access, choice, &entry).await {
         Ok(session) => session,
-        Err(error) => match candidates(&error) {
-            Some(rows) if ui.is_interactive() && !rows.is_empty() => {
-                let choice = match one_of(access, rows, "Several match").await? {
-                    Chosen::Row(choice) => choice,
-                    Chosen::Left(code) => return Ok(code),
-                };
-                open(access, choice, &entry).await.map_err(|error| Failure::session(error, &access.api))?
+        Err(error) => {
+            let rows = match candidates(&error) {
+                Some(rows) if ui.is_interactive() => rows.to_vec(),
+                None if ui.is_interactive() && is_absent(&error) => holding(access, word).await,
+                _ => Vec::new(),
+            };
+            if rows.is_empty() {
+                return Err(Failure::session(error, &access.api));
             }
-            _ => return Err(Failure::session(error, &access.api)),
-        },
+            let choice = match one_of(access, &rows, "Several match").await? {
+                Chosen::Row(choice) => choice,
+                Chosen::Left(code) => return Ok(code),
+            };
+            open(access, choice, &entry).await.map_err(|error| Failure::session(error, &access.api))?
+        }
     };
     let (term, environment) = surroundings::of_shell();
     let program = surroundings::program();
@@ -77,11 +93,29 @@ pub(super) fn hosts(access: &Access) -> Result<Authorities, SessionError> {
     Authorities::of_hosts(&access.ca).map_err(|_| SessionError::Reply("the pinned authorities cannot be read"))
 }
 
+fn is_absent(error: &SessionError) -> bool {
+    matches!(error, SessionError::Api(ApiError::Refused(body)) if body.code == ErrorCode::NotFound)
+}
+
+/// The containers that have `word` somewhere in their row, for a person who did not type a name.
+async fn holding(access: &Access, word: Option<String>) -> Vec<ContainerRow> {
+    let Some(word) = word else { return Vec::new() };
+    let selection = Selection { words: vec![word.to_lowercase()], ..Selection::default() };
+    let list = access.api.containers().await.map(|list| list.containers).unwrap_or_default();
+    list.into_iter().filter(|row| selection.fits(row)).collect()
+}
+
 /// One of all containers that the user may reach. It is asked for even when there is only one: a list of one changes.
-async fn from_all(ui: &Ui, access: &Access) -> Result<Chosen, Failure> {
-    let list = access.api.containers().await.map_err(|error| Failure::of_api(error, &access.api))?.containers;
+async fn from_all(ui: &Ui, access: &Access, selector: Option<&Selector>) -> Result<Chosen, Failure> {
+    let mut list = access.api.containers().await.map_err(|error| Failure::of_api(error, &access.api))?.containers;
+    let all = list.len();
     if list.is_empty() {
         return Err(Failure::no_containers(access.user.as_deref()));
+    }
+    list.retain(|row| selector.is_none_or(|selector| selector.fits(row)));
+    if list.is_empty() {
+        let message = format!("none of {all} containers has these labels");
+        return Err(Failure::new(Kind::NotAllowed, "not_found", message).hint("ztctl ls --wide shows them"));
     }
     if !ui.is_interactive() {
         return Err(Failure::new(Kind::Usage, "name_required", "without a terminal, the container must be named")
@@ -92,10 +126,21 @@ async fn from_all(ui: &Ui, access: &Access) -> Result<Chosen, Failure> {
 }
 
 async fn one_of(access: &Access, rows: &[ContainerRow], title: &str) -> Result<Chosen, Failure> {
-    match pick(rows, title, access.api.http().clock().now(), surroundings::program()).await? {
+    let mut rows = rows.to_vec();
+    let remembered = access.picked.as_deref().and_then(|file| private::read(file, Guard::Trusted, REMEMBERED).ok()?);
+    if let Some(at) = remembered.and_then(|name| rows.iter().position(|row| row.full_name.as_bytes() == name)) {
+        rows[..=at].rotate_right(1);
+    }
+    match pick(&rows, title, access.api.http().clock().now(), surroundings::program()).await? {
         Picked::Left(code) => Ok(Chosen::Left(ExitCode::from(code))),
-        Picked::Row(index) => match rows.get(index).map(Choice::picked) {
-            Some(Ok(choice)) => Ok(Chosen::Row(choice)),
+        Picked::Row(index) => match rows.get(index).map(|row| (row, Choice::picked(row))) {
+            Some((row, Ok(choice))) => {
+                if let Some(file) = &access.picked {
+                    // To forget it is no loss.
+                    let _ = private::write(file, Guard::Trusted, row.full_name.as_bytes());
+                }
+                Ok(Chosen::Row(choice))
+            }
             _ => Err(Failure::session(SessionError::Reply("its name for a container is none"), &access.api)),
         },
     }
@@ -109,3 +154,6 @@ impl From<EntryArgs> for Entry {
 
 /// The most names that an error lists: a screenful.
 const LISTED: usize = 40;
+
+/// The most bytes of the file that remembers a name.
+const REMEMBERED: u64 = 256;

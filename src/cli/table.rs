@@ -9,6 +9,8 @@ use crate::harmless::harmless;
 pub struct Table {
     columns: Vec<Column>,
     rows: Vec<Vec<String>>,
+    /// How many letters of each row's first cell stand out.
+    marks: Vec<usize>,
 }
 
 /// One column.
@@ -52,27 +54,37 @@ impl Column {
 impl Table {
     /// An empty table.
     pub fn new(columns: impl IntoIterator<Item = Column>) -> Self {
-        Self { columns: columns.into_iter().collect(), rows: Vec::new() }
+        Self { columns: columns.into_iter().collect(), rows: Vec::new(), marks: Vec::new() }
     }
 
     /// Adds a row: one text a column; missing ones are empty.
     pub fn row(&mut self, cells: impl IntoIterator<Item = String>) {
+        self.marked_row(0, cells);
+    }
+
+    /// Adds a row, of whose first cell so many letters stand out where there is colour.
+    pub fn marked_row(&mut self, mark: usize, cells: impl IntoIterator<Item = String>) {
+        self.marks.push(mark);
         let mut cells: Vec<String> = cells.into_iter().map(|cell| harmless(&cell).into_owned()).collect();
         cells.resize(self.columns.len(), String::new());
         self.rows.push(cells);
     }
 
     /// The table as lines of at most `width` cells, or as wide as it needs where nobody's terminal is the limit.
-    pub fn render(&self, width: Option<usize>) -> String {
+    pub fn render(&self, width: Option<usize>, colour: bool) -> String {
         let widths = self.widths(width);
         let titles: Vec<String> = self.columns.iter().map(|column| column.title.to_owned()).collect();
         let mut text = String::new();
-        for row in std::iter::once(&titles).chain(&self.rows) {
+        let marks = std::iter::once(0).chain(self.marks.iter().copied());
+        for (row, mark) in std::iter::once(&titles).chain(&self.rows).zip(marks) {
             let mut line = String::new();
-            for (cell, width) in row.iter().zip(&widths) {
+            for (index, (cell, width)) in row.iter().zip(&widths).enumerate() {
                 let Some(width) = *width else { continue };
                 let cell = truncate_str(cell, width, "…");
-                line += &cell;
+                match cell.split_at_checked(mark).filter(|_| colour && index == 0 && mark > 0) {
+                    Some((marked, rest)) => line += &format!("\x1b[1m{marked}\x1b[0m{rest}"),
+                    None => line += &cell,
+                }
                 line.extend(std::iter::repeat_n(' ', (width + GAP).saturating_sub(measure_text_width(&cell))));
             }
             text += line.trim_end();
@@ -145,7 +157,7 @@ mod tests {
     #[test]
     fn wide_enough_shows_all() {
         assert_eq!(
-            table().render(None),
+            table().render(None, false),
             "NAME        APP     IMAGE                                  WHERE      AGE\n\
              tomcat-7f9  tomcat  registry.example.com/team/tomcat:10.1  node-1     3d\n\
              日本-0a1    web     nginx                                  evil�[31m  12s\n"
@@ -153,8 +165,15 @@ mod tests {
     }
 
     #[test]
+    fn what_stands_out_takes_no_room() {
+        let mut table = Table::new([Column::whole("NAME"), Column::whole("AGE")]);
+        table.marked_row(3, ["web-7f9", "3d"].map(str::to_owned));
+        assert_eq!(table.render(None, true), "NAME     AGE\n\x1b[1mweb\x1b[0m-7f9  3d\n");
+    }
+
+    #[test]
     fn a_narrow_terminal_narrows_the_long_ones_first() {
-        let text = table().render(Some(50));
+        let text = table().render(Some(50), false);
         assert_eq!(
             text,
             "NAME        APP     IMAGE           WHERE      AGE\n\
@@ -166,9 +185,9 @@ mod tests {
     #[test]
     fn a_very_narrow_one_leaves_columns_out_and_never_the_name() {
         assert_eq!(
-            table().render(Some(30)),
+            table().render(Some(30), false),
             "NAME        IMAGE          AGE\ntomcat-7f9  registry.exa…  3d\n日本-0a1    nginx          12s\n"
         );
-        assert!(table().render(Some(5)).contains("tomcat-7f9"));
+        assert!(table().render(Some(5), false).contains("tomcat-7f9"));
     }
 }

@@ -17,6 +17,8 @@ use crate::harmless::{escaped, harmless};
 pub struct Ui {
     /// The width of the terminal that standard output is, if it is one.
     width: Option<usize>,
+    /// Whether standard output takes colour.
+    colour_out: bool,
     /// Whether standard error takes colour.
     colour: bool,
     /// Whether errors are JSON.
@@ -32,6 +34,7 @@ impl Ui {
         let error_is_terminal = io::stderr().is_terminal();
         Self {
             width,
+            colour_out: width.is_some() && !refuses_colour(),
             colour: error_is_terminal && !refuses_colour(),
             json,
             interactive: error_is_terminal && io::stdin().is_terminal(),
@@ -69,7 +72,46 @@ impl Ui {
     /// # Errors
     /// As [`Ui::line`].
     pub fn table(&self, table: &Table) -> Result<(), Failure> {
-        self.out(&table.render(self.width))
+        self.out(&self.rendered(table))
+    }
+
+    /// The text of a table as [`Ui::table`] prints it.
+    pub fn rendered(&self, table: &Table) -> String {
+        table.render(self.width, self.colour_out)
+    }
+
+    /// Whether standard output is a terminal.
+    pub fn has_screen(&self) -> bool {
+        self.width.is_some()
+    }
+
+    /// Replaces the last `drawn` lines of the terminal by `text`, as far as it fits, and a note below. The number of lines now.
+    ///
+    /// # Errors
+    /// As [`Ui::line`].
+    pub fn redraw(&self, drawn: usize, text: &str, note: Option<&str>) -> Result<usize, Failure> {
+        let height = crossterm::terminal::size().map_or(24, |(_, rows)| usize::from(rows));
+        let room = height.saturating_sub(2 + usize::from(note.is_some())).max(1);
+        let all: Vec<&str> = text.lines().collect();
+        let mut lines: Vec<String> = all.iter().take(room).map(|line| (*line).to_owned()).collect();
+        if all.len() > room {
+            lines.pop();
+            lines.push(format!("… and {} more", all.len() + 1 - room));
+        }
+        lines.extend(note.map(|note| format!("({})", harmless(note))));
+        // In one piece: terminals that know the marks show nothing of what is in between.
+        let mut frame = String::from("\x1b[?2026h\r");
+        if drawn > 0 {
+            frame += &format!("\x1b[{drawn}A");
+        }
+        frame += "\x1b[J";
+        for line in &lines {
+            frame += line;
+            frame.push('\n');
+        }
+        frame += "\x1b[?2026l";
+        self.out(&frame)?;
+        Ok(lines.len())
     }
 
     /// The result as JSON.

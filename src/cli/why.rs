@@ -82,7 +82,7 @@ mod tests {
         assert_eq!((how(&allowed).as_str(), how(&refused).as_str()), ("for 1h30m at most, with --reason", "no"));
         let why = Why { name: "web-7f9".into(), login: Login::container_default(), verdicts: vec![allowed, refused] };
         assert_eq!(
-            table(&why).render(None),
+            table(&why).render(None, false),
             "ACTION  ALLOWED  HOW                               POLICIES\n\
              shell   yes      for 1h30m at most, with --reason  developers\n\
              logs    no       no\n"

@@ -54,6 +54,11 @@ impl Paths {
         self.state.join("ssh")
     }
 
+    /// The file that remembers what was picked last at this broker.
+    pub fn last_picked(&self, broker: &BrokerUrl) -> PathBuf {
+        self.state.join(format!("{}.picked", file_stem(broker)))
+    }
+
     /// The folder of locks and other state.
     pub fn state_folder(&self) -> &Path {
         &self.state

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::screen::Screen;
 use crate::world::World;
 
 /// A container that starts or ends is seen within this, on however busy a machine; the benchmark has how long it takes.
@@ -121,4 +122,83 @@ async fn names_resolve_and_are_never_guessed() {
     // No terminal to pick at: the names instead.
     let unnamed = ada.run(&["shell"]).await;
     assert!(unnamed.code != 0 && names.iter().all(|name| unnamed.stderr.contains(name.as_str())), "{unnamed:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_list_is_chosen_sorted_marked_and_watched() {
+    let world = World::start().await;
+    let ada = world.person("ada", &[]).await;
+    let _web = world.agent("web").await;
+    ada.names_within(1, SOON).await;
+    let _db = world.agent("db").await;
+    let names = ada.names_within(2, SOON).await;
+    let shown = async |words: &[&str]| ada.run(&[&["ls", "--output", "name"], words].concat()).await.stdout;
+    assert_eq!(shown(&["-l", "app=web,tier=test"]).await.lines().collect::<Vec<_>>(), [names[1].as_str()]);
+    assert_eq!(shown(&["-l", "app!=web"]).await.lines().collect::<Vec<_>>(), [names[0].as_str()]);
+    assert_eq!(shown(&["--namespace", "none"]).await, "");
+    assert_eq!(shown(&["--sort", "app"]).await.lines().count(), 2);
+    let wide = ada.run(&["ls", "--wide"]).await.stdout;
+    assert!(wide.lines().next().unwrap().ends_with("ID") && wide.contains("tier=test"), "{wide}");
+    assert_eq!(ada.run(&["ls", "-l", "=x"]).await.code, 2);
+    assert!(ada.run(&["ls", "--watch"]).await.stderr.contains("draws on a terminal"));
+    // What has to be typed stands out, unless the person does not want that.
+    let ls = |more: &[(&str, &str)], words: &[&str]| {
+        let environment: Vec<_> =
+            more.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).chain(ada.environment()).collect();
+        Screen::spawn(&[&[env!("CARGO_BIN_EXE_ztctl"), "ls"], words].concat(), &environment, 20, 100)
+    };
+    let screen = ls(&[], &[]);
+    screen.wait_for("AGENT");
+    assert_eq!(screen.wait_exit(), 0);
+    assert!(screen.is_bold("web-") && !screen.is_bold("test"));
+    let plain = ls(&[("NO_COLOR", "1")], &[]);
+    plain.wait_for("AGENT");
+    assert_eq!(plain.wait_exit(), 0);
+    assert!(!plain.is_bold("web-"));
+    // Watched: rows come and go where the table stands.
+    let watching = ls(&[], &["--watch"]);
+    watching.wait_for(&names[0]);
+    let late = world.agent("late").await;
+    watching.wait_for("late-");
+    late.stop().await;
+    watching.wait_until("a row less", |screen| !screen.contents().contains("late-"));
+    assert_eq!(watching.contents().matches("NAME").count(), 1, "{}", watching.contents());
+    // As the terminal does for Ctrl-C, and for the program alone.
+    watching.signal(rustix::process::Signal::INT);
+    assert_eq!(watching.wait_exit(), 130);
+    watching.wait_as_before();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_picker_begins_with_the_last_choice_and_with_what_a_word_fits() {
+    let world = World::start().await;
+    let ada = world.person("ada", &[]).await;
+    let (_one, _other) = (world.agent("alpha").await, world.agent("beta").await);
+    let names = ada.names_within(2, SOON).await;
+    let shell =
+        |words: &[&str]| Screen::spawn(&[&[env!("CARGO_BIN_EXE_ztctl"), "shell"], words].concat(), &ada.environment(), 20, 100);
+    let leave = |mut screen: Screen| {
+        screen.wait_until("a prompt", |screen| screen.contents().contains(['#', '$']));
+        screen.type_keys("exit 4\r");
+        assert_eq!(screen.wait_exit(), 4);
+    };
+    // By a word that is no name, and by labels: only those.
+    let mut screen = shell(&["registry.example"]);
+    screen.wait_for("Several match");
+    screen.type_keys("beta");
+    screen.wait_until("one row", |screen| screen.contents().contains(&format!("❯ {}", names[1])));
+    screen.type_keys("\r");
+    leave(screen);
+    // The last choice stands first.
+    let mut screen = shell(&[]);
+    screen.wait_until("the last one first", |screen| screen.contents().contains(&format!("❯ {}", names[1])));
+    screen.type_keys("\r");
+    leave(screen);
+    let mut screen = shell(&["-l", "app=alpha"]);
+    screen.wait_until("only that", |screen| {
+        screen.contents().contains(&format!("❯ {}", names[0])) && !screen.contents().contains(&names[1])
+    });
+    screen.type_keys("\x1b");
+    assert_eq!(screen.wait_exit(), 130);
+    assert!(ada.run(&["shell", "-l", "app=nothing"]).await.stderr.contains("none of 2 containers has these labels"));
 }

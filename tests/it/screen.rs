@@ -100,6 +100,16 @@ impl Screen {
         self.shown.state.lock().unwrap().parser.screen().contents()
     }
 
+    /// Whether `text` stands there, and stands out where it does first.
+    pub fn is_bold(&self, text: &str) -> bool {
+        let state = self.shown.state.lock().unwrap();
+        let screen = state.parser.screen();
+        let rows: Vec<String> = screen.contents().lines().map(str::to_owned).collect();
+        let found = rows.iter().enumerate().find_map(|(row, line)| Some((row, line.find(text)?)));
+        let (row, column) = found.unwrap_or_else(|| panic!("{text} is not on the screen"));
+        screen.cell(row as u16, column as u16).is_some_and(vt100::Cell::bold)
+    }
+
     /// Every byte that was drawn.
     pub fn bytes(&self) -> Vec<u8> {
         self.shown.state.lock().unwrap().bytes.clone()

@@ -1,0 +1,51 @@
+//! `ztctl ls --watch`: the table, drawn anew where it stands. No mode of the terminal is changed, so that however it ends there is nothing
+//! to put back.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::{Shown, rows};
+use crate::cli::access::Access;
+use crate::cli::failure::{Failure, Kind};
+use crate::cli::ui::Ui;
+
+/// Draws until Ctrl-C.
+pub(super) async fn watch(ui: &Ui, access: &Access, shown: &Shown) -> Result<ExitCode, Failure> {
+    if !ui.has_screen() {
+        return Err(Failure::new(Kind::Usage, "no_terminal", "--watch draws on a terminal, and standard output is none")
+            .hint("ztctl ls --output json"));
+    }
+    // One listener for all of it: between two of them a Ctrl-C would be nobody's.
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(Failure::runtime)?;
+    tokio::select! {
+        ended = draw(ui, access, shown) => ended,
+        _ = interrupt.recv() => Err(Failure::interrupted()),
+    }
+}
+
+async fn draw(ui: &Ui, access: &Access, shown: &Shown) -> Result<ExitCode, Failure> {
+    let (mut drawn, mut last) = (0, String::new());
+    loop {
+        let trouble = match access.api.containers().await {
+            Ok(list) => {
+                let all = list.containers.len();
+                let containers = rows(list.containers, shown);
+                let table = super::table(&containers, access.api.http().clock().now(), shown.wide);
+                last = if containers.is_empty() { format!("none of {all} containers\n") } else { ui.rendered(&table) };
+                None
+            }
+            // What was there last stays, until the broker is back.
+            Err(error) => match Failure::of_api(error, &access.api) {
+                failure if failure.kind() == Kind::NotLoggedIn => return Err(failure),
+                failure => Some(failure.message().to_owned()),
+            },
+        };
+        drawn = ui.redraw(drawn, &last, trouble.as_deref())?;
+        tokio::time::sleep(EVERY).await;
+    }
+}
+
+/// An agent tells the broker within a tenth of a second.
+const EVERY: Duration = Duration::from_secs(1);
