@@ -31,7 +31,7 @@ Register-ArgumentCompleter -Native -CommandName 'ztctl' -ScriptBlock {
             [CompletionResult]::new('status', 'status', [CompletionResultType]::ParameterValue, 'Show the broker, the user, when the login ends and where the tokens are')
             [CompletionResult]::new('ls', 'ls', [CompletionResultType]::ParameterValue, 'List the containers that you may reach')
             [CompletionResult]::new('shell', 'shell', [CompletionResultType]::ParameterValue, 'Open a shell in a container')
-            [CompletionResult]::new('exec', 'exec', [CompletionResultType]::ParameterValue, 'Run one command in a container, without a terminal')
+            [CompletionResult]::new('exec', 'exec', [CompletionResultType]::ParameterValue, 'Run one command in a container, without a terminal unless -t asks for one')
             [CompletionResult]::new('logs', 'logs', [CompletionResultType]::ParameterValue, 'Show what a container has written to its outputs')
             [CompletionResult]::new('cp', 'cp', [CompletionResultType]::ParameterValue, 'Copy files and folders from a container or to it')
             [CompletionResult]::new('forward', 'forward', [CompletionResultType]::ParameterValue, 'Connect to ports inside a container, or let it connect to ports here')
@@ -98,6 +98,8 @@ Register-ArgumentCompleter -Native -CommandName 'ztctl' -ScriptBlock {
             [CompletionResult]::new('--user', '--user', [CompletionResultType]::ParameterName, 'Be this Unix user inside, instead of the container''s own')
             [CompletionResult]::new('--reason', '--reason', [CompletionResultType]::ParameterName, 'Say why, where the policy asks for it or the audit should have it')
             [CompletionResult]::new('--broker', '--broker', [CompletionResultType]::ParameterName, 'Talk to this broker, where there are logins at several')
+            [CompletionResult]::new('-t', '-t', [CompletionResultType]::ParameterName, 'Run it at this terminal: for vim, top and the like')
+            [CompletionResult]::new('--tty', '--tty', [CompletionResultType]::ParameterName, 'Run it at this terminal: for vim, top and the like')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             break

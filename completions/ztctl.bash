@@ -137,7 +137,7 @@ _ztctl() {
             return 0
             ;;
         ztctl__subcmd__exec)
-            opts="-u -h --user --reason --broker --help"
+            opts="-t -u -h --tty --user --reason --broker --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -28,7 +28,7 @@ set edit:completion:arg-completer[ztctl] = {|@words|
             cand status 'Show the broker, the user, when the login ends and where the tokens are'
             cand ls 'List the containers that you may reach'
             cand shell 'Open a shell in a container'
-            cand exec 'Run one command in a container, without a terminal'
+            cand exec 'Run one command in a container, without a terminal unless -t asks for one'
             cand logs 'Show what a container has written to its outputs'
             cand cp 'Copy files and folders from a container or to it'
             cand forward 'Connect to ports inside a container, or let it connect to ports here'
@@ -89,6 +89,8 @@ set edit:completion:arg-completer[ztctl] = {|@words|
             cand --user 'Be this Unix user inside, instead of the container''s own'
             cand --reason 'Say why, where the policy asks for it or the audit should have it'
             cand --broker 'Talk to this broker, where there are logins at several'
+            cand -t 'Run it at this terminal: for vim, top and the like'
+            cand --tty 'Run it at this terminal: for vim, top and the like'
             cand -h 'Print help'
             cand --help 'Print help'
         }

@@ -32,7 +32,7 @@ complete -c ztctl -n "__fish_ztctl_needs_command" -f -a "logout" -d 'End the log
 complete -c ztctl -n "__fish_ztctl_needs_command" -f -a "status" -d 'Show the broker, the user, when the login ends and where the tokens are'
 complete -c ztctl -n "__fish_ztctl_needs_command" -f -a "ls" -d 'List the containers that you may reach'
 complete -c ztctl -n "__fish_ztctl_needs_command" -f -a "shell" -d 'Open a shell in a container'
-complete -c ztctl -n "__fish_ztctl_needs_command" -f -a "exec" -d 'Run one command in a container, without a terminal'
+complete -c ztctl -n "__fish_ztctl_needs_command" -f -a "exec" -d 'Run one command in a container, without a terminal unless -t asks for one'
 complete -c ztctl -n "__fish_ztctl_needs_command" -f -a "logs" -d 'Show what a container has written to its outputs'
 complete -c ztctl -n "__fish_ztctl_needs_command" -f -a "cp" -d 'Copy files and folders from a container or to it'
 complete -c ztctl -n "__fish_ztctl_needs_command" -f -a "forward" -d 'Connect to ports inside a container, or let it connect to ports here'
@@ -77,6 +77,7 @@ complete -c ztctl -n "__fish_ztctl_using_subcommand shell" -s h -l help -d 'Prin
 complete -c ztctl -n "__fish_ztctl_using_subcommand exec" -s u -l user -d 'Be this Unix user inside, instead of the container\'s own' -r
 complete -c ztctl -n "__fish_ztctl_using_subcommand exec" -l reason -d 'Say why, where the policy asks for it or the audit should have it' -r
 complete -c ztctl -n "__fish_ztctl_using_subcommand exec" -l broker -d 'Talk to this broker, where there are logins at several' -r
+complete -c ztctl -n "__fish_ztctl_using_subcommand exec" -s t -l tty -d 'Run it at this terminal: for vim, top and the like'
 complete -c ztctl -n "__fish_ztctl_using_subcommand exec" -s h -l help -d 'Print help'
 complete -c ztctl -n "__fish_ztctl_using_subcommand logs" -l since -d 'Only what was written since: 15m, 8h, 2d ago, or a date like 2026-01-31 or 2026-01-31T09:30:00Z' -r
 complete -c ztctl -n "__fish_ztctl_using_subcommand logs" -s n -l tail -d 'Only the last N lines' -r

@@ -116,7 +116,7 @@ async fn in_the_first(
 ) -> Result<ExitCode, Failure> {
     let first = containers.iter().find(|row| is_ours(row)).ok_or_else(|| absent(0))?;
     let name = first.full_name.parse().map_err(|_| absent(1))?;
-    exec::execute(ui, access, name, Entry { login: None, reason: None }, command).await
+    exec::execute(ui, access, name, Entry { login: None, reason: None }, command, false).await
 }
 
 /// The list, once both containers are in it.

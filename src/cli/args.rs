@@ -52,7 +52,7 @@ pub enum Verb {
     /// Open a shell in a container
     #[command(after_help = SHELL_HELP)]
     Shell(ShellArgs),
-    /// Run one command in a container, without a terminal
+    /// Run one command in a container, without a terminal unless -t asks for one
     #[command(after_help = EXEC_HELP)]
     Exec(ExecArgs),
     /// Show what a container has written to its outputs
@@ -194,6 +194,9 @@ pub struct ExecArgs {
     /// The container: a name of `ztctl ls`, an id, or the beginning of one
     #[arg(value_name = "NAME")]
     pub name: Target,
+    /// Run it at this terminal: for vim, top and the like
+    #[arg(long, short)]
+    pub tty: bool,
     /// How to enter.
     #[command(flatten)]
     pub entry: EntryArgs,
@@ -506,7 +509,8 @@ const EXEC_HELP: &str = "\
 EXAMPLES
   ztctl exec tomcat-7f9 -- tail -n 100 /var/log/app.log
   ztctl exec tomcat-7f9 -- sh -c 'cd /srv && tar c .' > srv.tar
-  ztctl exec tomcat-7f9 -- sh -c 'cat > /tmp/data' < data";
+  ztctl exec tomcat-7f9 -- sh -c 'cat > /tmp/data' < data
+  ztctl exec -t tomcat-7f9 -- top";
 
 const LOGS_HELP: &str = "\
 EXAMPLES

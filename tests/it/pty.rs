@@ -236,3 +236,21 @@ async fn a_lost_link_is_said_and_is_255() {
     screen.wait_for("ztctl: ");
     screen.wait_as_before();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_command_gets_the_terminal_when_it_is_asked_for() {
+    let world = World::with_policy("permit (principal, action in [Action::\"list\", Action::\"exec\"], resource);").await;
+    let _agent = world.agent("web").await;
+    let ada = world.person("ada", &[]).await;
+    let name = ada.names(1).await.remove(0);
+    let script = "stty size; test -t 0 && test -t 1 && echo on-a-terminal; read line; echo \"got $line\"; exit 6";
+    let mut screen = Screen::spawn(&[ZTCTL, "exec", "-t", &name, "--", "sh", "-c", script], &ada.environment(), 31, 97);
+    screen.wait_for("31 97");
+    screen.wait_for("on-a-terminal");
+    screen.type_keys("some words\r");
+    screen.wait_for("got some words");
+    assert_eq!(screen.wait_exit(), 6);
+    screen.wait_as_before();
+    let without = ada.run(&["exec", "-t", &name, "--", "true"]).await;
+    assert!(without.code == 2 && without.stderr.contains("-t needs a terminal"), "{} {}", without.code, without.stderr);
+}

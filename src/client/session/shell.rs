@@ -41,6 +41,18 @@ impl Session {
     /// # Errors
     /// When the session ends without a status, or the terminal fails.
     pub async fn shell(self, surroundings: Surroundings<'_>) -> Result<Exit, SessionError> {
+        self.at_terminal(None, surroundings).await
+    }
+
+    /// Runs `command` (as it goes over the wire) at this terminal until it ends, as [`Session::shell`] does it.
+    ///
+    /// # Errors
+    /// As [`Session::shell`].
+    pub async fn exec_at_terminal(self, command: Vec<u8>, surroundings: Surroundings<'_>) -> Result<Exit, SessionError> {
+        self.at_terminal(Some(command), surroundings).await
+    }
+
+    async fn at_terminal(self, command: Option<Vec<u8>>, surroundings: Surroundings<'_>) -> Result<Exit, SessionError> {
         let tty = Tty::of_process().map_err(terminal)?;
         let (mut reader, writer) = self.channel().await?.split();
         let (size, modes) = (tty::size(&tty.screen), tty::ssh_modes(&tty.keys));
@@ -52,8 +64,12 @@ impl Session {
         for (name, value) in surroundings.environment {
             writer.set_env(false, name, value).await.map_err(|_| self.lost())?;
         }
-        writer.request_shell(true).await.map_err(|_| self.lost())?;
-        let ending = Ending::new(["a terminal", "the shell"]);
+        let (asked, what) = match command {
+            Some(command) => (writer.exec(true, command).await, "the command"),
+            None => (writer.request_shell(true).await, "the shell"),
+        };
+        asked.map_err(|_| self.lost())?;
+        let ending = Ending::new(["a terminal", what]);
 
         let mut screen = Screen::open(&self, surroundings.program)?;
         let ended = self.converse(&mut reader, &writer, &tty, size, ending, &mut screen).await;
