@@ -49,7 +49,7 @@ pub(crate) async fn pick(
         select.interact_on_opt(&term)
     });
     let picked = tokio::select! {
-        picked = dialogue => match picked {
+        ended = dialogue => match ended {
             Ok(Ok(Some(index))) => Ok(Picked::Row(index)),
             Ok(Ok(None)) => Ok(Picked::Left(INTERRUPTED)),
             // Ctrl-C; a terminal that is gone has nobody to tell.
@@ -57,9 +57,16 @@ pub(crate) async fn pick(
             Ok(Err(dialoguer::Error::IO(error))) => Err(broken(&error)),
             Err(_) => Err(Failure::new(Kind::Failed, "picker", "the list could not be shown")),
         },
-        _ = interrupt.recv() => Ok(Picked::Left(INTERRUPTED)),
-        _ = terminate.recv() => Ok(Picked::Left(TERMINATED)),
-        _ = hangup.recv() => Ok(Picked::Left(HUNG_UP)),
+        status = async {
+            tokio::select! {
+                _ = interrupt.recv() => INTERRUPTED,
+                _ = terminate.recv() => TERMINATED,
+                _ = hangup.recv() => HUNG_UP,
+            }
+        } => {
+            raw.leave();
+            return Ok(Picked::Left(status));
+        }
     };
     drop(raw);
     picked

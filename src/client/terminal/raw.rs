@@ -95,6 +95,14 @@ impl Raw {
         Ok(())
     }
 
+    /// Gives the terminal back while somebody in this process still reads its keys and may take it again at any moment. The guardian looks
+    /// once more when the process has ended, which it is about to.
+    pub fn leave(mut self) {
+        restore(&mut armed());
+        // Neither dismissed nor waited for: its pipe ends with the process.
+        std::mem::forget(self.keeper.take());
+    }
+
     /// Sets the raw modes again: the local shell has set its own while this job was stopped.
     ///
     /// # Errors
