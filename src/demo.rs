@@ -93,7 +93,7 @@ async fn play(ui: &Ui, command: &[OsString], folder: PathBuf, stage: &mut Option
     }
     ui.note(&format!("logged in as {}, with tokens in memory", stage::USER));
     ui.note("");
-    ls::print(ui, &containers, access.api.http().clock().now())?;
+    ls::print(ui, &containers, access.api.http().clock().now(), false)?;
     ui.note("");
     let code = shell::enter(ui, &access, None, None, Entry { login: None, reason: None }).await;
     // A Ctrl-C in the picker ends the play here, before it has said what it will not show.

@@ -13,7 +13,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::Buf;
-use russh_sftp::protocol::{Status, StatusCode, Version};
+use russh_sftp::protocol::{Handle, Status, StatusCode, Version};
 use russh_sftp::server::StatusReply;
 use tokio::io::{AsyncRead, AsyncWrite, Join, ReadBuf};
 use tokio::sync::oneshot;
@@ -68,6 +68,10 @@ impl Failed {
         Self(code, message.into())
     }
 
+    pub(super) fn closed() -> Self {
+        Self::new(StatusCode::Failure, "there is no such open file")
+    }
+
     pub(super) fn unsupported() -> Self {
         Self::new(StatusCode::OpUnsupported, "this is not supported")
     }
@@ -105,6 +109,39 @@ impl From<Failed> for StatusReply {
     }
 }
 
+/// What one client has open, by the handles that it was given.
+#[derive(Debug)]
+pub(super) struct Handles<T> {
+    open: HashMap<String, T>,
+    last: u64,
+}
+
+impl<T> Handles<T> {
+    pub(super) fn keep(&mut self, id: u32, open: T) -> Result<Handle, Failed> {
+        if self.open.len() >= HANDLES {
+            return Err(Failed::new(StatusCode::Failure, "too many files are open"));
+        }
+        self.last += 1;
+        let handle = self.last.to_string();
+        self.open.insert(handle.clone(), open);
+        Ok(Handle { id, handle })
+    }
+
+    pub(super) fn get(&mut self, handle: &str) -> Option<&mut T> {
+        self.open.get_mut(handle)
+    }
+
+    pub(super) fn close(&mut self, id: u32, handle: &str) -> Result<Status, Failed> {
+        self.open.remove(handle).map(|_| ok(id)).ok_or_else(Failed::closed)
+    }
+}
+
+impl<T> Default for Handles<T> {
+    fn default() -> Self {
+        Self { open: HashMap::new(), last: 0 }
+    }
+}
+
 /// The answer to what was done.
 pub(super) fn ok(id: u32) -> Status {
     Status { id, status_code: StatusCode::Ok, error_message: "Ok".to_owned(), language_tag: "en".to_owned() }
@@ -134,3 +171,6 @@ const STATVFS: &str = "statvfs@openssh.com";
 pub(super) const HARDLINK: &str = "hardlink@openssh.com";
 const LIMITS: &str = "limits@openssh.com";
 const LSETSTAT: &str = "lsetstat@openssh.com";
+
+/// The most files and folders that one client has open.
+const HANDLES: usize = 256;

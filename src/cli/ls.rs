@@ -34,7 +34,7 @@ pub(super) async fn run(context: &mut Context, args: LsArgs) -> Result<ExitCode,
             context.ui.lines(&names)?;
         }
         LsOutput::Table if !containers.is_empty() => {
-            context.ui.table(&table(&containers, access.api.http().clock().now(), wide))?;
+            print(&context.ui, &containers, access.api.http().clock().now(), wide)?;
         }
         LsOutput::Table if all > 0 => context.ui.note(&format!("none of {all} containers matches: ztctl ls shows them all")),
         LsOutput::Table => {
@@ -67,8 +67,8 @@ fn rows(mut containers: Vec<ContainerRow>, shown: &Shown) -> Vec<ContainerRow> {
 }
 
 /// Prints the rows as a table that fits the terminal; `now` is for the ages.
-pub(crate) fn print(ui: &Ui, containers: &[ContainerRow], now: u64) -> Result<(), Failure> {
-    ui.table(&table(containers, now, false))
+pub(crate) fn print(ui: &Ui, containers: &[ContainerRow], now: u64, wide: bool) -> Result<(), Failure> {
+    ui.table(&table(containers, now, wide))
 }
 
 fn table(containers: &[ContainerRow], now: u64, wide: bool) -> Table {

@@ -166,6 +166,8 @@ struct Ended(Child);
 
 impl Drop for Ended {
     fn drop(&mut self) {
+        // faketime waits for what it runs, and passes no signal on.
+        let _ = Command::new("pkill").args(["-P", &self.0.id().to_string()]).status();
         let _ = Command::new("kill").arg(self.0.id().to_string()).status();
         let _ = self.0.wait();
     }

@@ -15,13 +15,12 @@ use russh_sftp::server::Handler;
 use rustix::fs::{AtFlags, CWD, Gid, Timespec, Timestamps, Uid};
 
 use super::attributes;
-use super::{FSYNC, Failed, HARDLINK, LIMITS, LSETSTAT, POSIX_RENAME, STATVFS, ok, text, version};
+use super::{FSYNC, Failed, HANDLES, HARDLINK, Handles, LIMITS, LSETSTAT, POSIX_RENAME, STATVFS, ok, text, version};
 
 /// What one client has open.
 #[derive(Debug, Default)]
 pub(super) struct Files {
-    open: HashMap<String, Open>,
-    last: u64,
+    open: Handles<Open>,
 }
 
 #[derive(Debug)]
@@ -31,20 +30,10 @@ enum Open {
 }
 
 impl Files {
-    fn keep(&mut self, id: u32, open: Open) -> Result<Handle, Failed> {
-        if self.open.len() >= HANDLES {
-            return Err(Failed::new(StatusCode::Failure, "too many files are open"));
-        }
-        self.last += 1;
-        let handle = self.last.to_string();
-        self.open.insert(handle.clone(), open);
-        Ok(Handle { id, handle })
-    }
-
     fn file(&mut self, handle: &str) -> Result<(&mut File, bool), Failed> {
-        match self.open.get_mut(handle) {
+        match self.open.get(handle) {
             Some(Open::File { file, append }) => Ok((file, *append)),
-            _ => Err(Failed::new(StatusCode::Failure, "there is no such open file")),
+            _ => Err(Failed::closed()),
         }
     }
 }
@@ -76,11 +65,11 @@ impl Handler for Files {
         if file.metadata()?.is_dir() {
             return Err(Failed::new(StatusCode::Failure, "it is a folder"));
         }
-        self.keep(id, Open::File { file, append: flags.contains(OpenFlags::APPEND) })
+        self.open.keep(id, Open::File { file, append: flags.contains(OpenFlags::APPEND) })
     }
 
     async fn close(&mut self, id: u32, handle: String) -> Result<Status, Failed> {
-        self.open.remove(&handle).map(|_| ok(id)).ok_or_else(|| Failed::new(StatusCode::Failure, "nothing such is open"))
+        self.open.close(id, &handle)
     }
 
     async fn read(&mut self, id: u32, handle: String, offset: u64, len: u32) -> Result<Data, Failed> {
@@ -150,13 +139,11 @@ impl Handler for Files {
 
     async fn opendir(&mut self, id: u32, path: String) -> Result<Handle, Failed> {
         let entries = std::fs::read_dir(&path)?;
-        self.keep(id, Open::Folder { entries, path })
+        self.open.keep(id, Open::Folder { entries, path })
     }
 
     async fn readdir(&mut self, id: u32, handle: String) -> Result<Name, Failed> {
-        let Some(Open::Folder { entries, path }) = self.open.get_mut(&handle) else {
-            return Err(Failed::new(StatusCode::Failure, "there is no such open folder"));
-        };
+        let Some(Open::Folder { entries, path }) = self.open.get(&handle) else { return Err(Failed::closed()) };
         let mut files = Vec::new();
         for entry in entries.by_ref().take(ENTRIES) {
             let entry = entry?;
@@ -314,9 +301,6 @@ fn times(attrs: &FileAttributes, now: impl FnOnce() -> io::Result<Metadata>) -> 
 
 /// The bits of a mode that a client may set.
 const MODE: u32 = 0o7777;
-
-/// The most files and folders that one client has open.
-const HANDLES: usize = 256;
 
 /// The most bytes of one read.
 const CHUNK: usize = 255 * 1024;

@@ -18,7 +18,7 @@ use crate::agent::connector::StartError;
 use crate::agent::process::{Ending, Input, Output, Process};
 use crate::agent::program::{Asked, NoShell};
 use crate::agent::reaper::Exit;
-use crate::agent::sftp::{Failed, HARDLINK, POSIX_RENAME, attributes, ok, text};
+use crate::agent::sftp::{Failed, HARDLINK, Handles, POSIX_RENAME, attributes, ok, text};
 use crate::proto::command::quote;
 use rustix::process::Signal;
 
@@ -54,7 +54,7 @@ impl Helper {
             }
         });
         let (told, over) = oneshot::channel();
-        let mut files = Files { stdin, stdout, nonce: self.nonce, open: HashMap::new(), last: 0, _told: told };
+        let mut files = Files { stdin, stdout, nonce: self.nonce, open: Handles::default(), _told: told };
         files.ask("hello", &[], &[]).await.map_err(|failed| NotStarted::Unfit(failed.to_string()))?;
         let (near, far) = tokio::io::duplex(BUFFER);
         russh_sftp::server::run(far, files).await;
@@ -82,8 +82,7 @@ struct Files {
     stdin: Input,
     stdout: Output,
     nonce: String,
-    open: HashMap<String, Open>,
-    last: u64,
+    open: Handles<Open>,
     /// Told by its end.
     _told: oneshot::Sender<()>,
 }
@@ -175,20 +174,10 @@ impl Files {
         Ok(())
     }
 
-    fn keep(&mut self, id: u32, open: Open) -> Result<Handle, Failed> {
-        if self.open.len() >= HANDLES {
-            return Err(Failed::new(StatusCode::Failure, "too many files are open"));
-        }
-        self.last += 1;
-        let handle = self.last.to_string();
-        self.open.insert(handle.clone(), open);
-        Ok(Handle { id, handle })
-    }
-
-    fn path_of(&self, handle: &str) -> Result<String, Failed> {
+    fn path_of(&mut self, handle: &str) -> Result<String, Failed> {
         match self.open.get(handle) {
             Some(Open::Read { path, .. } | Open::Write { path, .. }) => Ok(path.clone()),
-            _ => Err(closed()),
+            _ => Err(Failed::closed()),
         }
     }
 }
@@ -213,7 +202,7 @@ impl Handler for Files {
             if !found.is_regular() && !found.is_character() {
                 return Err(Failed::new(StatusCode::Failure, "it is no file"));
             }
-            return self.keep(id, Open::Read { path, size: found.len() });
+            return self.open.keep(id, Open::Read { path, size: found.len() });
         }
         let mode = format!("{:o}", attrs.permissions.unwrap_or(0o644) & MODE);
         let how = match () {
@@ -227,17 +216,17 @@ impl Handler for Files {
         };
         let answer = self.on("make", &path, &[&mode, how]).await?;
         let (found, _) = read_attributes(&answer).ok_or_else(garbled)?;
-        self.keep(id, Open::Write { path, end: found.len() })
+        self.open.keep(id, Open::Write { path, end: found.len() })
     }
 
     async fn close(&mut self, id: u32, handle: String) -> Result<Status, Failed> {
-        self.open.remove(&handle).map(|_| ok(id)).ok_or_else(closed)
+        self.open.close(id, &handle)
     }
 
     async fn read(&mut self, id: u32, handle: String, offset: u64, len: u32) -> Result<Data, Failed> {
         let (path, size) = match self.open.get(&handle) {
             Some(Open::Read { path, size }) => (path.clone(), *size),
-            _ => return Err(closed()),
+            _ => return Err(Failed::closed()),
         };
         let end = || Failed::new(StatusCode::Eof, "end of file");
         let len = u64::from(len).min(CHUNK);
@@ -257,7 +246,7 @@ impl Handler for Files {
     async fn write(&mut self, id: u32, handle: String, offset: u64, data: Vec<u8>) -> Result<Status, Failed> {
         let (path, end) = match self.open.get(&handle) {
             Some(Open::Write { path, end }) => (escaped(path), *end),
-            _ => return Err(closed()),
+            _ => return Err(Failed::closed()),
         };
         if offset != end {
             return Err(Failed::new(StatusCode::OpUnsupported, "files are written from start to end in this container"));
@@ -265,7 +254,7 @@ impl Handler for Files {
         if !data.is_empty() {
             self.ask("add", &[&path, &data.len().to_string()], &data).await?;
         }
-        if let Some(Open::Write { end, .. }) = self.open.get_mut(&handle) {
+        if let Some(Open::Write { end, .. }) = self.open.get(&handle) {
             *end += data.len() as u64;
         }
         Ok(ok(id))
@@ -304,11 +293,11 @@ impl Handler for Files {
             Some(attributes::row(name, attributes, links.parse().unwrap_or(1)))
         };
         let rows = text.split(mark.as_str()).filter_map(row).collect();
-        self.keep(id, Open::Folder { rows })
+        self.open.keep(id, Open::Folder { rows })
     }
 
     async fn readdir(&mut self, id: u32, handle: String) -> Result<Name, Failed> {
-        let Some(Open::Folder { rows }) = self.open.get_mut(&handle) else { return Err(closed()) };
+        let Some(Open::Folder { rows }) = self.open.get(&handle) else { return Err(Failed::closed()) };
         let rest = rows.split_off(rows.len().min(ENTRIES));
         match std::mem::replace(rows, rest) {
             files if files.is_empty() => Err(Failed::new(StatusCode::Eof, "end of folder")),
@@ -406,10 +395,6 @@ fn complaint(answer: &[u8]) -> Failed {
     Failed::new(code, if why.is_empty() { "it failed in the container" } else { why })
 }
 
-fn closed() -> Failed {
-    Failed::new(StatusCode::Failure, "there is no such open file")
-}
-
 fn garbled() -> Failed {
     Failed::new(StatusCode::Failure, "the container's answer makes no sense")
 }
@@ -417,7 +402,6 @@ fn garbled() -> Failed {
 static FILES: LazyLock<String> = LazyLock::new(|| super::bare(include_str!("files.sh")));
 
 const MODE: u32 = 0o7777;
-const HANDLES: usize = 256;
 const ENTRIES: usize = 100;
 
 /// What `dd` reads at a time.
