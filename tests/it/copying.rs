@@ -107,6 +107,13 @@ async fn files_and_folders_are_the_same_on_both_sides() {
     same(&tree.join("ümlaut"), &scene.at("there", "ümlaut"));
     let into = scene.cp(&[&scene.here("tree/empty"), &scene.there("nowhere/")]).await;
     assert!(into.code == 1 && into.stderr.contains("there is no such folder"), "{}", into.stderr);
+    // One that may not be written stays so.
+    std::fs::set_permissions(tree.join("empty"), std::fs::Permissions::from_mode(0o444)).unwrap();
+    assert_eq!(scene.cp(&[&scene.here("tree/empty"), &scene.there("read-only")]).await.code, 0);
+    assert_eq!(scene.cp(&[&scene.there("read-only"), &scene.here("read-only")]).await.code, 0);
+    for file in [scene.at("there", "read-only"), scene.at("here", "read-only")] {
+        assert_eq!(attributes(&file).0, 0o444);
+    }
     // A file that says that it is empty.
     assert_eq!(scene.cp(&[&format!("{}:/proc/self/status", scene.name), &scene.here("status")]).await.code, 0);
     assert!(std::fs::read_to_string(scene.at("here", "status")).unwrap().contains("Pid:"));

@@ -149,6 +149,10 @@ impl Fetch<'_> {
             Ok(file) => {
                 if self.options.preserve {
                     keep(&file, attributes).map_err(CopyError::local(&new))?;
+                } else if attributes.permissions.is_some_and(|mode| mode & OWNER_WRITES == 0) {
+                    let read_only =
+                        || file.set_permissions(Permissions::from_mode(file.metadata()?.permissions().mode() & !OWNER_WRITES));
+                    read_only().map_err(CopyError::local(&new))?;
                 }
                 fs::rename(&new, to).map_err(CopyError::local(to))
             }
@@ -170,7 +174,8 @@ impl Fetch<'_> {
                 let _ = fs::remove_file(new);
                 let mode = attributes.permissions.unwrap_or(0o644) & 0o777;
                 // With the right to write while it is being written.
-                let made = OpenOptions::new().write(true).create_new(true).mode(mode | 0o200).open(new).map_err(local())?;
+                let made =
+                    OpenOptions::new().write(true).create_new(true).mode(mode | OWNER_WRITES).open(new).map_err(local())?;
                 (made, 0)
             }
         };
@@ -242,3 +247,6 @@ fn keep(file: &File, attributes: &FileAttributes) -> io::Result<()> {
     }
     Ok(())
 }
+
+/// The right to write, which a file has while it is being written.
+const OWNER_WRITES: u32 = 0o200;

@@ -135,7 +135,7 @@ impl Send<'_> {
                 }
                 // A name that somebody else makes just now is not written through.
                 let flags = OpenFlags::WRITE | OpenFlags::CREATE | OpenFlags::EXCLUDE;
-                self.remote.open_file(&new, flags, Some(metadata.mode() & 0o777 | 0o200)).await?
+                self.remote.open_file(&new, flags, Some(metadata.mode() & 0o777 | OWNER_WRITES)).await?
             }
             _ => self.remote.open_file(&new, OpenFlags::WRITE, None).await?,
         };
@@ -145,6 +145,9 @@ impl Send<'_> {
             Ok(()) => {
                 if self.options.preserve {
                     self.remote.set(&new, kept(metadata)).await?;
+                } else if metadata.mode() & OWNER_WRITES == 0 {
+                    let mode = Some(metadata.mode() & 0o777);
+                    self.remote.set(&new, FileAttributes { permissions: mode, ..FileAttributes::empty() }).await?;
                 }
                 self.remote.replace(&new, to).await
             }
@@ -220,3 +223,6 @@ fn kept(metadata: &fs::Metadata) -> FileAttributes {
 
 /// What every system says of it.
 const FULL: &str = "No space left";
+
+/// The right to write, which a file has while it is being written.
+const OWNER_WRITES: u32 = 0o200;
