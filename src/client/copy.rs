@@ -84,7 +84,7 @@ pub async fn fetch(remote: &Remote, from: &str, to: &Path, options: Options, wat
 /// Copies `from`, a file or a folder of this machine, to `to`: into it, where that is a folder.
 ///
 /// # Errors
-/// [`CopyError`], as [`fetch`].
+/// [`CopyError`], as [`fetch()`].
 pub async fn send(remote: &Remote, from: &Path, to: &str, options: Options, watch: &mut dyn Watch) -> Result<(), CopyError> {
     send::send(remote, from, to, options, watch).await
 }
