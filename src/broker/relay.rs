@@ -117,9 +117,10 @@ impl Sessions {
         self.lock().get(&session).filter(|live| live.agent == agent).cloned()
     }
 
-    /// Those of `user` (`name@idp`), the oldest first.
+    /// Those of `user` (`name@idp`) that nobody has cut, the oldest first.
     pub fn of_user(&self, user: &str) -> Vec<Arc<Live>> {
-        let mut own: Vec<_> = self.lock().values().filter(|live| live.user == user).cloned().collect();
+        let mut own: Vec<_> =
+            self.lock().values().filter(|live| live.user == user && live.cut.borrow().is_none()).cloned().collect();
         own.sort_by_key(|live| (live.about.started_at, live.session));
         own
     }
