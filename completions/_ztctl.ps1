@@ -138,6 +138,8 @@ Register-ArgumentCompleter -Native -CommandName 'ztctl' -ScriptBlock {
             [CompletionResult]::new('-R', '-R ', [CompletionResultType]::ParameterName, 'Listen on a port inside, and connect from here to HOST (by default localhost) and LOCAL')
             [CompletionResult]::new('--back', '--back', [CompletionResultType]::ParameterName, 'Listen on a port inside, and connect from here to HOST (by default localhost) and LOCAL')
             [CompletionResult]::new('--bind', '--bind', [CompletionResultType]::ParameterName, 'Listen on this address here')
+            [CompletionResult]::new('-u', '-u', [CompletionResultType]::ParameterName, 'Be this Unix user inside, instead of the container''s own')
+            [CompletionResult]::new('--user', '--user', [CompletionResultType]::ParameterName, 'Be this Unix user inside, instead of the container''s own')
             [CompletionResult]::new('--reason', '--reason', [CompletionResultType]::ParameterName, 'Say why, where the policy asks for it or the audit should have it')
             [CompletionResult]::new('--broker', '--broker', [CompletionResultType]::ParameterName, 'Talk to this broker, where there are logins at several')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')

@@ -167,7 +167,7 @@ _ztctl() {
             return 0
             ;;
         ztctl__subcmd__forward)
-            opts="-D -R -h --socks --back --bind --reason --broker --help"
+            opts="-D -R -u -h --socks --back --bind --user --reason --broker --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -190,6 +190,14 @@ _ztctl() {
                     return 0
                     ;;
                 --bind)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --user)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -u)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

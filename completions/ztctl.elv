@@ -126,6 +126,8 @@ set edit:completion:arg-completer[ztctl] = {|@words|
             cand -R 'Listen on a port inside, and connect from here to HOST (by default localhost) and LOCAL'
             cand --back 'Listen on a port inside, and connect from here to HOST (by default localhost) and LOCAL'
             cand --bind 'Listen on this address here'
+            cand -u 'Be this Unix user inside, instead of the container''s own'
+            cand --user 'Be this Unix user inside, instead of the container''s own'
             cand --reason 'Say why, where the policy asks for it or the audit should have it'
             cand --broker 'Talk to this broker, where there are logins at several'
             cand -h 'Print help'

@@ -96,6 +96,7 @@ complete -c ztctl -n "__fish_ztctl_using_subcommand cp" -s h -l help -d 'Print h
 complete -c ztctl -n "__fish_ztctl_using_subcommand forward" -s D -l socks -d 'Serve SOCKS 5 here: programs say themselves where they want to from inside' -r
 complete -c ztctl -n "__fish_ztctl_using_subcommand forward" -s R -l back -d 'Listen on a port inside, and connect from here to HOST (by default localhost) and LOCAL' -r
 complete -c ztctl -n "__fish_ztctl_using_subcommand forward" -l bind -d 'Listen on this address here' -r
+complete -c ztctl -n "__fish_ztctl_using_subcommand forward" -s u -l user -d 'Be this Unix user inside, instead of the container\'s own' -r
 complete -c ztctl -n "__fish_ztctl_using_subcommand forward" -l reason -d 'Say why, where the policy asks for it or the audit should have it' -r
 complete -c ztctl -n "__fish_ztctl_using_subcommand forward" -l broker -d 'Talk to this broker, where there are logins at several' -r
 complete -c ztctl -n "__fish_ztctl_using_subcommand forward" -s h -l help -d 'Print help'

@@ -10,7 +10,7 @@ use russh::server::{ChannelOpenHandle, Handle, Msg};
 use russh::{Channel, ChannelOpenFailure};
 use rustix::process::Signal;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::agent::channel::{Fed, drain, feed};
@@ -146,7 +146,14 @@ pub(super) struct Listeners(Mutex<HashMap<(String, u32), DropGuard>>);
 impl Listeners {
     /// Listens on the container's loopback, whatever address the client names, as OpenSSH's server does by default. The port; `None`
     /// where that cannot be.
-    pub(super) async fn listen(&self, session: &Arc<Session>, connection: Handle, address: &str, port: u32) -> Option<u32> {
+    pub(super) async fn listen(
+        &self,
+        session: &Arc<Session>,
+        connection: Handle,
+        room: &Arc<Semaphore>,
+        address: &str,
+        port: u32,
+    ) -> Option<u32> {
         let wanted = u16::try_from(port).ok().filter(|port| *port == 0 || *port >= UNPRIVILEGED)?;
         if self.all().len() >= PORTS || !session.host.connector.can_listen() {
             return None;
@@ -159,7 +166,9 @@ impl Listeners {
         let stop = CancellationToken::new();
         let key = (address.to_owned(), bound);
         self.all().insert(key, stop.clone().drop_guard());
-        session.channels.spawn(accept(Arc::clone(session), connection, listener, address.to_owned(), bound, stop));
+        let (session, room) = (Arc::clone(session), Arc::clone(room));
+        let tasks = session.channels.clone();
+        tasks.spawn(accept(session, connection, room, listener, (address.to_owned(), bound), stop));
         Some(bound)
     }
 
@@ -176,15 +185,20 @@ impl Listeners {
 async fn accept(
     session: Arc<Session>,
     connection: Handle,
+    room: Arc<Semaphore>,
     listener: TcpListener,
-    address: String,
-    port: u32,
+    (address, port): (String, u32),
     stop: CancellationToken,
 ) {
     let mut ending = session.ending.subscribe();
     loop {
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
+        // Whoever is inside makes these connections: more than there is room for wait with the system.
+        let next = async {
+            let place = Arc::clone(&room).acquire_owned().await;
+            (place, listener.accept().await)
+        };
+        let (place, accepted) = tokio::select! {
+            next = next => next,
             () = stop.cancelled() => return,
             _ = async { ending.wait_for(Option::is_some).await.map(drop) } => return,
         };
@@ -197,7 +211,10 @@ async fn accept(
         let opened = connection.channel_open_forwarded_tcpip(address.clone(), port, origin, origin_port);
         let Ok(Ok(channel)) = tokio::time::timeout(DIAL, opened).await else { continue };
         let session = Arc::clone(&session);
-        session.clone().channels.spawn(async move { carry(&session, channel, stream.into()).await });
+        session.clone().channels.spawn(async move {
+            carry(&session, channel, stream.into()).await;
+            drop(place);
+        });
     }
 }
 

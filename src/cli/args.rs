@@ -266,9 +266,9 @@ pub struct ForwardArgs {
     /// Listen on this address here
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
     pub bind: std::net::IpAddr,
-    /// Say why, where the policy asks for it or the audit should have it
-    #[arg(long, value_name = "TEXT", env = REASON, hide_env_values = true)]
-    pub reason: Option<String>,
+    /// How to enter.
+    #[command(flatten)]
+    pub entry: EntryArgs,
 }
 
 /// `[LOCAL:][HOST:]PORT`.

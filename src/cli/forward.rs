@@ -18,7 +18,7 @@ use crate::client::session::forward::{Event, Forward};
 
 /// Forwards until Ctrl-C, or until the session ends.
 pub(super) async fn run(context: &mut Context, args: ForwardArgs) -> Result<ExitCode, Failure> {
-    let ForwardArgs { name, ports, socks, back, bind, reason } = args;
+    let ForwardArgs { name, ports, socks, back, bind, entry } = args;
     // The ports first: one that is taken is no reason to ask the broker for anything.
     let mut forwards = Vec::new();
     let mut told = Vec::new();
@@ -36,7 +36,7 @@ pub(super) async fn run(context: &mut Context, args: ForwardArgs) -> Result<Exit
     let access = Access::open(context).await?;
     let failure = |error| Failure::session(error, &access.api);
     let clock = access.api.http().clock().clone();
-    let request = Choice::typed(name).forward(reason);
+    let request = Choice::typed(name).forward(entry.into());
     let session = Session::open(&access.api, hosts(&access).map_err(failure)?, clock, request).await.map_err(failure)?;
     let container = session.name().to_owned();
     for told in told {

@@ -63,8 +63,8 @@ impl Choice {
     }
 
     /// A request to connect through it.
-    pub fn forward(self, reason: Option<String>) -> Request {
-        self.request(Entry { login: None, reason }, Action::Forward, None)
+    pub fn forward(self, entry: Entry) -> Request {
+        self.request(entry, Action::Forward, None)
     }
 
     /// A request for whatever may be done there: by a stock client, which does not say beforehand what it wants.

@@ -250,7 +250,7 @@ impl Handler for Door {
         connection: &mut Connection,
     ) -> Result<bool, russh::Error> {
         let Some(session) = self.forwarding() else { return Ok(false) };
-        let bound = self.listeners.listen(&session, connection.handle(), address, *port).await;
+        let bound = self.listeners.listen(&session, connection.handle(), &self.forwards, address, *port).await;
         *port = bound.unwrap_or(*port);
         Ok(bound.is_some())
     }
