@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | [`args`] | the command line |
 //! | [`environment`] | what comes from the environment and the home directory |
+//! | [`settings`] | which value of a setting counts |
 //! | [`access`] | which login a verb uses, and the API behind it |
 //! | [`ui`], [`table`] | the only printer |
 //! | [`failure`] | every message, hint and exit status |
@@ -11,11 +12,13 @@
 
 use std::ffi::OsString;
 use std::process::ExitCode;
+use std::time::{Duration, Instant};
 
 use clap::Parser;
 
 pub mod access;
 pub mod args;
+mod config;
 mod cp;
 pub mod environment;
 pub mod exec;
@@ -28,6 +31,7 @@ pub(crate) mod ls;
 pub mod picker;
 mod proxy;
 mod sessions;
+mod settings;
 pub mod shell;
 mod ssh_config;
 mod status;
@@ -37,10 +41,13 @@ pub mod ui;
 mod version;
 mod why;
 
-use args::{Arguments, Verb};
+use args::{Arguments, Global, LoginArgs, Verb};
 use environment::Environment;
 use failure::Failure;
 use ui::Ui;
+
+use crate::client::config::{Colour, Config};
+use crate::client::trace::{Level, Trace};
 
 /// What every verb is given.
 pub struct Context {
@@ -48,18 +55,21 @@ pub struct Context {
     pub ui: Ui,
     /// What the environment says.
     pub environment: Environment,
-    /// `--broker`, or its variable.
-    pub broker: Option<String>,
+    /// What was said for all verbs.
+    pub flags: Global,
+    /// Who is told what happens.
+    pub trace: Trace,
 }
 
 /// Runs `ztctl` with these arguments (the first is the program's name) and returns what it exits with.
 pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
+    let begin = Instant::now();
     let args: Vec<OsString> = args.collect();
     let arguments = match Arguments::try_parse_from(&args) {
         Ok(arguments) => arguments,
         Err(error) if error.use_stderr() && ask_for_json(&args) => {
             let failure = Failure::usage(&error);
-            Ui::system(true).failure(&failure);
+            Ui::system(true, Colour::Auto).failure(&failure);
             return ExitCode::from(failure.exit_status(false));
         }
         // clap prints help and version to standard output with status 0, errors to standard error with status 2.
@@ -69,13 +79,61 @@ pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
             return ExitCode::from(status);
         }
     };
-    let mut ui = Ui::system(arguments.wants_json());
-    let session = arguments.opens_session();
-    match dispatch(arguments, &mut ui) {
+    let environment = Environment::system();
+    // A configuration that cannot be read, or a colour that is none, is for the verb to complain about.
+    let config = environment.paths.as_ref().and_then(|paths| Config::load(paths).ok()).unwrap_or_default();
+    let colour = settings::colour(arguments.global.color, &environment, &config).map_or(Colour::Auto, |given| given.value);
+    let ui = Ui::system(arguments.wants_json(), colour);
+    let (session, timing) = (arguments.opens_session(), arguments.wants_timing());
+    let trace = trace(&ui, arguments.global.verbose, timing, begin);
+    let mut context = Context { ui: ui.clone(), environment, flags: arguments.global, trace: trace.clone() };
+    let mut result = dispatch(&mut context, arguments.verb.clone());
+    if let Err(failure) = &result
+        && let Some(broker) = failure.login_at().map(ToString::to_string)
+        && context.environment.token.is_none()
+        && block_on(log_in(&mut context, failure, broker)).unwrap_or(false)
+    {
+        result = dispatch(&mut context, arguments.verb);
+    }
+    if timing {
+        ui.timing(&trace);
+    }
+    match result {
         Ok(code) => code,
         Err(failure) => {
             ui.failure(&failure);
             ExitCode::from(failure.exit_status(session))
+        }
+    }
+}
+
+/// Tells the person what happens, as far as that is wanted.
+fn trace(ui: &Ui, verbose: u8, timing: bool, begin: Instant) -> Trace {
+    let level = match verbose {
+        0 if timing => Level::Steps,
+        0 => return Trace::off(),
+        1 => Level::Events,
+        _ => Level::Headers,
+    };
+    let ui = ui.clone();
+    Trace::new(level, begin, move |since: Duration, text| ui.note(&format!("[{:8.1} ms] {text}", since.as_secs_f64() * 1e3)))
+}
+
+/// Asks whether to log in where `failure` says that there is no login, and does it. Whether there is one now.
+async fn log_in(context: &mut Context, failure: &Failure, broker: String) -> Result<bool, Failure> {
+    if !context.ui.asks() {
+        return Ok(false);
+    }
+    context.ui.note(&format!("ztctl: {}", failure.message()));
+    if !context.ui.ask("log in now? [Y/n] ", true).await? {
+        return Ok(false);
+    }
+    let args = LoginArgs { url: Some(broker), ca: None, device: false, store: None };
+    match login::run(context, args).await {
+        Ok(_) => Ok(true),
+        Err(failure) => {
+            context.ui.failure(&failure);
+            Ok(false)
         }
     }
 }
@@ -87,32 +145,31 @@ fn ask_for_json(args: &[OsString]) -> bool {
         || own.iter().any(|arg| *arg == "--output=json" || *arg == "-ojson")
 }
 
-fn dispatch(arguments: Arguments, ui: &mut Ui) -> Result<ExitCode, Failure> {
-    let Arguments { global, verb } = arguments;
-    let context = |ui: &Ui| Context { ui: ui.clone(), environment: Environment::system(), broker: global.broker.clone() };
+fn dispatch(context: &mut Context, verb: Verb) -> Result<ExitCode, Failure> {
     // The table of verbs.
     match verb {
-        Verb::Version => version::run(ui),
-        Verb::Login(args) => block_on(login::run(&mut context(ui), args)),
-        Verb::Logout => block_on(logout::run(&mut context(ui))),
-        Verb::Status(args) => block_on(status::run(&mut context(ui), args)),
-        Verb::Ls(args) => block_on(ls::run(&mut context(ui), args)),
-        Verb::Shell(args) => block_on(shell::run(&mut context(ui), args)),
-        Verb::Exec(args) => block_on(exec::run(&mut context(ui), args)),
-        Verb::Logs(args) => block_on(logs::run(&mut context(ui), args)),
-        Verb::Cp(args) => block_on(cp::run(&mut context(ui), args)),
-        Verb::Forward(args) => block_on(forward::run(&mut context(ui), args)),
-        Verb::Why(args) => block_on(why::run(&mut context(ui), args)),
-        Verb::Sessions(args) => block_on(sessions::run(&mut context(ui), args)),
-        Verb::SshConfig(args) => block_on(ssh_config::run(&mut context(ui), args)),
-        Verb::Proxy(args) => block_on(proxy::run(&mut context(ui), args)),
+        Verb::Version => version::run(&context.ui),
+        Verb::Login(args) => block_on(login::run(context, args)),
+        Verb::Logout => block_on(logout::run(context)),
+        Verb::Status(args) => block_on(status::run(context, args)),
+        Verb::Ls(args) => block_on(ls::run(context, args)),
+        Verb::Shell(args) => block_on(shell::run(context, args)),
+        Verb::Exec(args) => block_on(exec::run(context, args)),
+        Verb::Logs(args) => block_on(logs::run(context, args)),
+        Verb::Cp(args) => block_on(cp::run(context, args)),
+        Verb::Forward(args) => block_on(forward::run(context, args)),
+        Verb::Why(args) => block_on(why::run(context, args)),
+        Verb::Sessions(args) => block_on(sessions::run(context, args)),
+        Verb::Config(args) => block_on(config::run(context, args.verb)),
+        Verb::SshConfig(args) => block_on(ssh_config::run(context, args)),
+        Verb::Proxy(args) => block_on(proxy::run(context, args)),
         #[cfg(feature = "demo")]
-        Verb::Demo(args) => crate::demo::run(args, ui),
+        Verb::Demo(args) => crate::demo::run(args, &context.ui),
     }
 }
 
 /// Runs a verb on a runtime of one thread: the least memory and the fastest start.
-fn block_on(verb: impl Future<Output = Result<ExitCode, Failure>>) -> Result<ExitCode, Failure> {
+fn block_on<T>(verb: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Failure::runtime)?;
     let result = runtime.block_on(verb);
     // A name lookup or a read of standard input that still blocks a thread must not hold up the end.

@@ -18,3 +18,4 @@ pub mod select;
 pub mod session;
 pub mod terminal;
 pub mod tokens;
+pub mod trace;

@@ -20,6 +20,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::cli::access::Access;
 use crate::cli::args::DemoArgs;
 use crate::cli::failure::{Failure, Kind};
+use crate::cli::shell::Terminal;
 use crate::cli::ui::Ui;
 use crate::cli::{exec, ls, shell};
 use crate::client::resolve::Entry;
@@ -95,7 +96,7 @@ async fn play(ui: &Ui, command: &[OsString], folder: PathBuf, stage: &mut Option
     ui.note("");
     ls::print(ui, &containers, access.api.http().clock().now(), false)?;
     ui.note("");
-    let code = shell::enter(ui, &access, None, None, Entry { login: None, reason: None }).await;
+    let code = shell::enter(ui, &access, None, None, Entry::default(), &Terminal::default()).await;
     // A Ctrl-C in the picker ends the play here, before it has said what it will not show.
     let events = stage.audit().await?;
     ui.note("");
@@ -116,7 +117,7 @@ async fn in_the_first(
 ) -> Result<ExitCode, Failure> {
     let first = containers.iter().find(|row| is_ours(row)).ok_or_else(|| absent(0))?;
     let name = first.full_name.parse().map_err(|_| absent(1))?;
-    exec::execute(ui, access, name, Entry { login: None, reason: None }, command, false).await
+    exec::execute(ui, access, name, Entry::default(), command, false, &Terminal::default()).await
 }
 
 /// The list, once both containers are in it.

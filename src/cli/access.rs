@@ -5,13 +5,16 @@ use std::path::PathBuf;
 
 use super::Context;
 use super::failure::Failure;
+use super::settings;
 use crate::client::api::{Api, Upgrade};
 use crate::client::config::{BrokerEntry, Config, LoginEntry, trust};
 use crate::client::http::{BrokerUrl, Server, Trust};
 use crate::client::paths::Paths;
+use crate::client::session::{Request, Session, SessionError};
 use crate::client::tokens::Tokens;
 use crate::client::{ca_pin, config};
 use crate::proto::ca::CaSet;
+use crate::ssh::Authorities;
 
 /// A login that can be used.
 #[derive(Debug)]
@@ -40,6 +43,16 @@ impl Access {
         }
     }
 
+    /// Opens the session that is asked for.
+    ///
+    /// # Errors
+    /// [`SessionError`].
+    pub async fn session(&self, request: Request) -> Result<Session, SessionError> {
+        let hosts =
+            Authorities::of_hosts(&self.ca).map_err(|_| SessionError::Reply("the pinned authorities cannot be read"))?;
+        Session::open(&self.api, hosts, request).await
+    }
+
     fn with_login(context: &Context) -> Result<Self, Failure> {
         let paths = context.paths()?;
         let config = Config::load(paths)?;
@@ -52,7 +65,8 @@ impl Access {
             trust: broker.trust().map_err(|error| Failure::root(&broker.url.to_string(), &error))?,
             proxy: context.environment.proxy.clone(),
         };
-        let api = Api::new(&server, tokens).map_err(|error| Failure::http(error, &broker.url, None))?;
+        let api =
+            Api::traced(&server, tokens, context.trace.clone()).map_err(|error| Failure::http(error, &broker.url, None))?;
         let api = remember(api, broker.upgrade, Some(paths));
         let picked = Some(paths.last_picked(&broker.url));
         Ok(Self { api, ca: login.ca.clone(), user: Some(login.user.clone()), kept, picked })
@@ -64,8 +78,8 @@ impl Access {
     async fn with_token(context: &Context, tokens: Tokens) -> Result<Self, Failure> {
         let paths = context.environment.paths.as_ref();
         let config = paths.map(Config::load).transpose()?.unwrap_or_default();
-        let url = match &context.broker {
-            Some(text) => text.parse().map_err(|error| Failure::url(&error))?,
+        let url = match settings::broker(&config, context)?.value {
+            Some(url) => url,
             None => only_broker(&config)?,
         };
         let entry = config.broker(&url);
@@ -76,7 +90,7 @@ impl Access {
             }
         };
         let server = Server { url: url.clone(), trust, proxy: context.environment.proxy.clone() };
-        let api = Api::new(&server, tokens).map_err(|error| Failure::http(error, &url, None))?;
+        let api = Api::traced(&server, tokens, context.trace.clone()).map_err(|error| Failure::http(error, &url, None))?;
         let ca = match entry.and_then(|entry| entry.login.as_ref()) {
             Some(login) => login.ca.clone(),
             None => ca_pin::fetch(api.http()).await.map_err(|error| Failure::pin(error, api.http()))?,
@@ -96,10 +110,9 @@ impl Context {
     }
 }
 
-/// The login that `--broker` names, or the only one.
+/// The login that is meant: by a flag, a variable or the configuration, or the only one.
 pub(super) fn choose<'a>(config: &'a Config, context: &Context) -> Result<(&'a BrokerEntry, &'a LoginEntry), Failure> {
-    if let Some(text) = &context.broker {
-        let url: BrokerUrl = text.parse().map_err(|error| Failure::url(&error))?;
+    if let Some(url) = settings::broker(config, context)?.value {
         let mut logins = config.logins();
         return logins.find(|(broker, _)| broker.url == url).ok_or_else(|| Failure::not_logged_in(Some(&url)));
     }
@@ -107,7 +120,7 @@ pub(super) fn choose<'a>(config: &'a Config, context: &Context) -> Result<(&'a B
     match (logins.next(), logins.next()) {
         (Some(login), None) => Ok(login),
         (None, _) => Err(Failure::not_logged_in(config.last.as_ref())),
-        (Some(_), Some(_)) => Err(Failure::several_brokers(config.logins().map(|(broker, _)| &broker.url))),
+        (Some(_), Some(_)) => Err(Failure::several_brokers(config.logins().map(|(broker, _)| broker))),
     }
 }
 
@@ -115,7 +128,7 @@ fn only_broker(config: &Config) -> Result<BrokerUrl, Failure> {
     match config.brokers.as_slice() {
         [] => Err(Failure::no_broker()),
         [only] => Ok(only.url.clone()),
-        several => Err(Failure::several_brokers(several.iter().map(|broker| &broker.url))),
+        several => Err(Failure::several_brokers(several.iter())),
     }
 }
 

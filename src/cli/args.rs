@@ -4,18 +4,27 @@
 
 use std::ffi::OsString;
 use std::path::PathBuf;
-use std::str::FromStr;
 
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
-use super::environment::{BROKER, REASON};
+mod config;
+mod help;
+mod ports;
+mod variable;
+
+pub use config::{ConfigArgs, ConfigVerb, SettingKey};
+use help::*;
+pub use ports::{Back, Port};
+pub use variable::Variable;
+
+use crate::client::config::{Colour, EscapeKey, ProfileName};
 use crate::client::credential::StoreKind;
 use crate::client::select::Selector;
 use crate::moment;
 use crate::proto::name::{Login, Target};
 
 /// A shell in one container, by a certificate that lives for minutes
-#[derive(Debug, Parser)]
+#[derive(Debug, Clone, Parser)]
 #[command(name = "ztctl", version, max_term_width = 100, disable_help_subcommand = true, after_help = AFTER_HELP)]
 pub struct Arguments {
     /// What all verbs understand.
@@ -27,15 +36,24 @@ pub struct Arguments {
 }
 
 /// What all verbs understand.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Default, Args)]
 pub struct Global {
-    /// Talk to this broker, where there are logins at several
-    #[arg(long, global = true, value_name = "URL", env = BROKER, hide_env_values = true)]
+    /// Talk to this broker, where there are logins at several [env: ZTCTL_BROKER]
+    #[arg(long, global = true, value_name = "URL", conflicts_with = "profile")]
     pub broker: Option<String>,
+    /// Talk to the broker of this name: see `ztctl config profiles` [env: ZTCTL_PROFILE]
+    #[arg(long, global = true, value_name = "NAME")]
+    pub profile: Option<ProfileName>,
+    /// When to use colour [env: ZTCTL_COLOR, NO_COLOR]
+    #[arg(long, global = true, value_enum, value_name = "WHEN", hide_possible_values = true)]
+    pub color: Option<Colour>,
+    /// Say what happens on the wire; -vv with the headers of requests. Secrets are never shown
+    #[arg(long, short, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
 }
 
 /// The verbs.
-#[derive(Debug, Subcommand)]
+#[derive(Debug, Clone, Subcommand)]
 pub enum Verb {
     /// Log in at a broker, in the browser or with a code
     #[command(after_help = LOGIN_HELP)]
@@ -76,34 +94,37 @@ pub enum Verb {
     /// Connect stock ssh to a container: its ProxyCommand, which `ztctl ssh-config` sets
     #[command(after_help = PROXY_HELP)]
     Proxy(ProxyArgs),
+    /// Show the settings and where they come from, and the profiles, or change them
+    #[command(after_help = CONFIG_HELP)]
+    Config(ConfigArgs),
     /// Show the version of this program and of its protocol
     #[command(after_help = VERSION_HELP)]
     Version,
     /// Try it: a broker, two containers and a shell, on this machine alone
     #[cfg(feature = "demo")]
-    #[command(after_help = DEMO_HELP)]
+    #[command(after_help = "EXAMPLES\n  ztctl demo\n  ztctl demo -- id")]
     Demo(DemoArgs),
 }
 
 /// Arguments of `ztctl login`.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub struct LoginArgs {
-    /// The broker, such as https://broker.example.com; without it, the last one
+    /// The broker, such as https://broker.example.com, or the name of a profile; without it, the last one
     #[arg(value_name = "URL")]
     pub url: Option<String>,
-    /// Trust this private TLS root: a PEM file, or sha256: and its fingerprint
+    /// Trust this private TLS root: a PEM file, or sha256: and its fingerprint [env: ZTCTL_CA]
     #[arg(long, value_name = "FILE|sha256:HEX")]
     pub ca: Option<String>,
-    /// Log in with a code that is entered in a browser elsewhere
+    /// Log in with a code that is entered in a browser elsewhere [env: ZTCTL_DEVICE]
     #[arg(long)]
     pub device: bool,
-    /// Keep the tokens here, instead of in the first of these that works
+    /// Keep the tokens here, instead of in the first of these that works [env: ZTCTL_STORE]
     #[arg(long, value_enum)]
     pub store: Option<StoreKind>,
 }
 
 /// Arguments of `ztctl status`.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub struct StatusArgs {
     /// How to print
     #[arg(long, short, value_enum, default_value_t)]
@@ -121,7 +142,7 @@ pub enum StatusOutput {
 }
 
 /// Arguments of `ztctl ls`.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub struct LsArgs {
     /// Only rows that contain all of these words
     #[arg(value_name = "WORD")]
@@ -175,7 +196,7 @@ pub enum LsOutput {
 }
 
 /// Arguments of `ztctl shell`.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub struct ShellArgs {
     /// The container: a name of `ztctl ls`, an id, or the beginning of one; or a word, to pick from what it fits; without it, pick from all
     #[arg(value_name = "NAME")]
@@ -186,27 +207,45 @@ pub struct ShellArgs {
     /// How to enter.
     #[command(flatten)]
     pub entry: EntryArgs,
+    /// What the session is like.
+    #[command(flatten)]
+    pub session: SessionArgs,
 }
 
 /// Arguments of `ztctl exec`.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub struct ExecArgs {
     /// The container: a name of `ztctl ls`, an id, or the beginning of one
-    #[arg(value_name = "NAME")]
-    pub name: Target,
+    #[arg(value_name = "NAME", required_unless_present = "all")]
+    pub name: Option<Target>,
+    /// Run it in every container that you may reach, or in those of -l, after showing them
+    #[arg(long, conflicts_with_all = ["name", "tty"])]
+    pub all: bool,
+    /// With --all: only where these labels are: app=tomcat,env!=prod
+    #[arg(long, short = 'l', value_name = "CONDITIONS", requires = "all")]
+    pub selector: Option<Selector>,
+    /// With --all: run without asking
+    #[arg(long, short, requires = "all")]
+    pub yes: bool,
+    /// With --all: how many at a time
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u8).range(1..=100), requires = "all")]
+    pub parallel: u8,
     /// Run it at this terminal: for vim, top and the like
     #[arg(long, short)]
     pub tty: bool,
     /// How to enter.
     #[command(flatten)]
     pub entry: EntryArgs,
+    /// What the session is like.
+    #[command(flatten)]
+    pub session: SessionArgs,
     /// The command and its arguments, exactly as they are to arrive
     #[arg(value_name = "CMD", required = true, last = true)]
     pub command: Vec<OsString>,
 }
 
 /// Arguments of `ztctl logs`.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub struct LogsArgs {
     /// The container: a name of `ztctl ls`, an id, or the beginning of one
     #[arg(value_name = "NAME")]
@@ -223,13 +262,13 @@ pub struct LogsArgs {
     /// Begin each line with the time at which it was written
     #[arg(long, short)]
     pub timestamps: bool,
-    /// Say why, where the policy asks for it or the audit should have it
-    #[arg(long, value_name = "TEXT", env = REASON, hide_env_values = true)]
+    /// Say why, where the policy asks for it or the audit should have it [env: ZTCTL_REASON]
+    #[arg(long, value_name = "TEXT")]
     pub reason: Option<String>,
 }
 
 /// Arguments of `ztctl cp`.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub struct CpArgs {
     /// What to copy, and last where to: NAME:PATH in a container, any other path on this machine
     #[arg(value_name = "FROM... TO", required = true, num_args = 2..)]
@@ -249,7 +288,7 @@ pub struct CpArgs {
 }
 
 /// Arguments of `ztctl forward`.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub struct ForwardArgs {
     /// The container: a name of `ztctl ls`, an id, or the beginning of one
     #[arg(value_name = "NAME")]
@@ -271,68 +310,8 @@ pub struct ForwardArgs {
     pub entry: EntryArgs,
 }
 
-/// `[LOCAL:][HOST:]PORT`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Port {
-    /// Here.
-    pub local: u16,
-    /// There.
-    pub host: String,
-    /// There.
-    pub port: u16,
-}
-
-impl FromStr for Port {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let (rest, port) = text.rsplit_once(':').unwrap_or(("", text));
-        let port = number(port).filter(|port| *port > 0).ok_or("PORT is a number from 1 to 65535")?;
-        let (local, host) = match rest.split_once(':') {
-            _ if rest.is_empty() => (None, ""),
-            // An address of version 6 has colons of its own and stands in brackets.
-            Some((local, host)) if !local.is_empty() && !rest.starts_with('[') => (Some(local), host),
-            _ if number(rest).is_some() => (Some(rest), ""),
-            _ => (None, rest),
-        };
-        let local = match local {
-            Some(local) => number(local).ok_or("LOCAL is a number from 0 to 65535")?,
-            None => port,
-        };
-        let host = host.trim_start_matches('[').trim_end_matches(']');
-        Ok(Self { local, host: if host.is_empty() { "localhost" } else { host }.to_owned(), port })
-    }
-}
-
-/// `PORT:[HOST:]LOCAL`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Back {
-    /// There; 0 for any.
-    pub port: u16,
-    /// Here.
-    pub host: String,
-    /// Here.
-    pub local: u16,
-}
-
-impl FromStr for Back {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let (port, rest) = text.split_once(':').unwrap_or((text, text));
-        let port = number(port).ok_or("PORT is a number from 0 to 65535")?;
-        let (host, local) = rest.rsplit_once(':').unwrap_or(("localhost", rest));
-        let local = number(local).filter(|local| *local > 0).ok_or("LOCAL is a number from 1 to 65535")?;
-        Ok(Self { port, host: host.trim_start_matches('[').trim_end_matches(']').to_owned(), local })
-    }
-}
-
-fn number(text: &str) -> Option<u16> {
-    text.parse().ok().filter(|_| text.bytes().all(|byte| byte.is_ascii_digit()))
-}
-
 /// Arguments of `ztctl why`.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub struct WhyArgs {
     /// The container: a name of `ztctl ls`, an id, or the beginning of one
     #[arg(value_name = "NAME")]
@@ -346,7 +325,7 @@ pub struct WhyArgs {
 }
 
 /// Arguments of `ztctl sessions`.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 #[command(args_conflicts_with_subcommands = true)]
 pub struct SessionsArgs {
     /// What to do with them, instead of listing them
@@ -358,7 +337,7 @@ pub struct SessionsArgs {
 }
 
 /// What can be done with a session.
-#[derive(Debug, Subcommand)]
+#[derive(Debug, Clone, Subcommand)]
 pub enum SessionsVerb {
     /// End a session, from wherever it was opened
     #[command(after_help = SESSIONS_END_HELP)]
@@ -380,7 +359,7 @@ pub enum DataOutput {
 }
 
 /// Arguments of `ztctl ssh-config`.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub struct SshConfigArgs {
     /// Print the configuration and change no file
     #[arg(long)]
@@ -391,7 +370,7 @@ pub struct SshConfigArgs {
 }
 
 /// Arguments of `ztctl proxy`.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub struct ProxyArgs {
     /// The container: a name of `ztctl ls`, with .zt after it or without
     #[arg(value_name = "HOST")]
@@ -402,25 +381,39 @@ pub struct ProxyArgs {
     /// Be this Unix user inside, instead of the container's own
     #[arg(long, short, value_name = "NAME")]
     pub user: Option<Login>,
-    /// Say why, where the policy asks for it or the audit should have it
-    #[arg(long, value_name = "TEXT", env = REASON, hide_env_values = true)]
+    /// Say why, where the policy asks for it or the audit should have it [env: ZTCTL_REASON]
+    #[arg(long, value_name = "TEXT")]
     pub reason: Option<String>,
 }
 
 /// What `shell` and `exec` share.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub struct EntryArgs {
     /// Be this Unix user inside, instead of the container's own
     #[arg(long, short, value_name = "NAME")]
     pub user: Option<Login>,
-    /// Say why, where the policy asks for it or the audit should have it
-    #[arg(long, value_name = "TEXT", env = REASON, hide_env_values = true)]
+    /// Say why, where the policy asks for it or the audit should have it [env: ZTCTL_REASON]
+    #[arg(long, value_name = "TEXT")]
     pub reason: Option<String>,
+}
+
+/// What sessions of `shell` and `exec` share.
+#[derive(Debug, Clone, Args)]
+pub struct SessionArgs {
+    /// Set a variable there, where the policy allows it; without =VALUE, to what it is here
+    #[arg(long = "env", short = 'e', value_name = "KEY[=VALUE]")]
+    pub variables: Vec<Variable>,
+    /// The key that begins an escape such as ~. at the beginning of a line; `none` for none [env: ZTCTL_ESCAPE]
+    #[arg(long, value_name = "KEY")]
+    pub escape: Option<EscapeKey>,
+    /// Show at the end where each millisecond of the way went
+    #[arg(long)]
+    pub timing: bool,
 }
 
 /// Arguments of `ztctl demo`.
 #[cfg(feature = "demo")]
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub struct DemoArgs {
     /// Run this in the first container and leave with its status, instead of opening a shell
     #[arg(value_name = "CMD", last = true)]
@@ -435,6 +428,18 @@ impl Arguments {
             Verb::Status(args) => args.output == StatusOutput::Json,
             Verb::Why(args) => args.output == DataOutput::Json,
             Verb::Sessions(args) => args.output == DataOutput::Json,
+            Verb::Config(ConfigArgs { verb: ConfigVerb::Show { output } | ConfigVerb::Profiles { output } }) => {
+                *output == DataOutput::Json
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether the time of each part of the way is to be shown.
+    pub(crate) fn wants_timing(&self) -> bool {
+        match &self.verb {
+            Verb::Shell(args) => args.session.timing,
+            Verb::Exec(args) => args.session.timing,
             _ => false,
         }
     }
@@ -455,132 +460,6 @@ pub fn command() -> clap::Command {
     Arguments::command()
 }
 
-const AFTER_HELP: &str = "\
-EXAMPLES
-  ztctl login https://broker.example.com
-  ztctl ls
-  ztctl shell tomcat-7f9
-  ztctl exec tomcat-7f9 -- tail -n 100 /var/log/app.log
-
-EXIT STATUS
-  shell and exec: that of the remote command, 128+n when signal n ended it, 255 when ztctl or the link failed
-  else: 0 done, 1 failed, 2 wrong usage, 3 not logged in, 4 not allowed or not found, 130 interrupted";
-
-const LOGIN_HELP: &str = "\
-EXAMPLES
-  ztctl login https://broker.example.com
-  ztctl login                                          at the last broker again
-  ztctl login https://broker.internal --ca root.pem    its TLS certificate has a private root
-  ztctl login --device                                 without a browser on this machine";
-
-const LOGOUT_HELP: &str = "\
-EXAMPLES
-  ztctl logout
-  ztctl logout --broker https://broker.example.com";
-
-const STATUS_HELP: &str = "\
-EXAMPLES
-  ztctl status
-  ztctl status --output json";
-
-const LS_HELP: &str = "\
-EXAMPLES
-  ztctl ls
-  ztctl ls tomcat prod           rows that contain both words
-  ztctl ls -l app=tomcat,env!=prod
-  ztctl ls --watch --sort age
-  ztctl ls --output name         names only, one a line
-  ztctl ls --output json";
-
-const SHELL_HELP: &str = "\
-EXAMPLES
-  ztctl shell                    pick from a list
-  ztctl shell -l team=shop       pick from those
-  ztctl shell tomcat-7f9
-  ztctl shell tomcat-7f9 --user app --reason 'ticket 4711'
-
-ESCAPES, after Enter
-  ~.   leave at once, also when nothing answers
-  ~^Z  suspend ztctl
-  ~?   show the escapes
-  ~~   send one ~";
-
-const EXEC_HELP: &str = "\
-EXAMPLES
-  ztctl exec tomcat-7f9 -- tail -n 100 /var/log/app.log
-  ztctl exec tomcat-7f9 -- sh -c 'cd /srv && tar c .' > srv.tar
-  ztctl exec tomcat-7f9 -- sh -c 'cat > /tmp/data' < data
-  ztctl exec -t tomcat-7f9 -- top";
-
-const LOGS_HELP: &str = "\
-EXAMPLES
-  ztctl logs tomcat-7f9
-  ztctl logs tomcat-7f9 --follow --since 10m
-  ztctl logs tomcat-7f9 --tail 100 --timestamps
-  ztctl logs tomcat-7f9 2>/dev/null        what it wrote to its standard output only
-
-Ctrl-C ends it.";
-
-const FORWARD_HELP: &str = "\
-EXAMPLES
-  ztctl forward tomcat-7f9 8080                 http://localhost:8080 is its port 8080
-  ztctl forward tomcat-7f9 9000:8080
-  ztctl forward tomcat-7f9 5432:db.internal:5432
-  ztctl forward tomcat-7f9 -D 1080              then: curl --socks5-hostname localhost:1080 http://db.internal/
-  ztctl forward tomcat-7f9 -R 9000:3000         port 9000 inside is port 3000 here
-
-Ctrl-C ends it.";
-
-const CP_HELP: &str = "\
-EXAMPLES
-  ztctl cp tomcat-7f9:/var/lib/tomcat10/logs ./logs
-  ztctl cp -p app.war conf/ tomcat-7f9:/tmp/
-  ztctl cp --resume tomcat-7f9:/tmp/heap.hprof .
-
-Folders are copied with all that is in them; links are made as links and never followed. A file has its name only when it is whole.";
-
-const WHY_HELP: &str = "\
-EXAMPLES
-  ztctl why tomcat-7f9
-  ztctl why tomcat-7f9 --user root
-  ztctl why tomcat-7f9 --output json";
-
-const SESSIONS_HELP: &str = "\
-EXAMPLES
-  ztctl sessions
-  ztctl sessions end 3fa9
-  ztctl sessions --output json";
-
-const SESSIONS_END_HELP: &str = "\
-EXAMPLES
-  ztctl sessions end 3fa9";
-
-const SSH_CONFIG_HELP: &str = "\
-EXAMPLES
-  ztctl ssh-config                         then: ssh tomcat-7f9.zt
-  scp app.jar tomcat-7f9.zt:/tmp/
-  rsync -a tomcat-7f9.zt:/var/log/ ./logs/
-  ssh -L 8080:localhost:8080 root@tomcat-7f9.zt
-  ZTCTL_REASON='ticket 4711' ssh tomcat-7f9.zt
-
-It writes a file of its own and the one line of ~/.ssh/config that includes it. Certificates live for minutes and are made when ssh
-connects; hosts are accepted by the broker's authority and in no other way.";
-
-const PROXY_HELP: &str = "\
-EXAMPLES
-  ProxyCommand ztctl proxy --identity-agent ~/.local/state/ztctl/ssh --user %r %n
-  IdentityAgent ~/.local/state/ztctl/ssh/agent";
-
-const VERSION_HELP: &str = "\
-EXAMPLES
-  ztctl version";
-
-#[cfg(feature = "demo")]
-const DEMO_HELP: &str = "\
-EXAMPLES
-  ztctl demo
-  ztctl demo -- id";
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -599,25 +478,6 @@ mod tests {
         let parsed = parse(&["exec", "web-7f9", "--", "ls", "--output", "json", "--", "-x"]).unwrap();
         let Verb::Exec(args) = parsed.verb else { panic!("not exec") };
         assert_eq!(args.command, ["ls", "--output", "json", "--", "-x"]);
-    }
-
-    #[test]
-    fn ports_are_written_in_three_ways() {
-        let port = |text: &str| text.parse::<Port>().map(|port| (port.local, port.host, port.port));
-        let of = |local, host: &str, port| Ok((local, host.to_owned(), port));
-        assert_eq!(port("8080"), of(8080, "localhost", 8080));
-        assert_eq!(port("9000:8080"), of(9000, "localhost", 8080));
-        assert_eq!(port("db:5432"), of(5432, "db", 5432));
-        assert_eq!(port("0:db:5432"), of(0, "db", 5432));
-        assert_eq!(port("[::1]:80"), of(80, "::1", 80));
-        assert_eq!(port("1:[fe80::1]:80"), of(1, "fe80::1", 80));
-        for text in ["", "0", "a", "70000", "a:b:1", "1:2:3:x", "+8080"] {
-            assert!(port(text).is_err(), "{text}");
-        }
-        let back = |text: &str| text.parse::<Back>().map(|back| (back.port, back.host, back.local));
-        assert_eq!(back("9000:3000"), of(9000, "localhost", 3000));
-        assert_eq!(back("0:web:3000"), of(0, "web", 3000));
-        assert!(back("x:1").is_err() && back("1:0").is_err());
     }
 
     #[test]

@@ -11,11 +11,9 @@ use super::Context;
 use super::access::Access;
 use super::args::CpArgs;
 use super::failure::{Failure, Kind};
-use super::shell::hosts;
 use super::ui::Ui;
 use crate::client::copy::{self, CopyError, Options, Watch};
 use crate::client::resolve::Choice;
-use crate::client::session::Session;
 use crate::harmless::harmless;
 use crate::proto::name::Target;
 
@@ -26,9 +24,9 @@ pub(super) async fn run(context: &mut Context, args: CpArgs) -> Result<ExitCode,
     let errand = Errand::of(&paths, &to)?;
     let access = Access::open(context).await?;
     let failure = |error| Failure::session(error, &access.api);
-    let clock = access.api.http().clock().clone();
-    let request = Choice::typed(errand.container().clone()).copy(entry.user, entry.reason);
-    let session = Session::open(&access.api, hosts(&access).map_err(failure)?, clock, request).await.map_err(failure)?;
+    let entry = context.entry(entry);
+    let request = Choice::typed(errand.container().clone()).copy(entry.login, entry.reason);
+    let session = access.session(request).await.map_err(failure)?;
     let remote = session.files().await.map_err(failure)?;
     let mut progress = Progress::new(context.ui.clone(), !quiet && std::io::stderr().is_terminal());
     let options = Options { preserve, resume };
@@ -48,7 +46,7 @@ pub(super) async fn run(context: &mut Context, args: CpArgs) -> Result<ExitCode,
         Ok(())
     };
     let done = tokio::select! {
-        done = session.with_files(work) => done,
+        done = session.with_files(work, |news| context.ui.note(&format!("ztctl: {news}"))) => done,
         _ = tokio::signal::ctrl_c() => {
             progress.clear();
             context.ui.note(UNFINISHED);

@@ -12,6 +12,21 @@ use crate::proto::Secret;
 /// The broker to talk to, where there are logins at several: as `--broker`.
 pub const BROKER: &str = "ZTCTL_BROKER";
 
+/// The same by its profile's name: as `--profile`.
+pub const PROFILE: &str = "ZTCTL_PROFILE";
+
+/// When to use colour: as `--color`.
+pub const COLOR: &str = "ZTCTL_COLOR";
+
+/// The key of a session's escapes: as `--escape`.
+pub const ESCAPE: &str = "ZTCTL_ESCAPE";
+
+/// Where a login keeps its tokens: as `--store`.
+pub const STORE: &str = "ZTCTL_STORE";
+
+/// `true`: a login is by code, as with `--device`.
+pub const DEVICE: &str = "ZTCTL_DEVICE";
+
 /// A token that `ztbroker token create --user` made, for machines; then nothing that is kept on this machine is used as one.
 pub const TOKEN: &str = "ZTCTL_TOKEN";
 
@@ -38,8 +53,26 @@ pub const BROWSER: &str = "BROWSER";
 pub struct Environment {
     /// Where the client keeps its files; `None` when there is no home to keep them in.
     pub paths: Option<Paths>,
+    /// Whether [`CONFIG_DIR`] says where the configuration is.
+    pub moved_config: bool,
+    /// Whether [`STATE_DIR`] says where the state is.
+    pub moved_state: bool,
     /// The home.
     pub home: Option<PathBuf>,
+    /// [`BROKER`].
+    pub broker: Option<String>,
+    /// [`PROFILE`].
+    pub profile: Option<String>,
+    /// [`COLOR`].
+    pub color: Option<String>,
+    /// [`ESCAPE`].
+    pub escape: Option<String>,
+    /// [`STORE`].
+    pub store: Option<String>,
+    /// [`DEVICE`].
+    pub device: Option<String>,
+    /// [`REASON`].
+    pub reason: Option<String>,
     /// [`TOKEN`].
     pub token: Option<Secret<String>>,
     /// [`CA`].
@@ -61,7 +94,16 @@ impl Environment {
         let first = |names: [&str; 2]| names.into_iter().find_map(text);
         Self {
             paths: paths(variable),
+            moved_config: variable(CONFIG_DIR).is_some(),
+            moved_state: variable(STATE_DIR).is_some(),
             home: BaseDirs::new().map(|home| home.home_dir().to_owned()),
+            broker: text(BROKER),
+            profile: text(PROFILE),
+            color: text(COLOR),
+            escape: text(ESCAPE),
+            store: text(STORE),
+            device: text(DEVICE),
+            reason: text(REASON),
             token: text(TOKEN).map(|token| Secret::new(token.trim().to_owned())),
             ca: text(CA),
             proxy: ProxySettings {

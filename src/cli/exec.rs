@@ -1,4 +1,5 @@
-//! `ztctl exec`: one command in a container, its arguments exactly as given, its streams those of this process, or this terminal.
+//! `ztctl exec`: one command in a container, its arguments exactly as given, its streams those of this process, or this terminal; or
+//! in several containers at once.
 //!
 //! The fast path: nothing is asked of the broker but the connect itself.
 
@@ -11,19 +12,38 @@ use super::Context;
 use super::access::Access;
 use super::args::ExecArgs;
 use super::failure::{Failure, Kind};
-use super::shell::{hosts, surroundings};
+use super::shell::{Terminal, surroundings};
 use super::successor;
 use super::ui::Ui;
 use crate::client::resolve::{Choice, Entry};
-use crate::client::session::Session;
-use crate::client::session::shell::Surroundings;
+use crate::client::session::exec::Environment;
 use crate::proto::command::quote;
 use crate::proto::name::Target;
 
+mod all;
+
 /// Runs the command and leaves with its status.
 pub(super) async fn run(context: &mut Context, args: ExecArgs) -> Result<ExitCode, Failure> {
+    // clap waives what an argument requires where that conflicts with another one that is there.
+    if args.name.is_some() && (args.selector.is_some() || args.yes) {
+        return Err(Failure::new(Kind::Usage, "usage", "-l and --yes choose among several containers, and one is named")
+            .hint("ztctl exec --all -l CONDITIONS -- CMD"));
+    }
     let access = Access::open(context).await?;
-    execute(&context.ui, &access, args.name, args.entry.into(), &args.command, args.tty).await
+    let entry = context.entry(args.entry);
+    let terminal = Terminal::of(context, args.session)?;
+    let Some(name) = args.name else {
+        let task = all::Task {
+            selector: args.selector,
+            entry,
+            variables: terminal.variables,
+            command: args.command,
+            parallel: args.parallel.into(),
+            yes: args.yes,
+        };
+        return all::run(context, &access, task).await;
+    };
+    execute(&context.ui, &access, name, entry, &args.command, args.tty, &terminal).await
 }
 
 /// Runs `command` in the container of that name and leaves with its status.
@@ -34,23 +54,20 @@ pub(crate) async fn execute(
     entry: Entry,
     command: &[OsString],
     at_terminal: bool,
+    terminal: &Terminal,
 ) -> Result<ExitCode, Failure> {
     if at_terminal && !io::stdin().is_terminal() {
         return Err(Failure::new(Kind::Usage, "no_terminal", "-t needs a terminal, and standard input is none")
             .hint("without -t the command reads what comes from there"));
     }
-    let failure = |error| Failure::session(error, &access.api);
     let command = quote(command.iter().map(|word| word.as_bytes()));
     let request = Choice::typed(name).exec(entry, command.clone());
-    let clock = access.api.http().clock().clone();
-    let session = Session::open(&access.api, hosts(access).map_err(failure)?, clock, request).await.map_err(failure)?;
+    let session = access.session(request).await.map_err(|error| Failure::session(error, &access.api))?;
     let ended = if at_terminal {
-        let (term, environment) = surroundings::of_shell();
-        let program = surroundings::program();
-        let surroundings = Surroundings { term: &term, environment: &environment, program: program.as_deref() };
-        session.exec_at_terminal(command, surroundings).await
+        session.exec_at_terminal(command, terminal.told().surroundings()).await
     } else {
-        session.exec(command, &surroundings::of_command()).await
+        let usual = surroundings::of_command();
+        session.exec(command, Environment { usual: &usual, demanded: &terminal.variables }).await
     };
     match ended {
         Ok(exit) => Ok(ExitCode::from(exit.code())),

@@ -12,6 +12,8 @@ mod session;
 
 pub use broker::no_containers;
 
+use crate::client::http::BrokerUrl;
+
 /// What went wrong, in words, with what to do about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
@@ -20,6 +22,7 @@ pub struct Failure {
     message: String,
     details: Vec<String>,
     hints: Vec<String>,
+    login: Option<Box<BrokerUrl>>,
 }
 
 /// What a program that called us learns from the exit status.
@@ -42,7 +45,7 @@ pub enum Kind {
 impl Failure {
     /// A failure. `code` is for programs and never changes; `message` starts in lower case and ends without a period.
     pub fn new(kind: Kind, code: &'static str, message: impl Into<String>) -> Self {
-        Self { kind, code, message: message.into(), details: Vec::new(), hints: Vec::new() }
+        Self { kind, code, message: message.into(), details: Vec::new(), hints: Vec::new(), login: None }
     }
 
     /// The same with a hint: a command to paste, or a short sentence.
@@ -57,6 +60,18 @@ impl Failure {
     pub fn detail(mut self, lines: impl IntoIterator<Item = String>) -> Self {
         self.details.extend(lines);
         self
+    }
+
+    /// The same, and a login at this broker would help.
+    #[must_use]
+    pub(super) fn helped_by_login(mut self, broker: &BrokerUrl) -> Self {
+        self.login = Some(Box::new(broker.clone()));
+        self
+    }
+
+    /// The broker at which a login would help.
+    pub fn login_at(&self) -> Option<&BrokerUrl> {
+        self.login.as_deref()
     }
 
     /// The person pressed Esc or Ctrl-C in a dialogue; there is nothing to say.

@@ -10,10 +10,8 @@ use super::Context;
 use super::access::Access;
 use super::args::ForwardArgs;
 use super::failure::{Failure, Kind};
-use super::shell::hosts;
 use super::successor;
 use crate::client::resolve::Choice;
-use crate::client::session::Session;
 use crate::client::session::forward::{Event, Forward};
 
 /// Forwards until Ctrl-C, or until the session ends.
@@ -35,9 +33,8 @@ pub(super) async fn run(context: &mut Context, args: ForwardArgs) -> Result<Exit
     forwards.extend(back.iter().map(|back| Forward::Back { port: back.port, host: back.host.clone(), local: back.local }));
     let access = Access::open(context).await?;
     let failure = |error| Failure::session(error, &access.api);
-    let clock = access.api.http().clock().clone();
-    let request = Choice::typed(name).forward(entry.into());
-    let session = Session::open(&access.api, hosts(&access).map_err(failure)?, clock, request).await.map_err(failure)?;
+    let request = Choice::typed(name).forward(context.entry(entry));
+    let session = access.session(request).await.map_err(failure)?;
     let container = session.name().to_owned();
     for told in told {
         context.ui.note(&format!("{told} {container}"));
@@ -56,6 +53,7 @@ pub(super) async fn run(context: &mut Context, args: ForwardArgs) -> Result<Exit
             }
             event = happens.recv() => match event {
                 Some(Event::Listening { port }) => context.ui.note(&format!("port {port} in {container} is here")),
+                Some(Event::News(news)) => context.ui.note(&format!("ztctl: {news}")),
                 Some(Event::Failed { to, why }) => context.ui.note(&format!("ztctl: no connection to {to}: {why}")),
                 None => std::future::pending().await,
             },

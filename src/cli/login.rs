@@ -7,9 +7,10 @@ use super::Context;
 use super::access::root_text;
 use super::args::LoginArgs;
 use super::failure::Failure;
+use super::settings;
 use super::ui::Ui;
 use crate::client::api::Api;
-use crate::client::config::{Config, LoginEntry, trust};
+use crate::client::config::{Config, LoginEntry, ProfileName, trust};
 use crate::client::credential::{self, Credential, StoreKind};
 use crate::client::http::{BrokerUrl, Http, Server, Trust};
 use crate::client::oauth::device::DeviceCode;
@@ -39,7 +40,8 @@ async fn login(context: &mut Context, args: LoginArgs) -> Result<ExitCode, Failu
     };
     let trust = root.as_deref().map_or(Ok(Trust::System), trust).map_err(|error| Failure::root(&url.to_string(), &error))?;
     let server = Server { url: url.clone(), trust, proxy: context.environment.proxy.clone() };
-    let http = Http::new(&server, Clock::system()).map_err(|error| Failure::http(error, &url, None))?;
+    let http =
+        Http::traced(&server, Clock::system(), context.trace.clone()).map_err(|error| Failure::http(error, &url, None))?;
 
     // What was pinned is compared before anybody types a password.
     let ca = ca_pin::fetch(&http).await.map_err(|error| Failure::pin(error, &http))?;
@@ -48,7 +50,14 @@ async fn login(context: &mut Context, args: LoginArgs) -> Result<ExitCode, Failu
         ca_pin::compare(&login.ca, &ca).map_err(|error| Failure::pin(error, &http))?;
     }
 
-    let credential = ask(context, &args, &http).await.map_err(|error| Failure::login(error, &http))?;
+    let profile = args.url.as_ref().and(context.flags.profile.clone());
+    if let Some(profile) = &profile {
+        // A name that another broker has is refused before anybody types a password.
+        super::config::name(&mut config.clone(), &url, profile.clone())?;
+    }
+    let store = settings::store(args.store, &context.environment, &config)?.value;
+    let by_code = settings::device(args.device, &context.environment, &config)?.value;
+    let credential = ask(context, by_code, &http).await.map_err(|error| Failure::login(error, &http))?;
     let api = Api::over(http.clone(), Tokens::fixed(credential.access_token.clone()));
     let whoami = match api.whoami().await {
         Ok(whoami) => whoami,
@@ -58,23 +67,26 @@ async fn login(context: &mut Context, args: LoginArgs) -> Result<ExitCode, Failu
         }
     };
     let kept =
-        keep(&Login { paths: &paths, url: &url, root, ca, user: &whoami.user }, args.store, before, &credential, &http).await?;
+        keep(&Login { paths: &paths, url: &url, root, ca, user: &whoami.user, profile }, store, before, &credential, &http)
+            .await?;
     report(&context.ui, &url, &whoami, &kept);
     Ok(ExitCode::SUCCESS)
 }
 
-/// The broker that is meant: the argument, `--broker`, or the last one.
+/// The broker that is meant: the argument, which may be a profile, what is said elsewhere, or the last one.
 fn broker(context: &Context, args: &LoginArgs, config: &Config) -> Result<BrokerUrl, Failure> {
-    match args.url.as_ref().or(context.broker.as_ref()) {
-        Some(text) => text.parse().map_err(|error| Failure::url(&error)),
-        None => config.last.clone().ok_or_else(Failure::login_where),
+    if let Some(text) = &args.url {
+        let profile = text.parse().ok().and_then(|name| config.profile(&name));
+        return profile.map_or_else(|| text.parse().map_err(|error| Failure::url(&error)), |broker| Ok(broker.url.clone()));
     }
+    let wanted = settings::broker(config, context)?.value;
+    wanted.or_else(|| config.last.clone()).ok_or_else(Failure::login_where)
 }
 
-async fn ask(context: &Context, args: &LoginArgs, http: &Http) -> Result<Credential, crate::client::oauth::OauthError> {
+async fn ask(context: &Context, by_code: bool, http: &Http) -> Result<Credential, crate::client::oauth::OauthError> {
     let metadata = discovery::discover(http).await?;
     let terminal = Terminal { ui: context.ui.clone(), browsers: context.environment.browsers.clone() };
-    if args.device || context.environment.browsers.is_empty() {
+    if by_code || context.environment.browsers.is_empty() {
         device::login(http, &metadata, &terminal).await
     } else {
         browser::login(http, &metadata, &terminal).await
@@ -88,6 +100,7 @@ struct Login<'a> {
     root: Option<String>,
     ca: CaSet,
     user: &'a str,
+    profile: Option<ProfileName>,
 }
 
 /// Keeps the tokens and the pin; gives back those of the login before. Returns where the tokens are, in words.
@@ -117,6 +130,9 @@ async fn keep(
         let broker = config.broker_mut(url);
         broker.tls_root.clone_from(&login.root);
         broker.login = Some(entry);
+        if login.profile.is_some() {
+            broker.profile.clone_from(&login.profile);
+        }
     });
     if let Err(error) = written.await {
         // As it was before: the configuration still names the login before, if there is one.

@@ -6,10 +6,9 @@ use super::Context;
 use super::access::Access;
 use super::args::LogsArgs;
 use super::failure::Failure;
-use super::shell::hosts;
+use super::settings;
 use super::successor;
 use crate::client::resolve::Choice;
-use crate::client::session::Session;
 use crate::client::session::ending::Exit;
 use crate::proto::logs::LogsRequest;
 
@@ -21,8 +20,8 @@ pub(super) async fn run(context: &mut Context, args: LogsArgs) -> Result<ExitCod
     let clock = access.api.http().clock().clone();
     let since = since.map(|since| since.seconds(clock.now()));
     let request = LogsRequest { follow, since, tail, timestamps };
-    let choice = Choice::typed(name).logs(reason);
-    let session = Session::open(&access.api, hosts(&access).map_err(failure)?, clock, choice).await.map_err(failure)?;
+    let choice = Choice::typed(name).logs(settings::reason(reason, &context.environment));
+    let session = access.session(choice).await.map_err(failure)?;
     match session.logs(&request).await {
         Ok(Exit::Local(INTERRUPT)) => Err(Failure::interrupted()),
         Ok(exit @ Exit::Local(_)) => Ok(ExitCode::from(exit.code())),

@@ -10,6 +10,7 @@ use super::Context;
 use super::access::Access;
 use super::args::ProxyArgs;
 use super::failure::{Failure, Kind};
+use super::settings;
 use crate::client::identity_agent::IdentityAgent;
 use crate::client::private::{Guard, make_folder};
 use crate::client::resolve::Choice;
@@ -27,7 +28,7 @@ pub(super) async fn run(context: &mut Context, args: ProxyArgs) -> Result<ExitCo
         .map_err(|error| Failure::new(Kind::Usage, "usage", format!("{host} cannot be a container's name: {error}")))?;
     let access = Access::open(context).await?;
     let failure = |error| Failure::session(error, &access.api);
-    let request = Choice::typed(name).anything(user, reason);
+    let request = Choice::typed(name).anything(user, settings::reason(reason, &context.environment));
     let (reply, mut link, key) = request_link(&access.api, request).await.map_err(failure)?;
     let certificate = Certificate::from_openssh(&reply.certificate)
         .map_err(|_| failure(SessionError::Reply("its certificate cannot be read")))?;

@@ -11,20 +11,21 @@ use super::access::Access;
 use super::args::{EntryArgs, ShellArgs};
 use super::failure::{Failure, Kind};
 use super::picker::{Picked, pick};
+use super::settings::reason;
 use super::successor;
 use super::ui::Ui;
 use crate::client::api::ApiError;
 use crate::client::private::{self, Guard};
 use crate::client::resolve::{Choice, Entry, candidates};
 use crate::client::select::{Selection, Selector};
-use crate::client::session::shell::Surroundings;
 use crate::client::session::{Session, SessionError};
 use crate::proto::ErrorCode;
 use crate::proto::api::ContainerRow;
 use crate::proto::name::Target;
-use crate::ssh::Authorities;
 
 pub(super) mod surroundings;
+
+pub(crate) use surroundings::Terminal;
 
 /// Opens the shell and leaves with its status.
 pub(super) async fn run(context: &mut Context, args: ShellArgs) -> Result<ExitCode, Failure> {
@@ -33,7 +34,9 @@ pub(super) async fn run(context: &mut Context, args: ShellArgs) -> Result<ExitCo
             .hint("ztctl exec NAME -- CMD runs a command without one"));
     }
     let access = Access::open(context).await?;
-    enter(&context.ui, &access, args.name, args.selector.as_ref(), args.entry.into()).await
+    let entry = context.entry(args.entry);
+    let terminal = Terminal::of(context, args.session)?;
+    enter(&context.ui, &access, args.name, args.selector.as_ref(), entry, &terminal).await
 }
 
 /// Opens the shell in the container of that name, or in one that is picked, and leaves with its status.
@@ -43,6 +46,7 @@ pub(crate) async fn enter(
     name: Option<Target>,
     selector: Option<&Selector>,
     entry: Entry,
+    terminal: &Terminal,
 ) -> Result<ExitCode, Failure> {
     let word = name.as_ref().map(|name| name.as_str().to_owned());
     let choice = match name {
@@ -70,10 +74,8 @@ pub(crate) async fn enter(
             open(access, choice, &entry).await.map_err(|error| Failure::session(error, &access.api))?
         }
     };
-    let (term, environment) = surroundings::of_shell();
-    let program = surroundings::program();
-    let surroundings = Surroundings { term: &term, environment: &environment, program: program.as_deref() };
-    match session.shell(surroundings).await {
+    let terminal = terminal.told();
+    match session.shell(terminal.surroundings()).await {
         Ok(exit) => Ok(ExitCode::from(exit.code())),
         Err(error) => Err(successor::failure(ui, access, error).await),
     }
@@ -85,12 +87,7 @@ enum Chosen {
 }
 
 async fn open(access: &Access, choice: Choice, entry: &Entry) -> Result<Session, SessionError> {
-    Session::open(&access.api, hosts(access)?, access.api.http().clock().clone(), choice.shell(entry.clone())).await
-}
-
-/// The pinned authorities that vouch for containers.
-pub(super) fn hosts(access: &Access) -> Result<Authorities, SessionError> {
-    Authorities::of_hosts(&access.ca).map_err(|_| SessionError::Reply("the pinned authorities cannot be read"))
+    access.session(choice.shell(entry.clone())).await
 }
 
 fn is_absent(error: &SessionError) -> bool {
@@ -146,9 +143,10 @@ async fn one_of(access: &Access, rows: &[ContainerRow], title: &str) -> Result<C
     }
 }
 
-impl From<EntryArgs> for Entry {
-    fn from(args: EntryArgs) -> Self {
-        Self { login: args.user, reason: args.reason }
+impl Context {
+    /// How to enter, by what was said or the environment says.
+    pub(super) fn entry(&self, args: EntryArgs) -> Entry {
+        Entry { login: args.user, reason: reason(args.reason, &self.environment) }
     }
 }
 

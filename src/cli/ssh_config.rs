@@ -24,7 +24,8 @@ pub(super) async fn run(context: &mut Context, args: SshConfigArgs) -> Result<Ex
     let program = std::env::current_exe()
         .map_err(|error| Failure::new(Kind::Failed, "system", format!("cannot find ztctl itself: {error}")))?;
     let files = Files { config: paths.ssh_config(), known_hosts: paths.known_hosts(), sockets: paths.ssh_agents() };
-    let broker = context.broker.as_ref().map(|_| access.api.http().url().to_string());
+    let said = context.flags.broker.is_some() || context.flags.profile.is_some();
+    let broker = said.then(|| access.api.http().url().to_string());
     let text = files.configuration(&program, broker.as_deref())?;
     if args.print {
         context.ui.lines(&text.lines().collect::<Vec<_>>())?;

@@ -10,6 +10,8 @@ use serde::Serialize;
 use super::environment::refuses_colour;
 use super::failure::{Failure, Kind};
 use super::table::Table;
+use crate::client::config::Colour;
+use crate::client::trace::Trace;
 use crate::harmless::{escaped, harmless};
 
 /// Where and how to print. Cheap to clone: it holds no buffer.
@@ -29,13 +31,18 @@ pub struct Ui {
 
 impl Ui {
     /// The process's own streams. With `json`, errors are JSON.
-    pub fn system(json: bool) -> Self {
+    pub fn system(json: bool, colour: Colour) -> Self {
         let width = io::stdout().is_terminal().then(|| crossterm::terminal::size().map_or(80, |(columns, _)| columns.into()));
         let error_is_terminal = io::stderr().is_terminal();
+        let coloured = |terminal: bool| match colour {
+            Colour::Auto => terminal && !refuses_colour(),
+            Colour::Always => true,
+            Colour::Never => false,
+        };
         Self {
             width,
-            colour_out: width.is_some() && !refuses_colour(),
-            colour: error_is_terminal && !refuses_colour(),
+            colour_out: coloured(width.is_some()),
+            colour: coloured(error_is_terminal),
             json,
             interactive: error_is_terminal && io::stdin().is_terminal(),
         }
@@ -44,6 +51,49 @@ impl Ui {
     /// Whether a person can be asked something.
     pub fn is_interactive(&self) -> bool {
         self.interactive
+    }
+
+    /// Whether a failure may become a question: a person is there, and no program reads the errors.
+    pub fn asks(&self) -> bool {
+        self.interactive && !self.json
+    }
+
+    /// Asks a question, which ends in a space; an empty answer is `usual`. The terminal stays as it is, so Ctrl-C is what it always is.
+    ///
+    /// # Errors
+    /// [`Failure::interrupted`] when the person leaves it.
+    pub async fn ask(&self, question: &str, usual: bool) -> Result<bool, Failure> {
+        self.err(&harmless(question));
+        let answer = tokio::task::spawn_blocking(|| {
+            let mut line = String::new();
+            io::stdin().read_line(&mut line).map(|length| (length > 0).then_some(line))
+        });
+        let answer = tokio::select! {
+            answer = answer => answer,
+            _ = tokio::signal::ctrl_c() => return Err(Failure::interrupted()),
+        };
+        match answer {
+            Ok(Ok(Some(line))) => match line.trim() {
+                "" => Ok(usual),
+                yes => Ok(yes.eq_ignore_ascii_case("y") || yes.eq_ignore_ascii_case("yes")),
+            },
+            _ => {
+                self.err("\n");
+                Err(Failure::interrupted())
+            }
+        }
+    }
+
+    /// Where the time of the way went, as far as it got.
+    pub fn timing(&self, trace: &Trace) {
+        let (parts, whole) = trace.steps();
+        for (name, took) in &parts {
+            let means = PARTS.iter().find(|(part, _)| part == name).map_or("", |(_, means)| means);
+            self.err(&format!("{:9.1} ms  {name:<11} {means}\n", took.as_secs_f64() * 1e3));
+        }
+        if !parts.is_empty() {
+            self.err(&format!("{:9.1} ms  in all\n", whole.as_secs_f64() * 1e3));
+        }
     }
 
     /// A line of the result.
@@ -164,3 +214,13 @@ impl Ui {
         let _ = io::stderr().lock().write_all(text.as_bytes());
     }
 }
+
+/// What the parts of the way to a session are.
+const PARTS: [(&str, &str); 6] = [
+    ("start", "the arguments, the configuration, the token"),
+    ("connection", "TCP and TLS to the broker"),
+    ("broker", "its answer: decision, certificate, audit, the way to the agent"),
+    ("keys", "SSH: the keys and the host's proof"),
+    ("proof", "SSH: ours"),
+    ("command", "SSH: the channel, until the first sign from there"),
+];

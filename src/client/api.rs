@@ -14,6 +14,7 @@ pub use upgrade::Upgrade;
 
 use super::http::{Http, HttpError, SMALL_BODY, Server};
 use super::tokens::{TokenError, Tokens};
+use super::trace::Trace;
 use crate::clock::Clock;
 use crate::proto::api::{ConnectReply, ConnectRequest, ContainerList, SessionList, Whoami, Why};
 use crate::proto::frame::FrameError;
@@ -70,7 +71,15 @@ impl Api {
     /// # Errors
     /// [`HttpError::Setup`].
     pub fn new(server: &Server, tokens: Tokens) -> Result<Self, HttpError> {
-        Ok(Self::over(Http::new(server, Clock::system())?, tokens))
+        Self::traced(server, tokens, Trace::off())
+    }
+
+    /// The same, and `trace` is told what happens.
+    ///
+    /// # Errors
+    /// As [`Api::new`].
+    pub fn traced(server: &Server, tokens: Tokens, trace: Trace) -> Result<Self, HttpError> {
+        Ok(Self::over(Http::traced(server, Clock::system(), trace)?, tokens))
     }
 
     /// The API over an HTTP client that exists, and with its clock.

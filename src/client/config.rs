@@ -5,6 +5,12 @@
 
 use std::path::PathBuf;
 
+mod preferences;
+mod profile;
+
+pub use preferences::{Colour, EscapeKey, Preferences};
+pub use profile::ProfileName;
+
 use serde::{Deserialize, Serialize};
 
 use super::api::Upgrade;
@@ -24,6 +30,9 @@ pub struct Config {
     /// The broker of the last login.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last: Option<BrokerUrl>,
+    /// What the person prefers.
+    #[serde(default, skip_serializing_if = "Preferences::is_empty")]
+    pub settings: Preferences,
     /// Every broker that there was a login at.
     #[serde(default, rename = "broker", skip_serializing_if = "Vec::is_empty")]
     pub brokers: Vec<BrokerEntry>,
@@ -35,6 +44,9 @@ pub struct Config {
 pub struct BrokerEntry {
     /// Its address.
     pub url: BrokerUrl,
+    /// What the person calls it; see [`BrokerEntry::profile`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub profile: Option<ProfileName>,
     /// Its private TLS root, if it has one: the PEM text, or `sha256:` and its fingerprint.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tls_root: Option<String>,
@@ -134,11 +146,24 @@ impl Config {
     /// The broker at `url`, to be changed; made when there is none.
     pub fn broker_mut(&mut self, url: &BrokerUrl) -> &mut BrokerEntry {
         let index = self.brokers.iter().position(|broker| broker.url == *url).unwrap_or_else(|| {
-            self.brokers.push(BrokerEntry { url: url.clone(), tls_root: None, upgrade: Upgrade::default(), login: None });
+            self.brokers.push(BrokerEntry {
+                url: url.clone(),
+                profile: None,
+                tls_root: None,
+                upgrade: Upgrade::default(),
+                login: None,
+            });
             self.brokers.len() - 1
         });
         // In range: found or just made.
         &mut self.brokers[index]
+    }
+
+    /// The broker of that name.
+    pub fn profile(&self, name: &ProfileName) -> Option<&BrokerEntry> {
+        // A name that somebody gave counts before one that follows from a host.
+        let given = self.brokers.iter().find(|broker| broker.profile.as_ref() == Some(name));
+        given.or_else(|| self.brokers.iter().find(|broker| broker.profile() == *name))
     }
 
     /// The brokers with a login.
@@ -159,11 +184,16 @@ impl Config {
 
 impl Default for Config {
     fn default() -> Self {
-        Self { version: VERSION, last: None, brokers: Vec::new() }
+        Self { version: VERSION, last: None, settings: Preferences::default(), brokers: Vec::new() }
     }
 }
 
 impl BrokerEntry {
+    /// What it is called: what the person said, or its host.
+    pub fn profile(&self) -> ProfileName {
+        self.profile.clone().unwrap_or_else(|| ProfileName::of(&self.url))
+    }
+
     /// Who vouches for the broker's TLS certificate.
     ///
     /// # Errors
@@ -198,7 +228,7 @@ pub const VERSION: u32 = 1;
 /// The most bytes of the file: some dozens of brokers with chains of certificates.
 const LIMIT: u64 = 1024 * 1024;
 
-const HEAD: &str = "# Written by ztctl: `ztctl login` and `ztctl logout` change it.\n\n";
+const HEAD: &str = "# Written by ztctl: `ztctl login`, `ztctl logout` and `ztctl config` change it.\n\n";
 
 #[cfg(test)]
 mod tests;

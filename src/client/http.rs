@@ -14,11 +14,13 @@ mod date;
 mod error;
 #[cfg(test)]
 pub(crate) mod fake;
+mod traced;
 mod url;
 
 pub use error::{HttpError, TlsProblem, Unreachable};
 pub use url::{BrokerUrl, InvalidUrl};
 
+use super::trace::Trace;
 use crate::clock::Clock;
 use crate::transport::tls::{Roots, provider};
 
@@ -57,6 +59,7 @@ pub struct Http {
     client: Client,
     url: BrokerUrl,
     clock: Clock,
+    trace: Trace,
     /// The broker's clock minus ours, in seconds, by the last answer; [`UNKNOWN`] before one.
     ahead: Arc<AtomicI64>,
 }
@@ -67,6 +70,14 @@ impl Http {
     /// # Errors
     /// [`HttpError::Setup`] when the roots or the proxy cannot be used.
     pub fn new(server: &Server, clock: Clock) -> Result<Self, HttpError> {
+        Self::traced(server, clock, Trace::off())
+    }
+
+    /// The same, and `trace` is told what happens.
+    ///
+    /// # Errors
+    /// As [`Http::new`].
+    pub fn traced(server: &Server, clock: Clock, trace: Trace) -> Result<Self, HttpError> {
         let setup = |error: &dyn std::fmt::Display| HttpError::Setup(error.to_string());
         let tls = match &server.trust {
             // Without TLS nobody vouches; reading the machine's roots would only take time.
@@ -89,8 +100,11 @@ impl Http {
                 Proxy::https(proxy).map_err(|_| HttpError::Setup("HTTPS_PROXY is not the URL of a proxy".to_owned()))?;
             builder = builder.proxy(proxy.no_proxy(server.proxy.except.as_deref().and_then(NoProxy::from_string)));
         }
+        if trace.is_on() {
+            builder = builder.connector_layer(traced::Connecting(trace.clone()));
+        }
         let client = builder.build().map_err(|error| setup(&error))?;
-        Ok(Self { client, url: server.url.clone(), clock, ahead: Arc::new(AtomicI64::new(UNKNOWN)) })
+        Ok(Self { client, url: server.url.clone(), clock, trace, ahead: Arc::new(AtomicI64::new(UNKNOWN)) })
     }
 
     /// The broker's address.
@@ -101,6 +115,11 @@ impl Http {
     /// The clock that requests are judged by.
     pub fn clock(&self) -> &Clock {
         &self.clock
+    }
+
+    /// Who is told what happens.
+    pub fn trace(&self) -> &Trace {
+        &self.trace
     }
 
     /// How many seconds the broker's clock is ahead of ours (negative: behind), if it has answered.
@@ -115,11 +134,15 @@ impl Http {
 
     /// Sends and waits for the head of the answer.
     pub(crate) async fn send(&self, request: RequestBuilder, limit: Duration) -> Result<Response, HttpError> {
-        let answer = tokio::time::timeout(limit, request.send()).await;
+        let (client, request) = request.build_split();
+        let request = request.map_err(|error| HttpError::classify(&error))?;
+        traced::request(&self.trace, &request);
+        let answer = tokio::time::timeout(limit, client.execute(request)).await;
         let response = match answer {
             Ok(response) => response.map_err(|error| HttpError::classify(&error))?,
             Err(_) => return Err(HttpError::Unreachable(Unreachable::Timeout)),
         };
+        traced::response(&self.trace, response.status(), response.headers());
         self.note_time(response.headers());
         Ok(response)
     }

@@ -10,7 +10,10 @@
 //! | [`exec`] | one command with this process's streams |
 //! | `files` | its files |
 //! | [`forward`] | connections through it |
+//! | [`gather`] | one command among several |
 //! | [`ending`] | what the other side says about its end, and the exit status |
+//! | [`SessionError`] | why there is none, or none any more |
+//! | `silence` | a link on which nothing comes |
 //! | `throttle`, `input`, `output` | the local streams, without blocking and without bound |
 
 use std::borrow::Cow;
@@ -21,25 +24,30 @@ use russh::client::{self, Handle};
 use russh::keys::ssh_key::Certificate;
 use russh::{Channel, Disconnect};
 
-use super::api::{Api, ApiError, Link};
+use super::api::{Api, Link};
+use super::trace::Trace;
 use crate::clock::Clock;
-use crate::proto::api::{CONNECT_LIMIT, ConnectReply, ConnectRequest, LINK_RAW, Origin};
+use crate::proto::api::{CONNECT_LIMIT, ConnectReply, ConnectRequest, LINK_RAW};
 use crate::proto::name::{Login, Target};
 use crate::proto::{Actions, ContainerId, SessionId};
-use crate::ssh::cert::Refusal;
 use crate::ssh::cert::host::HostCertificate;
 use crate::ssh::{Authorities, PrivateKey, algorithms, new_key, public_line};
 
 pub mod ending;
+mod error;
 pub mod exec;
 mod files;
 pub mod forward;
+pub mod gather;
 pub mod host;
 mod input;
 mod output;
 pub mod shell;
+mod silence;
 mod throttle;
 
+use error::from_ssh;
+pub use error::{Gone, HostCause, SessionError};
 use host::{Farewell, Host, Routes};
 use throttle::{Throttle, Throttled};
 
@@ -62,132 +70,6 @@ pub struct Request {
     pub reason: Option<String>,
 }
 
-/// Why there is no session, or none any more.
-#[derive(Debug, thiserror::Error)]
-pub enum SessionError {
-    /// The broker refused, or could not be asked.
-    #[error(transparent)]
-    Api(#[from] ApiError),
-    /// This machine has no randomness to make a key of.
-    #[error("no key can be made on this machine")]
-    Key,
-    /// The broker's reply makes no sense.
-    #[error("the broker's reply cannot be used: {0}")]
-    Reply(&'static str),
-    /// The broker connected another container than the one that was picked.
-    #[error("the broker offers container {offered} where {picked} was picked")]
-    OtherContainer {
-        /// What was picked.
-        picked: ContainerId,
-        /// What the broker offers.
-        offered: ContainerId,
-    },
-    /// What answers could not prove that it is the container: somebody is in between, or the authority is not the pinned one.
-    #[error("what answers is not proven to be {name}: {cause}")]
-    HostNotProven {
-        /// The container that was asked for.
-        name: String,
-        /// What is wrong with the proof.
-        cause: HostCause,
-    },
-    /// The host's certificate is not valid at the time that it is here.
-    #[error("the clock here is {} seconds {} the broker's", seconds.unsigned_abs(), if *seconds < 0 { "behind" } else { "ahead of" })]
-    Clock {
-        /// How far the clock here is ahead of the certificate's window; negative when it is behind.
-        seconds: i64,
-    },
-    /// The agent does not take the certificate.
-    #[error("the agent of {name} refused the certificate")]
-    AgentRefused {
-        /// The container.
-        name: String,
-    },
-    /// The agent does not do what it was asked within the session.
-    #[error("the agent of {name} refused {what}")]
-    RequestRefused {
-        /// The container.
-        name: String,
-        /// `a terminal`, `the shell`, `the command`.
-        what: &'static str,
-    },
-    /// The container's files cannot be served.
-    #[error("the files of {name} cannot be reached: {reason}")]
-    FilesRefused {
-        /// The container.
-        name: String,
-        /// Why, in the other side's words.
-        reason: String,
-    },
-    /// The agent did not finish the opening in time.
-    #[error("{name} did not answer within {} seconds", OPENING.as_secs())]
-    Timeout {
-        /// The container.
-        name: String,
-    },
-    /// The link broke, or nothing came through it any more.
-    #[error("the connection to {name} was lost")]
-    Lost {
-        /// The container.
-        name: String,
-    },
-    /// The session was ended on purpose: its deadline came, or somebody cut it.
-    #[error("the session in {name} was ended: {reason}")]
-    Ended {
-        /// The container.
-        name: String,
-        /// Why, in the other side's words.
-        reason: String,
-    },
-    /// The container has stopped.
-    #[error("the session in {name} was ended: {reason}")]
-    ContainerEnded {
-        /// The container.
-        name: String,
-        /// Why, in the other side's words.
-        reason: String,
-        /// What is known about it, to find its successor by.
-        gone: Box<Gone>,
-    },
-    /// The two sides could not agree on SSH.
-    #[error("the conversation with {name} failed: {source}")]
-    Ssh {
-        /// The container.
-        name: String,
-        /// What went wrong.
-        #[source]
-        source: russh::Error,
-    },
-    /// This process's own streams failed.
-    #[error("this side's {what} failed: {source}")]
-    Local {
-        /// `input`, `output`, `terminal`.
-        what: &'static str,
-        /// How.
-        #[source]
-        source: std::io::Error,
-    },
-}
-
-/// A container that has stopped.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Gone {
-    /// Its id.
-    pub container: ContainerId,
-    /// What its successors have in common with it, where the broker says so.
-    pub origin: Option<Origin>,
-}
-
-/// What is wrong with a host's proof.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum HostCause {
-    /// It has a certificate that is not accepted.
-    #[error("its certificate is not accepted: {0}")]
-    Refused(Refusal),
-    /// It has no certificate at all.
-    #[error("it has no certificate")]
-    BareKey,
-}
-
 /// A session that is open: authenticated both ways, nothing running yet.
 pub struct Session {
     handle: Handle<Host>,
@@ -198,6 +80,18 @@ pub struct Session {
     id: SessionId,
     deadline: u64,
     clock: Clock,
+    trace: Trace,
+}
+
+/// What a session takes besides what it asks for.
+#[derive(Debug, Clone)]
+pub struct Means {
+    /// Who vouches for containers.
+    pub hosts: Authorities,
+    /// What certificates are judged by.
+    pub clock: Clock,
+    /// Who is told what happens.
+    pub trace: Trace,
 }
 
 impl Session {
@@ -205,10 +99,11 @@ impl Session {
     ///
     /// # Errors
     /// [`SessionError`]; nothing has run then.
-    pub async fn open(api: &Api, hosts: Authorities, clock: Clock, request: Request) -> Result<Self, SessionError> {
+    pub async fn open(api: &Api, hosts: Authorities, request: Request) -> Result<Self, SessionError> {
         let (login, as_typed) = (request.login.clone(), request.as_typed.clone());
+        let means = Means { hosts, clock: api.http().clock().clone(), trace: api.http().trace().clone() };
         let (reply, link, key) = request_link(api, request).await?;
-        Self::over(link, reply, as_typed, &login, key, hosts, clock).await
+        Self::over(link, reply, as_typed, &login, key, means).await
     }
 
     /// Proves both ends of a link to each other: the broker's `reply` belongs to it, and to the `key` that was named in the
@@ -222,9 +117,9 @@ impl Session {
         as_typed: Target,
         login: &Login,
         key: PrivateKey,
-        hosts: Authorities,
-        clock: Clock,
+        means: Means,
     ) -> Result<Self, SessionError> {
+        let Means { hosts, clock, trace } = means;
         let ConnectReply { session, certificate, host_principal, name, origin, deadline, link: protocol } = reply;
         if protocol != LINK_RAW {
             return Err(SessionError::Reply("its link protocol was not offered"));
@@ -236,11 +131,14 @@ impl Session {
         let expected = HostCertificate { container: host_principal, as_typed };
         let farewell = Farewell::new(Gone { container: host_principal, origin });
         let routes = Routes::default();
-        let host = Host::new(expected, hosts, clock.clone(), name.clone(), farewell.clone(), routes.clone());
+        let host = Host::new(expected, hosts, clock.clone(), name.clone(), farewell.clone(), routes.clone(), trace.clone());
+        trace.event(|| told(&certificate));
         let user = login.as_str();
         let opening = async {
             let mut handle = client::connect_stream(Arc::new(config()), link, host).await?;
+            trace.step("keys");
             let answer = handle.authenticate_openssh_cert(user, Arc::new(key), certificate).await;
+            trace.step("proof");
             Ok(match answer {
                 Ok(answer) if answer.success() => handle,
                 Ok(_) => return Err(SessionError::AgentRefused { name: name.clone() }),
@@ -251,7 +149,7 @@ impl Session {
             })
         };
         match tokio::time::timeout(OPENING, opening).await {
-            Ok(Ok(handle)) => Ok(Self { handle, throttle, farewell, routes, name, id: session, deadline, clock }),
+            Ok(Ok(handle)) => Ok(Self { handle, throttle, farewell, routes, name, id: session, deadline, clock, trace }),
             Ok(Err(SessionError::Ssh { name: _, source })) => Err(from_ssh(&name, source)),
             Ok(Err(error)) => Err(error),
             Err(_) => Err(SessionError::Timeout { name }),
@@ -283,8 +181,8 @@ impl Session {
         }
     }
 
-    fn refused(&self, what: &'static str) -> SessionError {
-        SessionError::RequestRefused { name: self.name.clone(), what }
+    fn refused(&self, what: impl Into<Cow<'static, str>>) -> SessionError {
+        SessionError::RequestRefused { name: self.name.clone(), what: what.into() }
     }
 
     /// Why the connection is gone: what the other side said last, the deadline, or nothing that is known.
@@ -296,11 +194,6 @@ impl Session {
             return SessionError::Ended { name: self.name.clone(), reason: "its time is over".to_owned() };
         }
         SessionError::Lost { name: self.name.clone() }
-    }
-
-    /// Whether the link has been silent for so long that it must be dead.
-    fn is_silent(&self) -> bool {
-        self.throttle.silence() > KEEPALIVE * SILENT_KEEPALIVES
     }
 
     /// Says goodbye and waits, a little, until it is on its way.
@@ -319,7 +212,9 @@ pub async fn request_link(api: &Api, request: Request) -> Result<(ConnectReply, 
     let key = new_key().map_err(|_| SessionError::Key)?;
     let public_key = public_line(key.public_key()).map_err(|_| SessionError::Key)?;
     let picked = request.container;
+    api.http().trace().step("start");
     let (reply, link) = api.connect(&connect_request(request, public_key)).await?;
+    api.http().trace().step("broker");
     match picked.filter(|picked| *picked != reply.host_principal) {
         Some(picked) => Err(SessionError::OtherContainer { picked, offered: reply.host_principal }),
         None => Ok((reply, link, key)),
@@ -345,6 +240,19 @@ fn connect_request(request: Request, public_key: String) -> ConnectRequest {
     connect
 }
 
+/// What a certificate says, in a line.
+fn told(certificate: &Certificate) -> String {
+    let options: Vec<&str> =
+        certificate.critical_options().iter().chain(certificate.extensions().iter()).map(|(name, _)| name.as_str()).collect();
+    format!(
+        "certificate {} for {}, valid for {} s, with {}",
+        certificate.key_id(),
+        certificate.valid_principals().join(","),
+        certificate.valid_before().saturating_sub(certificate.valid_after()),
+        options.join(" ")
+    )
+}
+
 fn config() -> client::Config {
     client::Config {
         preferred: algorithms::preferred(),
@@ -359,24 +267,6 @@ fn config() -> client::Config {
     }
 }
 
-fn from_ssh(name: &str, source: russh::Error) -> SessionError {
-    use russh::Error;
-    match source {
-        Error::IO(_) | Error::HUP | Error::Disconnect | Error::SendError | Error::RecvError | Error::ConnectionTimeout => {
-            SessionError::Lost { name: name.to_owned() }
-        }
-        // The agent has no certificate for the only algorithm that is taken.
-        Error::NoCommonAlgo { .. } => SessionError::HostNotProven { name: name.to_owned(), cause: HostCause::BareKey },
-        source => SessionError::Ssh { name: name.to_owned(), source },
-    }
-}
-
-impl From<russh::Error> for SessionError {
-    fn from(source: russh::Error) -> Self {
-        Self::Ssh { name: String::new(), source }
-    }
-}
-
 impl std::fmt::Debug for Session {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Session").field("id", &self.id).field("name", &self.name).finish_non_exhaustive()
@@ -386,11 +276,8 @@ impl std::fmt::Debug for Session {
 /// How long the agent may take for each step of the opening; it gives the client as long.
 const OPENING: Duration = Duration::from_secs(15);
 
-/// How often a silent link is asked for a sign of life.
-const KEEPALIVE: Duration = Duration::from_secs(15);
-
-/// After how many unanswered questions it is given up.
-const SILENT_KEEPALIVES: u32 = 3;
+/// How often a silent link is asked for a sign of life: twice before a person is told that there is none.
+const KEEPALIVE: Duration = Duration::from_secs(4);
 
 /// How long the goodbye may take: it is a courtesy.
 const GOODBYE: Duration = Duration::from_millis(250);

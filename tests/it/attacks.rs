@@ -12,7 +12,8 @@ use russh::keys::ssh_key::Certificate;
 use russh::keys::ssh_key::certificate::{Builder, CertType};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use ztctl::client::api::{Api, Link};
-use ztctl::client::session::Session;
+use ztctl::client::session::{Means, Session};
+use ztctl::client::trace::Trace;
 use ztctl::clock::Clock;
 use ztctl::proto::{Action, ContainerId, SessionId};
 use ztctl::ssh::cert::host::HostCertificate;
@@ -204,7 +205,8 @@ async fn accepts(world: &World, opened: Opened, link: Link) -> bool {
     let hosts = Authorities::of_hosts(&world.ca).unwrap();
     let Opened { key, reply, .. } = opened;
     let (typed, login) = (reply.name.parse().unwrap(), "default".parse().unwrap());
-    Session::over(link, reply, typed, &login, key, hosts, Clock::system()).await.is_ok()
+    let means = Means { hosts, clock: Clock::system(), trace: Trace::off() };
+    Session::over(link, reply, typed, &login, key, means).await.is_ok()
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -94,7 +94,7 @@ async fn two_brokers_and_no_word_which() {
         }
     }
     assert!(login.wait().await.unwrap().success());
-    assert_message(&ada.run(&["ls"]).await, 2, &["--broker", &world.url, &other.url]);
+    assert_message(&ada.run(&["ls"]).await, 2, &["--profile", &world.url, &other.url]);
     assert_eq!(ada.run(&["ls", "--broker", &other.url]).await.code, 0);
 }
 

@@ -3,6 +3,7 @@
 
 mod attacks;
 mod browser;
+mod choosing;
 mod cluster;
 mod copying;
 mod demo;
@@ -11,6 +12,7 @@ mod dock;
 mod docker;
 mod failures;
 mod forwarding;
+mod gate;
 mod generated;
 mod host;
 mod impostor;
@@ -28,6 +30,7 @@ mod screen;
 mod secrets;
 mod serving;
 mod sessions;
+mod several;
 mod stack;
 mod standing;
 mod stock;

@@ -2,9 +2,10 @@
 
 use rustix::process::Signal;
 
+use super::gate::Gate;
 use super::peer;
 use super::screen::Screen;
-use super::world::{Person, World};
+use super::world::{OPEN, Person, World};
 
 const ZTCTL: &str = env!("CARGO_BIN_EXE_ztctl");
 
@@ -253,4 +254,75 @@ async fn a_command_gets_the_terminal_when_it_is_asked_for() {
     screen.wait_as_before();
     let without = ada.run(&["exec", "-t", &name, "--", "true"]).await;
     assert!(without.code == 2 && without.stderr.contains("-t needs a terminal"), "{} {}", without.code, without.stderr);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_link_that_went_dead_is_told_of_within_ten_seconds_and_may_come_back() {
+    let mut gate = Gate::new().await;
+    let world = World::known_as(OPEN, Some(&gate.url)).await;
+    gate.lead_to(&world.url);
+    let _agent = world.agent("web").await;
+    let ada = world.account("ada", &[]).await.through(&gate.url, &world.root().display().to_string());
+    ada.log_in(&world).await;
+    let name = ada.names(1).await.remove(0);
+    let mut screen = shell(&ada, &name);
+    gate.shut();
+    let begin = std::time::Instant::now();
+    screen.type_keys("echo 'sti'll here\r");
+    screen.wait_for("nothing has come from");
+    assert!(begin.elapsed() < std::time::Duration::from_secs(11), "{:?}", begin.elapsed());
+    assert!(!screen.contents().contains("still here"));
+    gate.open();
+    screen.wait_for("is back");
+    screen.wait_for("still here");
+    gate.shut();
+    screen.type_keys("\r~.");
+    assert_eq!(screen.wait_exit(), 255);
+    screen.wait_as_before();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_login_that_has_ended_is_renewed_in_place() {
+    let world = World::with_policy(OPEN).await;
+    let _agent = world.agent("web").await;
+    let ada = world.person("ada", &[]).await;
+    let name = ada.names(1).await.remove(0);
+    // Another password ends every login.
+    let user = "ada".parse().unwrap();
+    world.admin.remove_user(&user).await.unwrap();
+    world.admin.add_user(&user, &[], crate::world::PASSWORD.to_owned().into()).await.unwrap();
+    let mut screen = at(&ada, &["shell", &name]);
+    screen.wait_for("log in now? [Y/n]");
+    screen.type_keys("\r");
+    screen.wait_for("and enter the code");
+    let code = screen.contents().lines().find_map(crate::stack::user_code).unwrap();
+    world.admin.approve_device(&code, &user).await.unwrap();
+    screen.wait_for("logged in at");
+    screen.wait_until("a prompt", |screen| screen.contents().contains(['#', '$']));
+    screen.type_keys("exit 3\r");
+    assert_eq!(screen.wait_exit(), 3);
+    screen.wait_as_before();
+    // Who does not want to is told what to type.
+    world.admin.remove_user(&user).await.unwrap();
+    let mut screen = at(&ada, &["ls"]);
+    screen.wait_for("log in now? [Y/n]");
+    screen.type_keys("n\r");
+    assert_eq!(screen.wait_exit(), 3);
+    screen.wait_for("ztctl login");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_escape_can_be_another_key_or_none() {
+    let world = World::with_policy(OPEN).await;
+    let _agent = world.agent("web").await;
+    let ada = world.person("ada", &[]).await;
+    let name = ada.names(1).await.remove(0);
+    let mut screen = at(&ada, &["shell", &name, "--escape", "%"]);
+    screen.wait_until("a prompt", |screen| screen.contents().contains(['#', '$']));
+    screen.type_keys("\r~?\r");
+    screen.type_keys("%?");
+    screen.wait_for("%.   leave at once");
+    screen.type_keys("\r%.");
+    assert_eq!(screen.wait_exit(), 255);
+    screen.wait_as_before();
 }

@@ -2,6 +2,7 @@
 
 use super::{Failure, Kind};
 use crate::cli::environment::{BROKER, CONFIG_DIR, STATE_DIR, TOKEN};
+use crate::client::config::BrokerEntry;
 use crate::client::http::{BrokerUrl, InvalidUrl};
 use crate::client::tokens::TokenError;
 
@@ -10,7 +11,9 @@ impl Failure {
     pub fn not_logged_in(broker: Option<&BrokerUrl>) -> Self {
         let failure = |message: String| Self::new(Kind::NotLoggedIn, "not_logged_in", message);
         match broker {
-            Some(url) => failure(format!("you are not logged in at {url}")).hint(format!("ztctl login {url}")),
+            Some(url) => {
+                failure(format!("you are not logged in at {url}")).hint(format!("ztctl login {url}")).helped_by_login(url)
+            }
             None => {
                 failure("you are not logged in".to_owned()).hint("ztctl login URL (your platform team knows the broker's URL)")
             }
@@ -18,13 +21,13 @@ impl Failure {
     }
 
     /// There are logins at several brokers and none was named.
-    pub fn several_brokers<'a>(brokers: impl Iterator<Item = &'a BrokerUrl>) -> Self {
-        let urls: Vec<String> = brokers.map(ToString::to_string).collect();
-        let first = urls.first().cloned().unwrap_or_default();
+    pub fn several_brokers<'a>(brokers: impl Iterator<Item = &'a BrokerEntry>) -> Self {
+        let brokers: Vec<(String, &BrokerUrl)> = brokers.map(|broker| (broker.profile().to_string(), &broker.url)).collect();
+        let first = brokers.first().map(|(name, _)| name.clone()).unwrap_or_default();
         Self::new(Kind::Usage, "several_brokers", "there are logins at several brokers: which one?")
-            .detail(urls)
-            .hint(format!("add --broker {first}"))
-            .hint(format!("export {BROKER}={first}"))
+            .detail(brokers.iter().map(|(name, url)| format!("{name}  {url}")))
+            .hint(format!("add --profile {first}"))
+            .hint(format!("ztctl config use {first}"))
     }
 
     /// A token is in the environment, but no broker is known.
@@ -66,7 +69,8 @@ impl Failure {
             }
             TokenError::Expired => Self::new(Kind::NotLoggedIn, "login_expired", format!("your login at {broker} has ended"))
                 .hint(format!("ztctl login {broker}"))
-                .clock_hint(ahead),
+                .clock_hint(ahead)
+                .helped_by_login(broker),
             TokenError::Store(error) => Self::store(error, broker),
             TokenError::Lock(error) => error.into(),
             TokenError::Http(error) => Self::http(error, broker, ahead),

@@ -20,6 +20,10 @@ impl Failure {
             SessionError::Clock { seconds } => Self::clock(-seconds),
             SessionError::AgentRefused { .. } => Self::new(Kind::NotAllowed, "agent_refused", words)
                 .hint("its clock may be off, or it was set up for another broker: tell whoever runs it"),
+            SessionError::RequestRefused { ref what, .. } if what.starts_with("the variable") => {
+                Self::new(Kind::NotAllowed, "variable_refused", words)
+                    .hint("ztctl why NAME tells which variables the policy lets through")
+            }
             SessionError::RequestRefused { .. } => Self::new(Kind::NotAllowed, "request_refused", words)
                 .hint("the policy or the container does not provide for it: ztctl status shows who you are"),
             SessionError::FilesRefused { .. } => {

@@ -3,8 +3,78 @@
 
 use std::path::PathBuf;
 
+use crate::cli::Context;
+use crate::cli::args::{SessionArgs, Variable};
+use crate::cli::failure::{Failure, Kind};
+use crate::cli::settings;
+use crate::client::config::{Config, EscapeKey};
+use crate::client::session::exec::Environment;
+use crate::client::session::shell::Surroundings;
+
+/// How a session at this terminal is to be, by what the person said.
+#[derive(Debug, Clone)]
+pub(crate) struct Terminal {
+    /// The variables without which nothing is to run.
+    pub(crate) variables: Vec<(String, String)>,
+    /// The key that begins an escape, if any does.
+    pub(crate) escape: Option<u8>,
+}
+
+impl Default for Terminal {
+    /// As it is when nobody says anything.
+    fn default() -> Self {
+        Self { variables: Vec::new(), escape: EscapeKey::default().key() }
+    }
+}
+
+impl Terminal {
+    /// What `args` say, or the environment, or the configuration.
+    pub(crate) fn of(context: &Context, args: SessionArgs) -> Result<Self, Failure> {
+        let config = context.environment.paths.as_ref().map(Config::load).transpose()?.unwrap_or_default();
+        let escape = settings::escape(args.escape, &context.environment, &config)?.value.key();
+        Ok(Self { variables: args.variables.into_iter().map(valued).collect::<Result<_, _>>()?, escape })
+    }
+
+    /// With what else of this side goes along.
+    pub(crate) fn told(&self) -> Told<'_> {
+        let (term, usual) = of_shell();
+        Told { terminal: self, term, usual, program: program() }
+    }
+}
+
+/// All that the other side is told, and this program.
+#[derive(Debug)]
+pub(crate) struct Told<'a> {
+    terminal: &'a Terminal,
+    term: String,
+    usual: Vec<(String, String)>,
+    program: Option<PathBuf>,
+}
+
+impl Told<'_> {
+    /// As a session takes it.
+    pub(crate) fn surroundings(&self) -> Surroundings<'_> {
+        Surroundings {
+            term: &self.term,
+            environment: Environment { usual: &self.usual, demanded: &self.terminal.variables },
+            escape: self.terminal.escape,
+            program: self.program.as_deref(),
+        }
+    }
+}
+
+/// The variable with its value; one without has the value that it has here.
+fn valued(variable: Variable) -> Result<(String, String), Failure> {
+    let Variable { name, value } = variable;
+    match value.or_else(|| std::env::var(&name).ok()) {
+        Some(value) => Ok((name, value)),
+        None => Err(Failure::new(Kind::Usage, "usage", format!("there is no variable {name} here"))
+            .hint(format!("say -e {name}=VALUE"))),
+    }
+}
+
 /// The kind of terminal and its environment, for a shell.
-pub(crate) fn of_shell() -> (String, Vec<(String, String)>) {
+fn of_shell() -> (String, Vec<(String, String)>) {
     let term = variable("TERM").unwrap_or_else(|| "dumb".to_owned());
     (term, passed_on(std::env::vars_os().filter_map(text), true))
 }

@@ -36,6 +36,11 @@ impl BrokerUrl {
         self.0.host_str().unwrap_or_default()
     }
 
+    /// The port, where it is not the scheme's own.
+    pub fn port(&self) -> Option<u16> {
+        self.0.port()
+    }
+
     /// The URL of `path`, which begins with a slash.
     pub fn at(&self, path: &str) -> Url {
         let mut url = self.0.clone();

@@ -1,19 +1,43 @@
 //! One command without a terminal, or a container's logs: this process's streams are the command's, byte for byte, each end passed on by
 //! itself.
 
-use std::io;
+use std::borrow::Cow;
+use std::io::{self, IsTerminal};
 use std::pin::pin;
 use std::time::Duration;
 
 use russh::{ChannelWriteHalf, Sig, client};
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::time::{interval, sleep, timeout};
+use tokio::time::{sleep, timeout};
 
 use super::ending::{Ending, Exit, Said};
 use super::input::Input;
 use super::output::Output;
+use super::silence::Silence;
 use super::{Session, SessionError};
 use crate::proto::logs::LogsRequest;
+
+/// The variables of a command or a shell.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Environment<'a> {
+    /// Those that go along where the other side takes them.
+    pub usual: &'a [(String, String)],
+    /// Those without which nothing is to run.
+    pub demanded: &'a [(String, String)],
+}
+
+impl Environment<'_> {
+    /// Sends them; what will be answered, in its order.
+    pub(super) async fn send(&self, writer: &ChannelWriteHalf<client::Msg>) -> Result<Vec<Cow<'static, str>>, russh::Error> {
+        for (name, value) in self.usual {
+            writer.set_env(false, name, value).await?;
+        }
+        for (name, value) in self.demanded {
+            writer.set_env(true, name, value).await?;
+        }
+        Ok(self.demanded.iter().map(|(name, _)| Cow::Owned(format!("the variable {name}"))).collect())
+    }
+}
 
 impl Session {
     /// Runs `command` (as it goes over the wire) with `environment` until it ends.
@@ -23,7 +47,7 @@ impl Session {
     ///
     /// # Errors
     /// When the session ends without a status, or the local streams fail.
-    pub async fn exec(self, command: Vec<u8>, environment: &[(String, String)]) -> Result<Exit, SessionError> {
+    pub async fn exec(self, command: Vec<u8>, environment: Environment<'_>) -> Result<Exit, SessionError> {
         let input = Input::of_process().map_err(|source| SessionError::Local { what: "input", source })?;
         self.carry(Errand::Command { command, environment, input }).await
     }
@@ -42,17 +66,21 @@ impl Session {
         let mut stderr = output(Output::to(io::stderr(), self.throttle.clone()))?;
         let (mut reader, writer) = self.channel().await?.split();
         // One flight: nothing here waits for an answer.
-        let what = errand.request(&writer).await.map_err(|_| self.lost())?;
-        let (waits, mut ending) = (errand.waits_for_an_end(), Ending::new([what]));
+        let asked = errand.request(&writer).await.map_err(|_| self.lost())?;
+        let (waits, mut ending) = (errand.waits_for_an_end(), Ending::new(asked));
 
         let mut feeding = pin!(errand.feed(&writer));
         let mut patience = pin!(sleep(Duration::ZERO));
-        let mut check = interval(CHECK);
+        let (mut silence, mut first) = (Silence::new(), true);
         let (mut fed, mut over, mut errors_read) = (false, false, true);
         let mut leaving: Option<u8> = None;
         loop {
             tokio::select! {
-                message = reader.wait(), if !over => match ending.hear(message) {
+                message = reader.wait(), if !over => {
+                if std::mem::take(&mut first) {
+                    self.trace.step("command");
+                }
+                match ending.hear(message) {
                     Said::Output(bytes) => if let Err(error) = stdout.write(bytes) {
                         return self.unwritten(error).await;
                     },
@@ -67,6 +95,7 @@ impl Session {
                         return Err(error);
                     }
                     Said::Over => over = true,
+                }
                 },
                 read = &mut feeding, if !fed => {
                     fed = true;
@@ -87,9 +116,12 @@ impl Session {
                     let _ = timeout(SIGNAL_SENT, writer.signal(name)).await;
                 }
                 () = &mut patience, if leaving.is_some() => break,
-                _ = check.tick() => if self.is_silent() {
-                    return Err(self.lost());
-                },
+                news = silence.news(&self) => {
+                    let news = news?;
+                    if io::stderr().is_terminal() {
+                        let _ = stderr.write(format!("ztctl: {news}\n").into());
+                    }
+                }
             }
         }
         match leaving {
@@ -134,25 +166,24 @@ impl Session {
 /// What is asked for on the channel.
 enum Errand<'a> {
     /// A command, with what it reads.
-    Command { command: Vec<u8>, environment: &'a [(String, String)], input: Input },
+    Command { command: Vec<u8>, environment: Environment<'a>, input: Input },
     /// The logs, which read nothing.
     Logs(&'a LogsRequest),
 }
 
 impl Errand<'_> {
-    /// Asks for it; what a refusal would be one of.
-    async fn request(&mut self, writer: &ChannelWriteHalf<client::Msg>) -> Result<&'static str, russh::Error> {
+    /// Asks for it; what will be answered, in its order.
+    async fn request(&mut self, writer: &ChannelWriteHalf<client::Msg>) -> Result<Vec<Cow<'static, str>>, russh::Error> {
         match self {
             Self::Command { command, environment, .. } => {
-                for (name, value) in *environment {
-                    writer.set_env(false, name, value).await?;
-                }
+                let mut asked = environment.send(writer).await?;
                 writer.exec(true, std::mem::take(command)).await?;
-                Ok("the command")
+                asked.push("the command".into());
+                Ok(asked)
             }
             Self::Logs(request) => {
                 writer.request_subsystem(true, request.to_subsystem()).await?;
-                Ok("the logs")
+                Ok(vec!["the logs".into()])
             }
         }
     }
@@ -218,8 +249,5 @@ const SIGNAL_SENT: Duration = Duration::from_millis(200);
 
 /// How long a reason may come after the end.
 const LAST_WORDS: Duration = Duration::from_millis(100);
-
-/// How often the link's silence is looked at.
-pub(super) const CHECK: Duration = Duration::from_secs(5);
 
 const SIGPIPE: u8 = 13;

@@ -7,9 +7,8 @@ use bytes::BytesMut;
 use russh::client::Msg;
 use russh::{Channel, ChannelMsg};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
-use tokio::time::interval;
 
-use super::exec::CHECK;
+use super::silence::Silence;
 use super::{Session, SessionError};
 use crate::client::copy::{CopyError, Remote};
 
@@ -38,15 +37,16 @@ impl Session {
         })
     }
 
-    /// Does `work` with the files for as long as the link lives, and says goodbye.
+    /// Does `work` with the files for as long as the link lives, and says goodbye. `tell` gets a sentence when nothing comes any more.
     ///
     /// # Errors
     /// Why the session is over, where that is what ended the work; else what the work failed with.
     pub async fn with_files<T>(
         self,
         work: impl Future<Output = Result<T, CopyError>>,
+        tell: impl Fn(&str),
     ) -> Result<Result<T, CopyError>, SessionError> {
-        let mut check = interval(CHECK);
+        let mut silence = Silence::new();
         tokio::pin!(work);
         loop {
             tokio::select! {
@@ -59,9 +59,7 @@ impl Session {
                     self.close().await;
                     return Ok(done);
                 }
-                _ = check.tick() => if self.is_silent() {
-                    return Err(self.lost());
-                },
+                news = silence.news(&self) => tell(&news?),
             }
         }
     }

@@ -10,8 +10,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::time::interval;
 
-use super::exec::CHECK;
 use super::host::Forwarded;
+use super::silence::{CHECK, Silence};
 use super::{Session, SessionError};
 use crate::pipe::{self, Counts};
 
@@ -51,6 +51,8 @@ pub enum Event {
         /// The port.
         port: u16,
     },
+    /// Something about the link, in a sentence.
+    News(String),
     /// A connection could not be made.
     Failed {
         /// Where to.
@@ -82,11 +84,15 @@ impl Session {
                 Forward::Back { port, host, local } => session.back(port, host, local, &events).await?,
             }
         }
-        let mut check = interval(CHECK);
+        let (mut silence, mut check) = (Silence::new(), interval(CHECK));
         loop {
-            check.tick().await;
-            if session.is_silent() || session.handle.is_closed() {
-                return Err(session.lost());
+            tokio::select! {
+                news = silence.news(&session) => {
+                    let _ = events.send(Event::News(news?));
+                }
+                _ = check.tick() => if session.handle.is_closed() {
+                    return Err(session.lost());
+                },
             }
         }
     }

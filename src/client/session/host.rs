@@ -9,6 +9,7 @@ use russh::keys::PublicKeyOrCertificate;
 use tokio::sync::mpsc;
 
 use super::{Gone, HostCause, SessionError};
+use crate::client::trace::Trace;
 use crate::clock::Clock;
 use crate::ssh::cert::Refusal;
 use crate::ssh::cert::host::HostCertificate;
@@ -22,6 +23,7 @@ pub(crate) struct Host {
     name: String,
     farewell: Farewell,
     routes: Routes,
+    trace: Trace,
 }
 
 /// A connection that comes from inside.
@@ -51,8 +53,9 @@ impl Host {
         name: String,
         farewell: Farewell,
         routes: Routes,
+        trace: Trace,
     ) -> Self {
-        Self { expected, authorities, clock, name, farewell, routes }
+        Self { expected, authorities, clock, name, farewell, routes, trace }
     }
 
     fn judge(&self, proof: &PublicKeyOrCertificate) -> Result<(), SessionError> {
@@ -82,7 +85,19 @@ impl Handler for Host {
     type Error = SessionError;
 
     async fn check_server_key(&mut self, proof: &PublicKeyOrCertificate) -> Result<bool, SessionError> {
-        self.judge(proof).map(|()| true)
+        let judged = self.judge(proof);
+        self.trace.event(|| match (&judged, proof) {
+            (Ok(()), PublicKeyOrCertificate::Certificate(certificate)) => {
+                format!("host certificate for {}, accepted", certificate.valid_principals().join(","))
+            }
+            _ => "the host is not accepted".to_owned(),
+        });
+        judged.map(|()| true)
+    }
+
+    async fn kex_done(&mut self, _: Option<&[u8]>, names: &russh::Names, _: &mut client::Session) -> Result<(), SessionError> {
+        self.trace.event(|| format!("ssh: {} with {}", names.kex.as_ref(), names.cipher.as_ref()));
+        Ok(())
     }
 
     async fn server_channel_open_forwarded_tcpip(
@@ -197,6 +212,7 @@ mod tests {
                 "web-7f9".into(),
                 farewell,
                 Routes::default(),
+                Trace::off(),
             )
         }
 

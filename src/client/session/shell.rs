@@ -12,17 +12,19 @@ use bytes::Bytes;
 use russh::{ChannelWriteHalf, client};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
-use tokio::time::{interval, timeout};
+use tokio::time::timeout;
 
 use super::ending::{Ending, Exit, Said};
-use super::exec::CHECK;
+use super::exec::Environment;
 use super::input::Input;
 use super::output::Output;
+use super::silence::Silence;
 use super::{Session, SessionError};
-use crate::client::terminal::escape::{Escape, Escapes, HELP};
+use crate::client::terminal::escape::{Escape, Escapes, help};
 use crate::client::terminal::modes::Tracker;
 use crate::client::terminal::raw::{Raw, Use};
 use crate::client::terminal::tty::{self, Size, Tty};
+use crate::harmless::harmless;
 
 /// What a shell needs to know about this side.
 #[derive(Debug, Clone, Copy)]
@@ -30,7 +32,9 @@ pub struct Surroundings<'a> {
     /// The kind of terminal: `TERM`.
     pub term: &'a str,
     /// What else of the environment goes along.
-    pub environment: &'a [(String, String)],
+    pub environment: Environment<'a>,
+    /// The key that begins an escape, if any does.
+    pub escape: Option<u8>,
     /// This program, to be started again as the guardian.
     pub program: Option<&'a Path>,
 }
@@ -61,17 +65,17 @@ impl Session {
         let (columns, rows, width, height) = (columns.into(), rows.into(), width.into(), height.into());
         let pty = writer.request_pty(true, surroundings.term, columns, rows, width, height, &modes).await;
         pty.map_err(|_| self.lost())?;
-        for (name, value) in surroundings.environment {
-            writer.set_env(false, name, value).await.map_err(|_| self.lost())?;
-        }
+        let mut answered = vec!["a terminal".into()];
+        answered.extend(surroundings.environment.send(&writer).await.map_err(|_| self.lost())?);
         let (asked, what) = match command {
             Some(command) => (writer.exec(true, command).await, "the command"),
             None => (writer.request_shell(true).await, "the shell"),
         };
         asked.map_err(|_| self.lost())?;
-        let ending = Ending::new(["a terminal", what]);
+        answered.push(what.into());
+        let ending = Ending::new(answered);
 
-        let mut screen = Screen::open(&self, surroundings.program)?;
+        let mut screen = Screen::open(&self, &surroundings)?;
         let ended = self.converse(&mut reader, &writer, &tty, size, ending, &mut screen).await;
         // Where this side ended it, nobody on the other has finished the line.
         screen.leave(!matches!(ended, Ok(Ended::ByChannel(_)))).await;
@@ -97,25 +101,30 @@ impl Session {
         let mut winch = signal(SignalKind::window_change()).map_err(terminal)?;
         let mut resumed = signal(SignalKind::from_raw(CONTINUE)).map_err(terminal)?;
         let mut input = Input::of_process().map_err(terminal)?;
-        let mut escapes = Escapes::new();
+        let mut escapes = Escapes::new(screen.escape);
         let (keys, queued) = mpsc::channel(KEYS);
         let mut sending = pin!(send(queued, writer));
         let (sizes, changed) = tokio::sync::watch::channel(first_size);
         let mut resizing = pin!(resize(changed, writer));
-        let mut check = interval(CHECK);
+        let (mut silence, mut first) = (Silence::new(), true);
         let mut at_end = false;
         let (mut sent, mut resized) = (false, false);
         // The window may have changed between the request and the first signal that would have told.
         let _ = sizes.send_if_modified(|size| std::mem::replace(size, tty::size(&tty.screen)) != *size);
         loop {
             tokio::select! {
-                message = reader.wait() => match ending.hear(message) {
+                message = reader.wait() => {
+                if std::mem::take(&mut first) {
+                    self.trace.step("command");
+                }
+                match ending.hear(message) {
                     Said::Output(bytes) | Said::Errors(bytes) => if let Some(exit) = screen.draw(bytes)? {
                         return Ok(Ended::Here(exit));
                     },
                     Said::Nothing => {}
                     Said::Refused(what) => return Err(self.refused(what)),
                     Said::Over => return Ok(Ended::ByChannel(ending)),
+                }
                 },
                 read = next_keys(&keys, &mut input), if !at_end => {
                     let Some((room, read)) = read.map_err(terminal)? else {
@@ -149,9 +158,7 @@ impl Session {
                 }
                 number = signals.next() => return Ok(Ended::Here(Exit::Local(number))),
                 error = screen.output.failed() => return screen.unwritten(error).map(Ended::Here),
-                _ = check.tick() => if self.is_silent() {
-                    return Err(self.lost());
-                },
+                news = silence.news(self) => screen.tell(&news?)?,
             }
         }
     }
@@ -171,13 +178,21 @@ struct Screen {
     tracker: Option<Tracker>,
     /// Whether the cursor is at the beginning of a line, as far as the last byte tells.
     line_start: bool,
+    /// The key that begins an escape, if any does.
+    escape: Option<u8>,
 }
 
 impl Screen {
-    fn open(session: &Session, program: Option<&Path>) -> Result<Self, SessionError> {
+    fn open(session: &Session, surroundings: &Surroundings<'_>) -> Result<Self, SessionError> {
         let output = Output::to(io::stdout(), session.throttle.clone()).map_err(terminal)?;
-        let raw = Raw::enter(program, Use::Session).map_err(terminal)?;
-        Ok(Self { raw, output, tracker: io::stdout().is_terminal().then(Tracker::default), line_start: true })
+        let raw = Raw::enter(surroundings.program, Use::Session).map_err(terminal)?;
+        Ok(Self {
+            raw,
+            output,
+            tracker: io::stdout().is_terminal().then(Tracker::default),
+            line_start: true,
+            escape: surroundings.escape,
+        })
     }
 
     /// Draws `bytes`. An exit when there is nobody to draw for.
@@ -196,8 +211,14 @@ impl Screen {
         }
     }
 
+    /// Says something of this side's, on a line of its own.
+    fn tell(&mut self, news: &str) -> Result<(), SessionError> {
+        let way_out = self.escape.map(|key| format!(" ({}. leaves)", char::from(key))).unwrap_or_default();
+        self.output.write(Bytes::from(format!("\r\n[ztctl: {}{way_out}]\r\n", harmless(news)))).map_err(terminal)
+    }
+
     fn help(&mut self) -> Result<(), SessionError> {
-        let text: String = HELP.iter().map(|line| format!("\r\n{line}")).collect();
+        let text: String = help(self.escape).iter().map(|line| format!("\r\n{line}")).collect();
         self.output.write(Bytes::from(text + "\r\n")).map_err(terminal)
     }
 

@@ -13,14 +13,17 @@ pub enum Escape {
     Help,
 }
 
-/// What `~?` shows, one line each.
-pub const HELP: &[&str] = &[
-    "Escapes, at the beginning of a line:",
-    "  ~.   leave at once, also when nothing answers",
-    "  ~^Z  suspend ztctl",
-    "  ~?   this list",
-    "  ~~   send one ~",
-];
+/// What `~?` shows, one line each, where `key` is the key that begins an escape.
+pub fn help(key: Option<u8>) -> Vec<String> {
+    let Some(key) = key.map(char::from) else { return Vec::new() };
+    vec![
+        "Escapes, at the beginning of a line:".to_owned(),
+        format!("  {key}.   leave at once, also when nothing answers"),
+        format!("  {key}^Z  suspend ztctl"),
+        format!("  {key}?   this list"),
+        format!("  {key}{key}   send one {key}"),
+    ]
+}
 
 /// Watches the keys for escapes.
 #[derive(Debug)]
@@ -29,12 +32,14 @@ pub struct Escapes {
     line_start: bool,
     /// Whether a `~` that began a line is held back.
     held: bool,
+    /// The key that begins an escape, if any does.
+    key: Option<u8>,
 }
 
 impl Escapes {
-    /// Begins at the start of a line.
-    pub fn new() -> Self {
-        Self { line_start: true, held: false }
+    /// Begins at the start of a line; `key` begins an escape, if any does.
+    pub fn new(key: Option<u8>) -> Self {
+        Self { line_start: true, held: false, key }
     }
 
     /// Adds what of `keys` goes to the other side to `out`. Ends at the first escape and returns it with the number of keys
@@ -42,7 +47,7 @@ impl Escapes {
     pub fn take(&mut self, keys: &[u8], out: &mut Vec<u8>) -> (usize, Option<Escape>) {
         if keys.len() > TYPED {
             if std::mem::take(&mut self.held) {
-                out.push(b'~');
+                out.extend(self.key);
             }
             out.extend_from_slice(keys);
             self.line_start = keys.last().is_some_and(|key| is_line_end(*key));
@@ -60,12 +65,12 @@ impl Escapes {
                     self.line_start = true;
                     return (index + 1, escape);
                 }
-                out.push(b'~');
+                out.extend(self.key);
                 self.line_start = false;
-                if key == b'~' {
+                if Some(key) == self.key {
                     continue;
                 }
-            } else if self.line_start && key == b'~' {
+            } else if self.line_start && Some(key) == self.key {
                 self.held = true;
                 continue;
             }
@@ -73,12 +78,6 @@ impl Escapes {
             self.line_start = is_line_end(key);
         }
         (keys.len(), None)
-    }
-}
-
-impl Default for Escapes {
-    fn default() -> Self {
-        Self::new()
     }
 }
 
@@ -98,7 +97,7 @@ mod tests {
 
     /// What goes to the other side, and the escapes on the way.
     fn typed(reads: &[&str]) -> (String, Vec<Escape>) {
-        let (mut escapes, mut out, mut found) = (Escapes::new(), Vec::new(), Vec::new());
+        let (mut escapes, mut out, mut found) = (Escapes::new(Some(b'~')), Vec::new(), Vec::new());
         for read in reads {
             let mut keys = read.as_bytes();
             while !keys.is_empty() {
@@ -124,6 +123,14 @@ mod tests {
         assert_eq!(typed(&["~~."]), ("~.".into(), vec![]));
         assert_eq!(typed(&["~", "x"]), ("~x".into(), vec![]));
         assert_eq!(typed(&["~\r~."]), ("~\r".into(), vec![Escape::Disconnect]));
+    }
+
+    #[test]
+    fn the_key_can_be_another_one_or_none() {
+        let mut out = Vec::new();
+        assert_eq!(Escapes::new(Some(b'%')).take(b"%.", &mut out), (2, Some(Escape::Disconnect)));
+        assert_eq!(Escapes::new(None).take(b"~.%.", &mut out), (4, None));
+        assert_eq!((out.as_slice(), help(None).len(), help(Some(b'%'))[4].as_str()), (&b"~.%."[..], 0, "  %%   send one %"));
     }
 
     #[test]

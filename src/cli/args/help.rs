@@ -1,0 +1,137 @@
+//! What `--help` and the manual say after the options: examples, and what does not fit into one line.
+
+pub(super) const AFTER_HELP: &str = "\
+EXAMPLES
+  ztctl login https://broker.example.com
+  ztctl ls
+  ztctl shell tomcat-7f9
+  ztctl exec tomcat-7f9 -- tail -n 100 /var/log/app.log
+
+EXIT STATUS
+  shell and exec: that of the remote command, 128+n when signal n ended it, 255 when ztctl or the link failed
+  else: 0 done, 1 failed, 2 wrong usage, 3 not logged in, 4 not allowed or not found, 130 interrupted";
+
+pub(super) const LOGIN_HELP: &str = "\
+EXAMPLES
+  ztctl login https://broker.example.com
+  ztctl login                                          at the last broker again
+  ztctl login https://broker.internal --ca root.pem    its TLS certificate has a private root
+  ztctl login --device                                 without a browser on this machine
+  ztctl login https://broker.example.com --profile prod
+  ztctl login prod";
+
+pub(super) const LOGOUT_HELP: &str = "\
+EXAMPLES
+  ztctl logout
+  ztctl logout --broker https://broker.example.com";
+
+pub(super) const STATUS_HELP: &str = "\
+EXAMPLES
+  ztctl status
+  ztctl status --output json";
+
+pub(super) const LS_HELP: &str = "\
+EXAMPLES
+  ztctl ls
+  ztctl ls tomcat prod           rows that contain both words
+  ztctl ls -l app=tomcat,env!=prod
+  ztctl ls --watch --sort age
+  ztctl ls --output name         names only, one a line
+  ztctl ls --output json";
+
+pub(super) const SHELL_HELP: &str = "\
+EXAMPLES
+  ztctl shell                    pick from a list
+  ztctl shell -l team=shop       pick from those
+  ztctl shell tomcat-7f9
+  ztctl shell tomcat-7f9 --user app --reason 'ticket 4711'
+
+ESCAPES, after Enter
+  ~.   leave at once, also when nothing answers
+  ~^Z  suspend ztctl
+  ~?   show the escapes
+  ~~   send one ~";
+
+pub(super) const EXEC_HELP: &str = "\
+EXAMPLES
+  ztctl exec tomcat-7f9 -- tail -n 100 /var/log/app.log
+  ztctl exec tomcat-7f9 -- sh -c 'cd /srv && tar c .' > srv.tar
+  ztctl exec tomcat-7f9 -- sh -c 'cat > /tmp/data' < data
+  ztctl exec -t tomcat-7f9 -- top
+  ztctl exec -e LANG=C tomcat-7f9 -- date
+  ztctl exec --all -l app=tomcat -- uptime
+
+With --all nothing is read, each line has the name before it, and the status is 0 when all ended with 0, 1 when one did not, and
+255 when one could not be run.";
+
+pub(super) const LOGS_HELP: &str = "\
+EXAMPLES
+  ztctl logs tomcat-7f9
+  ztctl logs tomcat-7f9 --follow --since 10m
+  ztctl logs tomcat-7f9 --tail 100 --timestamps
+  ztctl logs tomcat-7f9 2>/dev/null        what it wrote to its standard output only
+
+Ctrl-C ends it.";
+
+pub(super) const FORWARD_HELP: &str = "\
+EXAMPLES
+  ztctl forward tomcat-7f9 8080                 http://localhost:8080 is its port 8080
+  ztctl forward tomcat-7f9 9000:8080
+  ztctl forward tomcat-7f9 5432:db.internal:5432
+  ztctl forward tomcat-7f9 -D 1080              then: curl --socks5-hostname localhost:1080 http://db.internal/
+  ztctl forward tomcat-7f9 -R 9000:3000         port 9000 inside is port 3000 here
+
+Ctrl-C ends it.";
+
+pub(super) const CP_HELP: &str = "\
+EXAMPLES
+  ztctl cp tomcat-7f9:/var/lib/tomcat10/logs ./logs
+  ztctl cp -p app.war conf/ tomcat-7f9:/tmp/
+  ztctl cp --resume tomcat-7f9:/tmp/heap.hprof .
+
+Folders are copied with all that is in them; links are made as links and never followed. A file has its name only when it is whole.";
+
+pub(super) const WHY_HELP: &str = "\
+EXAMPLES
+  ztctl why tomcat-7f9
+  ztctl why tomcat-7f9 --user root
+  ztctl why tomcat-7f9 --output json";
+
+pub(super) const SESSIONS_HELP: &str = "\
+EXAMPLES
+  ztctl sessions
+  ztctl sessions end 3fa9
+  ztctl sessions --output json";
+
+pub(super) const SESSIONS_END_HELP: &str = "\
+EXAMPLES
+  ztctl sessions end 3fa9";
+
+pub(super) const SSH_CONFIG_HELP: &str = "\
+EXAMPLES
+  ztctl ssh-config                         then: ssh tomcat-7f9.zt
+  scp app.jar tomcat-7f9.zt:/tmp/
+  rsync -a tomcat-7f9.zt:/var/log/ ./logs/
+  ssh -L 8080:localhost:8080 root@tomcat-7f9.zt
+  ZTCTL_REASON='ticket 4711' ssh tomcat-7f9.zt
+
+It writes a file of its own and the one line of ~/.ssh/config that includes it. Certificates live for minutes and are made when ssh
+connects; hosts are accepted by the broker's authority and in no other way.";
+
+pub(super) const PROXY_HELP: &str = "\
+EXAMPLES
+  ProxyCommand ztctl proxy --identity-agent ~/.local/state/ztctl/ssh --user %r %n
+  IdentityAgent ~/.local/state/ztctl/ssh/agent";
+
+pub(super) const VERSION_HELP: &str = "\
+EXAMPLES
+  ztctl version";
+
+pub(super) const CONFIG_HELP: &str = "\
+EXAMPLES
+  ztctl config show
+  ztctl config profiles
+  ztctl config use prod
+  ztctl config set escape none
+
+What a flag says counts before its variable, and that before the configuration.";
