@@ -16,6 +16,8 @@ pub mod private;
 pub mod resolve;
 pub mod select;
 pub mod session;
+pub mod signals;
+pub mod stdio;
 pub mod terminal;
 pub mod tokens;
 pub mod trace;

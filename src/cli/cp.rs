@@ -123,10 +123,10 @@ enum Side {
 }
 
 impl Side {
-    /// `NAME:PATH` is in a container; what has a slash before its colon is not.
+    /// `NAME:PATH` is in a container; what has a slash before its colon is not, nor is a drive of Windows.
     fn of(text: &str) -> Result<Self, Failure> {
         match text.split_once(':') {
-            Some((name, path)) if !name.contains('/') && !name.is_empty() => {
+            Some((name, path)) if !name.contains('/') && !name.is_empty() && !is_drive(name, path) => {
                 let name = name.parse().map_err(|error| {
                     usage(&format!("{name} cannot be a container's name: {error}"))
                         .hint(format!("for a file of this machine: ./{text}"))
@@ -136,6 +136,10 @@ impl Side {
             _ => Ok(Self::Here(text.into())),
         }
     }
+}
+
+fn is_drive(name: &str, path: &str) -> bool {
+    cfg!(windows) && (name.len() == 1 && path.starts_with(['\\', '/']) || name.contains('\\'))
 }
 
 /// The bar, and what was left out.

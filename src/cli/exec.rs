@@ -5,7 +5,6 @@
 
 use std::ffi::OsString;
 use std::io::{self, IsTerminal};
-use std::os::unix::ffi::OsStrExt;
 use std::process::ExitCode;
 
 use super::Context;
@@ -60,7 +59,7 @@ pub(crate) async fn execute(
         return Err(Failure::new(Kind::Usage, "no_terminal", "-t needs a terminal, and standard input is none")
             .hint("without -t the command reads what comes from there"));
     }
-    let command = quote(command.iter().map(|word| word.as_bytes()));
+    let command = quote(command.iter().map(|word| word.as_encoded_bytes()));
     let request = Choice::typed(name).exec(entry, command.clone());
     let session = access.session(request).await.map_err(|error| Failure::session(error, &access.api))?;
     let ended = if at_terminal {

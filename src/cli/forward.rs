@@ -3,7 +3,6 @@
 use std::process::ExitCode;
 
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
 use super::Context;
@@ -13,6 +12,7 @@ use super::failure::{Failure, Kind};
 use super::successor;
 use crate::client::resolve::Choice;
 use crate::client::session::forward::{Event, Forward};
+use crate::client::signals::{Signal, Signals};
 
 /// Forwards until Ctrl-C, or until the session ends.
 pub(super) async fn run(context: &mut Context, args: ForwardArgs) -> Result<ExitCode, Failure> {
@@ -39,7 +39,7 @@ pub(super) async fn run(context: &mut Context, args: ForwardArgs) -> Result<Exit
     for told in told {
         context.ui.note(&format!("{told} {container}"));
     }
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(Failure::runtime)?;
+    let mut interrupt = Signals::listen(&[Signal::Interrupt]).map_err(Failure::runtime)?;
     let (events, mut happens) = mpsc::unbounded_channel();
     let forwarding = session.forward(forwards, events);
     tokio::pin!(forwarding);
@@ -57,7 +57,7 @@ pub(super) async fn run(context: &mut Context, args: ForwardArgs) -> Result<Exit
                 Some(Event::Failed { to, why }) => context.ui.note(&format!("ztctl: no connection to {to}: {why}")),
                 None => std::future::pending().await,
             },
-            _ = interrupt.recv() => return Err(Failure::interrupted()),
+            _ = interrupt.next() => return Err(Failure::interrupted()),
         }
     }
 }

@@ -9,10 +9,11 @@ use std::path::PathBuf;
 use dialoguer::FuzzySelect;
 use dialoguer::console::Term;
 use dialoguer::theme::ColorfulTheme;
-use tokio::signal::unix::{SignalKind, signal};
 
 use super::failure::{Failure, Kind};
-use crate::client::terminal::raw::{Raw, Use};
+use crate::client::signals::{Signal, Signals};
+use crate::client::terminal::raw::Raw;
+use crate::client::terminal::tty::Use;
 use crate::proto::api::ContainerRow;
 
 mod rows;
@@ -33,9 +34,8 @@ pub(crate) async fn pick(
     now: u64,
     program: Option<PathBuf>,
 ) -> Result<Picked, Failure> {
-    let listen = |kind| signal(kind).map_err(|error| broken(&error));
-    let (mut interrupt, mut terminate) = (listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?);
-    let mut hangup = listen(SignalKind::hangup())?;
+    let mut signals =
+        Signals::listen(&[Signal::Interrupt, Signal::Terminate, Signal::Hangup]).map_err(|error| broken(&error))?;
     let term = Term::stderr();
     let (_, width) = term.size();
     let rows = rows::of(containers, now, usize::from(width).saturating_sub(MARGIN));
@@ -57,15 +57,9 @@ pub(crate) async fn pick(
             Ok(Err(dialoguer::Error::IO(error))) => Err(broken(&error)),
             Err(_) => Err(Failure::new(Kind::Failed, "picker", "the list could not be shown")),
         },
-        status = async {
-            tokio::select! {
-                _ = interrupt.recv() => INTERRUPTED,
-                _ = terminate.recv() => TERMINATED,
-                _ = hangup.recv() => HUNG_UP,
-            }
-        } => {
+        signal = signals.next() => {
             raw.leave();
-            return Ok(Picked::Left(status));
+            return Ok(Picked::Left(128 + signal.number()));
         }
     };
     drop(raw);
@@ -92,8 +86,6 @@ const MARGIN: usize = 3;
 const ROOM_TO_TYPE: usize = 16;
 
 const INTERRUPTED: u8 = 130;
-const TERMINATED: u8 = 143;
-const HUNG_UP: u8 = 129;
 
 #[cfg(test)]
 mod tests {

@@ -4,23 +4,25 @@
 use std::io;
 use std::process::ExitCode;
 
-use tokio::signal::unix::{SignalKind, signal};
-
 use super::Context;
 use super::access::Access;
 use super::args::ProxyArgs;
 use super::failure::{Failure, Kind};
 use super::settings;
-use crate::client::identity_agent::IdentityAgent;
+use crate::client::identity_agent::{self, IdentityAgent};
 use crate::client::private::{Guard, make_folder};
 use crate::client::resolve::Choice;
 use crate::client::session::{SessionError, request_link};
+use crate::client::signals::{Signal, Signals};
 use crate::pipe::{self, Counts};
 use crate::proto::name::Target;
 use crate::ssh::Certificate;
 
 /// Connects and carries until both sides have ended.
 pub(super) async fn run(context: &mut Context, args: ProxyArgs) -> Result<ExitCode, Failure> {
+    if !identity_agent::EXISTS {
+        return Err(Failure::no_identity_agent());
+    }
     let ProxyArgs { host, identity_agent, user, reason } = args;
     let name = host.strip_suffix(SUFFIX).unwrap_or(&host);
     let name: Target = name
@@ -33,19 +35,16 @@ pub(super) async fn run(context: &mut Context, args: ProxyArgs) -> Result<ExitCo
     let certificate = Certificate::from_openssh(&reply.certificate)
         .map_err(|_| failure(SessionError::Reply("its certificate cannot be read")))?;
     make_folder(&identity_agent, Guard::Secret)?;
-    let ssh = rustix::process::getppid().map_or(0, |parent| parent.as_raw_nonzero().get());
-    let agent = IdentityAgent::new(&identity_agent, ssh, key, &certificate)
+    let agent = IdentityAgent::of_parent(&identity_agent, key, &certificate)
         .map_err(|error| Failure::identity_agent(&identity_agent, &error))?;
     let agent = tokio::spawn(agent.serve());
     let mut streams = tokio::io::join(tokio::io::stdin(), tokio::io::stdout());
-    let listen = |kind| signal(kind).map_err(Failure::runtime);
-    let (mut hangup, mut terminate) = (listen(SignalKind::hangup())?, listen(SignalKind::terminate())?);
+    let mut signals = Signals::listen(&[Signal::Hangup, Signal::Terminate]).map_err(Failure::runtime)?;
     let counts = Counts::default();
     let carried = tokio::select! {
         carried = pipe::join(&mut streams, &mut link, &counts) => carried,
         // An `ssh` that has what it wants hangs up.
-        _ = hangup.recv() => Ok(()),
-        _ = terminate.recv() => Ok(()),
+        _ = signals.next() => Ok(()),
     };
     agent.abort();
     // Its names go with the task.

@@ -4,8 +4,7 @@
 //! [`super::proxy`] serves. Each is replaced as a whole; nothing else of `~/.ssh` is touched but the one line that includes.
 
 use std::fs;
-use std::io;
-use std::os::unix::fs::PermissionsExt;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -14,11 +13,14 @@ use super::access::Access;
 use super::args::SshConfigArgs;
 use super::failure::{Failure, Kind};
 use super::proxy::SUFFIX;
-use crate::client::identity_agent::NAME;
+use crate::client::identity_agent::{self, NAME};
 use crate::client::private::{self, Guard};
 
 /// Writes the files, or prints the configuration.
 pub(super) async fn run(context: &mut Context, args: SshConfigArgs) -> Result<ExitCode, Failure> {
+    if !identity_agent::EXISTS {
+        return Err(Failure::no_identity_agent());
+    }
     let access = Access::open(context).await?;
     let paths = context.paths()?;
     let program = std::env::current_exe()
@@ -116,9 +118,9 @@ fn unspeakable(path: &Path) -> Failure {
 
 /// Puts `line` in front of the file, unless it stands there already. Where the file is a link, what it points to is replaced.
 fn include(own: &Path, line: &str) -> io::Result<bool> {
-    let (text, mode) = match fs::metadata(own) {
-        Ok(metadata) => (fs::read(own)?, metadata.permissions().mode() & 0o777),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => (Vec::new(), 0o600),
+    let (text, permissions) = match fs::metadata(own) {
+        Ok(metadata) => (fs::read(own)?, Some(metadata.permissions())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => (Vec::new(), None),
         Err(error) => return Err(error),
     };
     if text.split(|byte| *byte == b'\n').any(|have| have.trim_ascii() == line.as_bytes()) {
@@ -130,10 +132,14 @@ fn include(own: &Path, line: &str) -> io::Result<bool> {
     let new = folder.join(format!(".config.{:08x}", rand::random::<u32>()));
     let mut whole = format!("{line}\n\n").into_bytes();
     whole.extend(&text);
-    let written = fs::write(&new, whole)
-        .and_then(|()| fs::set_permissions(&new, fs::Permissions::from_mode(mode)))
-        .and_then(|()| fs::File::open(&new)?.sync_all())
-        .and_then(|()| fs::rename(&new, &target));
+    let written = private::create_new(&new).and_then(|mut file| {
+        file.write_all(&whole)?;
+        if let Some(permissions) = permissions {
+            file.set_permissions(permissions)?;
+        }
+        file.sync_all()?;
+        fs::rename(&new, &target)
+    });
     written.inspect_err(|_| {
         let _ = fs::remove_file(&new);
     })?;
@@ -145,6 +151,8 @@ const SOCKET_PATH: usize = 94;
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
 
     #[test]

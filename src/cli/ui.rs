@@ -11,6 +11,7 @@ use super::environment::refuses_colour;
 use super::failure::{Failure, Kind};
 use super::table::Table;
 use crate::client::config::Colour;
+use crate::client::terminal::tty::speaks_escapes;
 use crate::client::trace::Trace;
 use crate::harmless::{escaped, harmless};
 
@@ -35,7 +36,7 @@ impl Ui {
         let width = io::stdout().is_terminal().then(|| crossterm::terminal::size().map_or(80, |(columns, _)| columns.into()));
         let error_is_terminal = io::stderr().is_terminal();
         let coloured = |terminal: bool| match colour {
-            Colour::Auto => terminal && !refuses_colour(),
+            Colour::Auto => terminal && !refuses_colour() && speaks_escapes(),
             Colour::Always => true,
             Colour::Never => false,
         };

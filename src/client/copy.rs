@@ -9,8 +9,10 @@
 //! | [`Remote`] | the container's files: requests, in words that people read |
 //! | `fetch` | from there to here |
 //! | `send` | from here to there |
+//! | `local` | what a mode, a link and a name are on this system |
 
 mod fetch;
+mod local;
 mod remote;
 mod send;
 
@@ -108,3 +110,6 @@ const AT_ONCE: usize = 16;
 
 /// How much of the end of an interrupted copy is compared before it is gone on with.
 const COMPARED: u32 = 64 * 1024;
+
+/// The right to write, which a file has while it is being written.
+const OWNER_WRITES: u32 = 0o200;

@@ -1,23 +1,31 @@
 //! The guardian: a small process of its own that puts the terminal back when `ztctl` is killed without a chance to do so.
 //!
-//! `ztctl` starts itself again as the guardian before it takes the terminal, with a pipe as standard input, the screen as
-//! standard output and the terminal of the keys as standard error. Through the pipe go the line modes as they were and as raw
-//! mode makes them, then every change of what the remote output has switched on. [`DONE`] ends the guardian without a word;
-//! the pipe's end without it means that `ztctl` died. Then the line modes are put back if they are still those that
-//! `ztctl` set (a shell that was quicker has set its own), and the rest is switched off.
+//! `ztctl` starts itself again as the guardian before it takes the terminal, with a pipe as standard input and the terminal as
+//! standard output and standard error. Through the pipe go the line modes as they were and as raw mode makes them, then every
+//! change of what the remote output has switched on. [`DONE`] ends the guardian without a word; the pipe's end without it means
+//! that `ztctl` died. Then the line modes are put back if they are still those that `ztctl` set (a shell that was quicker has
+//! set its own), and the rest is switched off.
 //!
-//! It lives in a session of its own, so that neither Ctrl-C nor the end of the terminal's session ends it before `ztctl`.
+//! It stands apart from `ztctl`, so that neither Ctrl-C nor the end of the terminal's session ends it first.
 
 mod keeper;
+#[cfg(unix)]
+mod unix;
+#[cfg(windows)]
+mod windows;
 
 use std::io::{self, Read};
-use std::os::fd::AsFd;
 use std::process::ExitCode;
 use std::time::Duration;
 
 pub use keeper::Keeper;
 
-use super::terminal::tty::{self, LineModes};
+#[cfg(unix)]
+use unix as system;
+#[cfg(windows)]
+use windows as system;
+
+use super::terminal::tty::{LineModes, Tty};
 
 /// The first argument that makes `ztctl` the guardian.
 pub const ENTRY: &str = "__guardian";
@@ -41,13 +49,12 @@ struct Watched {
 
 /// The guardian's whole life. To be called before any thread or runtime exists.
 pub fn main() -> ExitCode {
-    // Fails only for a process that leads a group already, which a child just started does not.
-    let _ = rustix::process::setsid();
+    system::stand_apart();
     let _ = std::env::set_current_dir("/");
-    #[cfg(target_os = "linux")]
-    let _ = rustix::thread::set_name(c"zt-guardian");
-    if let Some(watched) = watch(&mut io::stdin().lock()) {
-        put_back(&watched, io::stderr(), io::stdout());
+    if let Some(watched) = watch(&mut io::stdin().lock())
+        && let Ok(tty) = Tty::of_guardian()
+    {
+        put_back(&watched, tty);
     }
     ExitCode::SUCCESS
 }
@@ -91,11 +98,11 @@ fn next(pipe: &mut impl Read) -> io::Result<Option<Vec<u8>>> {
     }
 }
 
-fn put_back(watched: &Watched, keys: impl AsFd, screen: impl AsFd) {
-    if LineModes::of(&keys).is_ok_and(|now| now == watched.raw) {
-        let _ = watched.saved.apply(&keys);
+fn put_back(watched: &Watched, mut tty: Tty) {
+    match tty.line_modes() {
+        Ok(now) if now == watched.raw => tty.put_back(&watched.saved, &watched.resets, PATIENCE),
+        _ => tty.screen.write_within(&watched.resets, PATIENCE),
     }
-    tty::write_within(screen, &watched.resets, PATIENCE);
 }
 
 /// How long a terminal that takes no output is waited for.

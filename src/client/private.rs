@@ -2,13 +2,20 @@
 //!
 //! What is found is checked before it is believed: a secret that others may read, or a setting that others may change, is refused.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
+#[cfg(unix)]
+mod unix;
+#[cfg(windows)]
+mod windows;
+
+use std::fs::{self, File};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use rustix::fs::OFlags;
+#[cfg(unix)]
+use unix as system;
+#[cfg(windows)]
+use windows as system;
 
 /// Why a private file cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -66,16 +73,6 @@ pub enum Guard {
     Trusted,
 }
 
-impl Guard {
-    /// The permission bits that must not be set.
-    fn forbidden(self) -> u32 {
-        match self {
-            Self::Secret => 0o077,
-            Self::Trusted => 0o022,
-        }
-    }
-}
-
 impl FileError {
     /// Whether there is no room left to write.
     pub fn is_full(&self) -> bool {
@@ -90,21 +87,17 @@ impl FileError {
 /// [`FileError`].
 pub fn read(path: &Path, guard: Guard, limit: u64) -> Result<Option<Vec<u8>>, FileError> {
     let io = |source| FileError::Io { action: "read", path: path.to_owned(), source };
-    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
-    let file = match OpenOptions::new().read(true).custom_flags(flags.bits().cast_signed()).open(path) {
+    let file = match system::open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        // What `O_NOFOLLOW` says to a link.
-        Err(error) if error.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error()) => {
-            return Err(FileError::NotPlain { path: path.to_owned() });
-        }
+        Err(error) if system::is_link(&error) => return Err(FileError::NotPlain { path: path.to_owned() }),
         Err(error) => return Err(io(error)),
     };
     let metadata = file.metadata().map_err(io)?;
     if !metadata.is_file() {
         return Err(FileError::NotPlain { path: path.to_owned() });
     }
-    check_owner(path, guard, &metadata)?;
+    system::check_owner(path, guard, &metadata)?;
     let mut content = Vec::new();
     file.take(limit + 1).read_to_end(&mut content).map_err(io)?;
     if content.len() as u64 > limit { Err(FileError::TooLong { path: path.to_owned() }) } else { Ok(Some(content)) }
@@ -123,8 +116,7 @@ pub fn write(path: &Path, guard: Guard, content: &[u8]) -> Result<(), FileError>
     let temporary = folder.join(name);
     let io = |source| FileError::Io { action: "write", path: path.to_owned(), source };
     let written = (|| {
-        // `create_new` never opens what stands there already, link or file.
-        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary)?;
+        let mut file = create_new(&temporary)?;
         file.write_all(content)?;
         file.sync_all()?;
         fs::rename(&temporary, path)
@@ -136,6 +128,14 @@ pub fn write(path: &Path, guard: Guard, content: &[u8]) -> Result<(), FileError>
     // Without this a power cut could undo the rename; the content is whole either way.
     let _ = File::open(folder).and_then(|folder| folder.sync_all());
     Ok(())
+}
+
+/// A new file that is its owner's alone, empty and open for writing. What stands there already is never opened, link or file.
+///
+/// # Errors
+/// What the system says.
+pub fn create_new(path: &Path) -> io::Result<File> {
+    system::create_new(path)
 }
 
 /// Removes the file, if there is one.
@@ -157,8 +157,8 @@ pub fn remove(path: &Path) -> Result<(), FileError> {
 /// [`FileError`].
 pub fn make_folder(path: &Path, guard: Guard) -> Result<(), FileError> {
     let io = |source| FileError::Io { action: "create", path: path.to_owned(), source };
-    DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(io)?;
-    check_owner(path, guard, &fs::metadata(path).map_err(io)?)
+    system::make_folder(path).map_err(io)?;
+    system::check_owner(path, guard, &fs::metadata(path).map_err(io)?)
 }
 
 /// Waits for the lock at `path` and holds it until the file is dropped or the process ends, however it ends.
@@ -168,9 +168,7 @@ pub fn make_folder(path: &Path, guard: Guard) -> Result<(), FileError> {
 pub async fn lock(path: &Path) -> Result<File, FileError> {
     make_folder(path.parent().unwrap_or(Path::new(".")), Guard::Trusted)?;
     let io = |source| FileError::Io { action: "lock", path: path.to_owned(), source };
-    let flags = OFlags::NOFOLLOW.bits().cast_signed();
-    let file =
-        OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).custom_flags(flags).open(path).map_err(io)?;
+    let file = system::open_lock(path).map_err(io)?;
     let started = Instant::now();
     loop {
         match file.try_lock() {
@@ -184,14 +182,6 @@ pub async fn lock(path: &Path) -> Result<File, FileError> {
     }
 }
 
-fn check_owner(path: &Path, guard: Guard, metadata: &fs::Metadata) -> Result<(), FileError> {
-    if metadata.uid() != rustix::process::geteuid().as_raw() {
-        return Err(FileError::ForeignOwner { path: path.to_owned() });
-    }
-    let mode = metadata.permissions().mode() & 0o7777;
-    if mode & guard.forbidden() != 0 { Err(FileError::Loose { path: path.to_owned(), mode }) } else { Ok(()) }
-}
-
 /// How long to wait for another process's lock: it does at most one exchange with the broker, tried twice, under it.
 pub const LOCK_WAIT: Duration = Duration::from_secs(45);
 
@@ -200,6 +190,8 @@ const LOCK_POLL: Duration = Duration::from_millis(10);
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
 
     fn mode(path: &Path) -> u32 {

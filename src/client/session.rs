@@ -14,7 +14,7 @@
 //! | [`ending`] | what the other side says about its end, and the exit status |
 //! | [`SessionError`] | why there is none, or none any more |
 //! | `silence` | a link on which nothing comes |
-//! | `throttle`, `input`, `output` | the local streams, without blocking and without bound |
+//! | `throttle`, `output` | the local streams, without blocking and without bound |
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -40,7 +40,6 @@ mod files;
 pub mod forward;
 pub mod gather;
 pub mod host;
-mod input;
 mod output;
 pub mod shell;
 mod silence;

@@ -2,7 +2,7 @@
 //!
 //! | module | owns |
 //! | --- | --- |
-//! | [`tty`] | the calls to the operating system: line modes, size, suspending |
+//! | [`tty`] | the device: line modes, size, suspending |
 //! | [`raw`] | raw mode as a guard: drop and panic give the terminal back, the guardian does it after a SIGKILL |
 //! | [`modes`] | what the remote output switched on (alternate screen, mouse, paste …) and what undoes it |
 //! | [`escape`] | `~.` and its kin, for a session that answers no more |

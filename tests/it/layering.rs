@@ -68,6 +68,52 @@ fn the_client_library_reads_no_environment_and_prints_nothing() {
     }
 }
 
+/// Of every thing that systems do differently there is one file for each of them, and the rest of the client knows none.
+#[test]
+fn the_client_calls_one_system_in_that_systems_files_only() {
+    let unix = [
+        "client/copy/local/unix.rs",
+        "client/guardian/unix.rs",
+        "client/identity_agent/unix.rs",
+        "client/private/unix.rs",
+        "client/signals/unix.rs",
+        "client/stdio/unix.rs",
+        "client/terminal/tty/unix.rs",
+    ];
+    let windows = unix.map(|file| file.replace("unix.rs", "windows.rs"));
+    let windows: Vec<&str> = windows.iter().map(String::as_str).collect();
+    let cases: [(&[&str], &[&str]); 3] = [
+        (
+            &unix,
+            &[
+                "std::os::unix",
+                "std::os::fd",
+                "std::os::linux",
+                "std::os::macos",
+                "rustix::",
+                "libc::",
+                "UnixListener",
+                "UnixStream",
+                "tokio::io::unix",
+                "tokio::signal::unix",
+            ],
+        ),
+        (&windows, &["std::os::windows", "crossterm_winapi", "tokio::signal::windows", "tokio::net::windows"]),
+        (&["client/credential/kernel.rs"], &["linux_keyutils"]),
+    ];
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    assert!(unix.iter().chain(&windows).all(|file| folder.join(file).is_file()), "a file of one system has gone");
+    for (path, text) in sources("client").into_iter().chain(sources("cli")) {
+        // The tests run on Linux.
+        let code = if path.ends_with("tests.rs") { "" } else { text.split("#[cfg(test)]\nmod tests {").next().unwrap() };
+        for (files, calls) in cases {
+            for call in calls.iter().filter(|_| !files.iter().any(|file| path.ends_with(file))) {
+                assert!(!code.contains(call), "{} uses {call}", path.display());
+            }
+        }
+    }
+}
+
 /// What a binary must not link, and why.
 #[test]
 fn each_binary_links_only_what_it_needs() {

@@ -5,7 +5,6 @@
 use std::collections::HashMap;
 use std::ffi::OsString;
 use std::io::{self, Write};
-use std::os::unix::ffi::OsStrExt;
 use std::process::ExitCode;
 
 use futures_util::{StreamExt, stream};
@@ -64,7 +63,7 @@ pub(super) async fn run(context: &Context, access: &Access, task: Task) -> Resul
         }
     }
 
-    let wire = quote(task.command.iter().map(|word| word.as_bytes()));
+    let wire = quote(task.command.iter().map(|word| word.as_encoded_bytes()));
     let (pieces, printing) = print(rows.iter().map(|row| row.name.clone()).collect());
     let usual = surroundings::of_command();
     let environment = Environment { usual: &usual, demanded: &task.variables };

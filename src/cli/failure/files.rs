@@ -15,6 +15,12 @@ impl Failure {
         let message = format!("cannot serve the certificate in {}: {error}", folder.display());
         Self::new(Kind::Failed, "identity_agent", message).hint("ztctl ssh-config")
     }
+
+    /// Stock `ssh` is not served on this system.
+    pub(in crate::cli) fn no_identity_agent() -> Self {
+        Self::new(Kind::Failed, "unsupported", "stock ssh cannot be given certificates on this system")
+            .hint("ztctl shell, exec, cp and forward need no ssh; within WSL, ztctl ssh-config works")
+    }
 }
 
 impl From<FileError> for Failure {
@@ -29,6 +35,9 @@ impl From<FileError> for Failure {
             FileError::Loose { path, .. } => failed("file").hint(format!("chmod go= '{}'", path.display())),
             FileError::NotPlain { path } => failed("file").hint(format!("ls -l '{}'", path.display())),
             FileError::TooLong { path } => failed("file").hint(format!("mv '{0}' '{0}.old'", path.display())),
+            FileError::Locked { .. } if cfg!(windows) => {
+                failed("locked").hint("look for a ztctl that hangs: tasklist /fi \"imagename eq ztctl.exe\"")
+            }
             FileError::Locked { .. } => failed("locked").hint("look for a ztctl that hangs: pgrep -a ztctl"),
         }
     }

@@ -4,12 +4,11 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
-use tokio::signal::unix::{SignalKind, signal};
-
 use super::{Shown, rows};
 use crate::cli::access::Access;
 use crate::cli::failure::{Failure, Kind};
 use crate::cli::ui::Ui;
+use crate::client::signals::{Signal, Signals};
 
 /// Draws until Ctrl-C.
 pub(super) async fn watch(ui: &Ui, access: &Access, shown: &Shown) -> Result<ExitCode, Failure> {
@@ -18,10 +17,10 @@ pub(super) async fn watch(ui: &Ui, access: &Access, shown: &Shown) -> Result<Exi
             .hint("ztctl ls --output json"));
     }
     // One listener for all of it: between two of them a Ctrl-C would be nobody's.
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(Failure::runtime)?;
+    let mut interrupt = Signals::listen(&[Signal::Interrupt]).map_err(Failure::runtime)?;
     tokio::select! {
         ended = draw(ui, access, shown) => ended,
-        _ = interrupt.recv() => Err(Failure::interrupted()),
+        _ = interrupt.next() => Err(Failure::interrupted()),
     }
 }
 

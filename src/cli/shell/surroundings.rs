@@ -75,7 +75,9 @@ fn valued(variable: Variable) -> Result<(String, String), Failure> {
 
 /// The kind of terminal and its environment, for a shell.
 fn of_shell() -> (String, Vec<(String, String)>) {
-    let term = variable("TERM").unwrap_or_else(|| "dumb".to_owned());
+    // A Windows console has no name, and understands what xterm does.
+    let unnamed = if cfg!(windows) { "xterm-256color" } else { "dumb" };
+    let term = variable("TERM").unwrap_or_else(|| unnamed.to_owned());
     (term, passed_on(std::env::vars_os().filter_map(text), true))
 }
 

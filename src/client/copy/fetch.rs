@@ -1,17 +1,16 @@
 //! From the container to this machine.
 
-use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
+use std::fs::{self, File, FileTimes};
 use std::io::{self, Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesOrdered;
 use russh_sftp::protocol::{FileAttributes, OpenFlags};
-use rustix::fs::{OFlags, Timespec, Timestamps};
 
 use super::remote::{Kind, at, check, join, kind, last};
-use super::{AT_ONCE, CHUNK, COMPARED, CopyError, Options, Remote, Watch, part};
+use super::{AT_ONCE, CHUNK, COMPARED, CopyError, OWNER_WRITES, Options, Remote, Watch, local, part};
 
 pub(super) async fn fetch(
     remote: &Remote,
@@ -99,7 +98,7 @@ impl Fetch<'_> {
         }
         let kept = if self.options.preserve { folders } else { Vec::new() };
         for (path, attributes) in kept.iter().rev() {
-            let set = File::open(path).and_then(|folder| keep(&folder, attributes));
+            let set = local::open_folder(path).and_then(|folder| keep(&folder, attributes));
             if let Err(error) = set {
                 self.leave(&path.display().to_string(), CopyError::local(path)(error), false)?;
             }
@@ -126,13 +125,7 @@ impl Fetch<'_> {
 
     async fn link(&mut self, from: &str, to: &Path) -> Result<(), CopyError> {
         let target = self.remote.link_target(from).await?;
-        let put = || -> io::Result<()> {
-            if to.is_symlink() {
-                fs::remove_file(to)?;
-            }
-            std::os::unix::fs::symlink(&target, to)
-        };
-        put().map_err(CopyError::local(to))
+        local::link(&target, to).map_err(CopyError::local(to))
     }
 
     async fn file(&mut self, from: &str, to: &Path, attributes: &FileAttributes) -> Result<(), CopyError> {
@@ -150,9 +143,7 @@ impl Fetch<'_> {
                 if self.options.preserve {
                     keep(&file, attributes).map_err(CopyError::local(&new))?;
                 } else if attributes.permissions.is_some_and(|mode| mode & OWNER_WRITES == 0) {
-                    let read_only =
-                        || file.set_permissions(Permissions::from_mode(file.metadata()?.permissions().mode() & !OWNER_WRITES));
-                    read_only().map_err(CopyError::local(&new))?;
+                    local::write_protect(&file).map_err(CopyError::local(&new))?;
                 }
                 fs::rename(&new, to).map_err(CopyError::local(to))
             }
@@ -167,16 +158,14 @@ impl Fetch<'_> {
 
     async fn contents(&mut self, from: &str, handle: &str, new: &Path, attributes: &FileAttributes) -> Result<File, CopyError> {
         let (remote, size) = (self.remote, attributes.len());
-        let local = || CopyError::local(new);
+        let failed = || CopyError::local(new);
         let (mut file, start) = match self.resumable(from, handle, new, size).await? {
             Some((file, start)) => (file, start),
             None => {
                 let _ = fs::remove_file(new);
                 let mode = attributes.permissions.unwrap_or(0o644) & 0o777;
                 // With the right to write while it is being written.
-                let made =
-                    OpenOptions::new().write(true).create_new(true).mode(mode | OWNER_WRITES).open(new).map_err(local())?;
-                (made, 0)
+                (local::create_new(new, mode | OWNER_WRITES).map_err(failed())?, 0)
             }
         };
         self.watch.done(start);
@@ -193,7 +182,7 @@ impl Fetch<'_> {
             }
             let Some((length, read)) = under_way.next().await else { break };
             let bytes = read.map_err(at(from))?;
-            file.write_all(&bytes).map_err(local())?;
+            file.write_all(&bytes).map_err(failed())?;
             self.watch.done(bytes.len() as u64);
             if (bytes.len() as u32) < length {
                 // It has become shorter meanwhile, or this is its end.
@@ -209,8 +198,7 @@ impl Fetch<'_> {
         if !self.options.resume {
             return Ok(None);
         }
-        let flags = OFlags::NOFOLLOW.bits().cast_signed();
-        let Ok(mut file) = OpenOptions::new().read(true).write(true).custom_flags(flags).open(new) else { return Ok(None) };
+        let Ok(mut file) = local::open(new) else { return Ok(None) };
         let have = file.metadata().map_or(0, |metadata| if metadata.is_file() { metadata.len() } else { 0 });
         if have == 0 || have > size {
             return Ok(None);
@@ -230,7 +218,7 @@ fn folder(path: &Path, mode: u32, top: bool) -> io::Result<()> {
         Ok(metadata) if metadata.is_dir() => Ok(()),
         Ok(metadata) if metadata.is_symlink() && top && path.is_dir() => Ok(()),
         Ok(_) => Err(io::Error::other("it is no folder here")),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => DirBuilder::new().mode(mode & 0o777 | 0o700).create(path),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => local::make_folder(path, mode & 0o777 | 0o700),
         Err(error) => Err(error),
     }
 }
@@ -238,15 +226,11 @@ fn folder(path: &Path, mode: u32, top: bool) -> io::Result<()> {
 /// Mode and times, without the bits by which a file lends its owner's rights: the owner is another here.
 fn keep(file: &File, attributes: &FileAttributes) -> io::Result<()> {
     if let Some(mode) = attributes.permissions {
-        file.set_permissions(Permissions::from_mode(mode & 0o777))?;
+        local::set_mode(file, mode & 0o777)?;
     }
-    let at = |seconds: Option<u32>| Timespec { tv_sec: seconds.unwrap_or(0).into(), tv_nsec: 0 };
+    let at = |seconds: Option<u32>| SystemTime::UNIX_EPOCH + Duration::from_secs(seconds.unwrap_or(0).into());
     if attributes.mtime.is_some() {
-        let times = Timestamps { last_access: at(attributes.atime), last_modification: at(attributes.mtime) };
-        rustix::fs::futimens(file, &times)?;
+        file.set_times(FileTimes::new().set_accessed(at(attributes.atime)).set_modified(at(attributes.mtime)))?;
     }
     Ok(())
 }
-
-/// The right to write, which a file has while it is being written.
-const OWNER_WRITES: u32 = 0o200;

@@ -185,7 +185,17 @@ pub(super) fn check(name: &str) -> Result<(), &'static str> {
     }
     let path = std::path::Path::new(name);
     let plain = path.components().count() == 1 && path.file_name().is_some_and(|last| last == name);
-    if plain && !name.contains(['/', '\0']) { Ok(()) } else { Err("its name is no file name here") }
+    let fits = !cfg!(windows) || windows_takes(name);
+    if plain && fits && !name.contains(['/', '\0']) { Ok(()) } else { Err("its name is no file name here") }
+}
+
+/// Whether Windows makes a file of that very name: not another one, a stream of one, or a device.
+fn windows_takes(name: &str) -> bool {
+    let stem = name.split('.').next().unwrap_or_default().trim_end().to_ascii_uppercase();
+    let numbered = |device: &str| stem.strip_prefix(device).is_some_and(|number| number.chars().count() == 1);
+    let device = matches!(stem.as_str(), "CON" | "PRN" | "AUX" | "NUL" | "CONIN$" | "CONOUT$");
+    let banned = |letter: char| letter.is_ascii_control() || "\\/:*?\"<>|".contains(letter);
+    !(device || numbered("COM") || numbered("LPT") || name.ends_with(['.', ' ']) || name.contains(banned))
 }
 
 impl std::fmt::Debug for Remote {
@@ -208,7 +218,19 @@ mod tests {
         for name in ["", ".", "..", "a/b", "/a", "a\0b", "caf\u{fffd}"] {
             assert!(check(name).is_err(), "{name:?}");
         }
-        assert!(check("a file; rm -rf *\n").is_ok());
+        assert!(cfg!(windows) || check("a file; rm -rf *\n").is_ok());
+    }
+
+    #[test]
+    fn windows_gets_no_device_no_stream_and_no_way_up() {
+        for name in
+            ["..\\a", "C:a", "a:b", "con", "Nul.txt", "COM1", "lpt9.log", "COM\u{b9}", "conout$", "a.", "a ", "a\nb", "NUL .x"]
+        {
+            assert!(!windows_takes(name), "{name:?}");
+        }
+        for name in ["a file", "console", "com", "COM10", "nullable.rs", ".profile", "caf\u{e9}"] {
+            assert!(windows_takes(name), "{name:?}");
+        }
     }
 
     #[test]

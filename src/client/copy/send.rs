@@ -2,15 +2,15 @@
 
 use std::fs::{self, File};
 use std::io::{Read, Seek, SeekFrom};
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use russh_sftp::protocol::{FileAttributes, OpenFlags};
 
 use super::remote::{Kind, at, join, kind, last};
-use super::{AT_ONCE, CHUNK, COMPARED, CopyError, Options, Remote, Watch, part};
+use super::{AT_ONCE, CHUNK, COMPARED, CopyError, OWNER_WRITES, Options, Remote, Watch, local, part};
 
 pub(super) async fn send(
     remote: &Remote,
@@ -54,7 +54,7 @@ impl Send<'_> {
             match self.remote.follow(&to).await? {
                 Some(there) if kind(&there) == Kind::Folder => {}
                 Some(_) => return Err(CopyError::Remote { path: to, why: "it is no folder there".to_owned() }),
-                None => self.remote.make_folder(&to, metadata.mode() & 0o777 | 0o700).await?,
+                None => self.remote.make_folder(&to, local::mode(&metadata) | 0o700).await?,
             }
             let entries = match fs::read_dir(&from) {
                 Ok(entries) => entries,
@@ -135,7 +135,7 @@ impl Send<'_> {
                 }
                 // A name that somebody else makes just now is not written through.
                 let flags = OpenFlags::WRITE | OpenFlags::CREATE | OpenFlags::EXCLUDE;
-                self.remote.open_file(&new, flags, Some(metadata.mode() & 0o777 | OWNER_WRITES)).await?
+                self.remote.open_file(&new, flags, Some(local::mode(metadata) | OWNER_WRITES)).await?
             }
             _ => self.remote.open_file(&new, OpenFlags::WRITE, None).await?,
         };
@@ -145,8 +145,8 @@ impl Send<'_> {
             Ok(()) => {
                 if self.options.preserve {
                     self.remote.set(&new, kept(metadata)).await?;
-                } else if metadata.mode() & OWNER_WRITES == 0 {
-                    let mode = Some(metadata.mode() & 0o777);
+                } else if local::mode(metadata) & OWNER_WRITES == 0 {
+                    let mode = Some(local::mode(metadata));
                     self.remote.set(&new, FileAttributes { permissions: mode, ..FileAttributes::empty() }).await?;
                 }
                 self.remote.replace(&new, to).await
@@ -160,14 +160,14 @@ impl Send<'_> {
     }
 
     async fn contents(&mut self, file: &mut File, from: &Path, handle: &str, to: &str, start: u64) -> Result<(), CopyError> {
-        let (remote, local) = (self.remote, || CopyError::local(from));
-        file.seek(SeekFrom::Start(start)).map_err(local())?;
+        let (remote, failed) = (self.remote, || CopyError::local(from));
+        file.seek(SeekFrom::Start(start)).map_err(failed())?;
         self.watch.done(start);
         let (mut offset, mut under_way, mut ended) = (start, FuturesUnordered::new(), false);
         loop {
             if !ended && under_way.len() < AT_ONCE {
                 let mut bytes = Vec::new();
-                let read = Read::by_ref(file).take(CHUNK.into()).read_to_end(&mut bytes).map_err(local())?;
+                let read = Read::by_ref(file).take(CHUNK.into()).read_to_end(&mut bytes).map_err(failed())?;
                 ended = read == 0;
                 if !ended {
                     let at = offset;
@@ -212,17 +212,16 @@ fn unnamed(path: &Path, why: &'static str) -> CopyError {
 }
 
 fn kept(metadata: &fs::Metadata) -> FileAttributes {
-    let seconds = |time: i64| u32::try_from(time.max(0)).ok();
+    // What was before 1970 is of its first second.
+    let seconds =
+        |time: SystemTime| u32::try_from(time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs()).ok();
     FileAttributes {
-        permissions: Some(metadata.mode() & 0o777),
-        atime: seconds(metadata.atime()),
-        mtime: seconds(metadata.mtime()),
+        permissions: Some(local::mode(metadata)),
+        atime: metadata.accessed().ok().and_then(seconds),
+        mtime: metadata.modified().ok().and_then(seconds),
         ..FileAttributes::empty()
     }
 }
 
 /// What every system says of it.
 const FULL: &str = "No space left";
-
-/// The right to write, which a file has while it is being written.
-const OWNER_WRITES: u32 = 0o200;

@@ -1,13 +1,10 @@
 //! The guardian as `ztctl` sees it: started before raw mode, told of every change, dismissed at the end.
 
 use std::io::{self, Write};
-use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, ChildStdin, Command};
 
-use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
-
-use super::{DONE, ENTRY, RESETS, RESETS_LIMIT};
+use super::{DONE, ENTRY, RESETS, RESETS_LIMIT, system};
 use crate::client::terminal::tty::{LineModes, Tty};
 
 /// A guardian that runs.
@@ -23,19 +20,15 @@ impl Keeper {
     /// # Errors
     /// When it cannot be started or told.
     pub fn start(program: &Path, tty: &Tty, saved: &LineModes, raw: &LineModes, resets: &[u8]) -> io::Result<Self> {
-        let mut child = Command::new(program)
-            .arg0("ztctl")
-            .arg(ENTRY)
-            // It needs nothing of the environment, and must not keep a token that is in there.
-            .env_clear()
-            .stdin(std::process::Stdio::piped())
-            .stdout(tty.screen.try_clone()?)
-            .stderr(tty.keys.try_clone()?)
-            .spawn()?;
+        let mut command = Command::new(program);
+        // It needs nothing of the environment, and must not keep a token that is in there.
+        command.arg(ENTRY).env_clear().stdin(std::process::Stdio::piped());
+        system::prepare(&mut command);
+        tty.hand_on(&mut command)?;
+        let mut child = command.spawn()?;
         let Some(mut pipe) = child.stdin.take() else { return Err(io::ErrorKind::BrokenPipe.into()) };
         pipe.write_all(&[saved.to_bytes(), raw.to_bytes()].concat())?;
-        // A guardian that somebody stopped must not stop the session once the pipe is full.
-        fcntl_setfl(&pipe, fcntl_getfl(&pipe)? | OFlags::NONBLOCK)?;
+        system::never_wait_for(&pipe)?;
         let mut keeper = Self { child, pipe };
         keeper.note(resets);
         Ok(keeper)

@@ -7,14 +7,15 @@ use std::pin::pin;
 use std::time::Duration;
 
 use russh::{ChannelWriteHalf, Sig, client};
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::{sleep, timeout};
 
 use super::ending::{Ending, Exit, Said};
-use super::input::Input;
 use super::output::Output;
 use super::silence::Silence;
+use super::throttle::Throttle;
 use super::{Session, SessionError};
+use crate::client::signals::{Signal, Signals};
+use crate::client::stdio::{Input, Writer};
 use crate::proto::logs::LogsRequest;
 
 /// The variables of a command or a shell.
@@ -61,9 +62,9 @@ impl Session {
     }
 
     async fn carry(self, mut errand: Errand<'_>) -> Result<Exit, SessionError> {
-        let mut signals = Signals::listen().map_err(|source| SessionError::Local { what: "signals", source })?;
-        let mut stdout = output(Output::to(io::stdout(), self.throttle.clone()))?;
-        let mut stderr = output(Output::to(io::stderr(), self.throttle.clone()))?;
+        let mut signals = Signals::listen(&PASSED_ON).map_err(|source| SessionError::Local { what: "signals", source })?;
+        let mut stdout = output(Writer::stdout(), self.throttle.clone())?;
+        let mut stderr = output(Writer::stderr(), self.throttle.clone())?;
         let (mut reader, writer) = self.channel().await?.split();
         // One flight: nothing here waits for an answer.
         let asked = errand.request(&writer).await.map_err(|_| self.lost())?;
@@ -103,17 +104,17 @@ impl Session {
                 }
                 error = stdout.failed() => return self.unwritten(error).await,
                 () = written(&stdout, &stderr), if over => break,
-                (number, name) = signals.next() => {
+                signal = signals.next() => {
                     if leaving.is_some() {
-                        return Ok(Exit::Local(number));
+                        return Ok(Exit::Local(signal.number()));
                     }
-                    leaving = Some(number);
+                    leaving = Some(signal.number());
                     if !waits {
                         break;
                     }
                     patience.as_mut().reset(tokio::time::Instant::now() + SIGNAL_PATIENCE);
                     // A queue that is full because the link is stuck must not hold up the leaving.
-                    let _ = timeout(SIGNAL_SENT, writer.signal(name)).await;
+                    let _ = timeout(SIGNAL_SENT, writer.signal(name(signal))).await;
                 }
                 () = &mut patience, if leaving.is_some() => break,
                 news = silence.news(&self) => {
@@ -218,28 +219,21 @@ async fn written(stdout: &Output, stderr: &Output) {
     let _ = stderr.finish().await;
 }
 
-fn output(opened: io::Result<Output>) -> Result<Output, SessionError> {
-    opened.map_err(|source| SessionError::Local { what: "output", source })
+fn output(opened: io::Result<Writer>, throttle: Throttle) -> Result<Output, SessionError> {
+    opened.map(|writer| Output::to(writer, throttle)).map_err(|source| SessionError::Local { what: "output", source })
+}
+
+fn name(signal: Signal) -> Sig {
+    match signal {
+        Signal::Hangup => Sig::HUP,
+        Signal::Interrupt => Sig::INT,
+        Signal::Quit => Sig::QUIT,
+        Signal::Terminate => Sig::TERM,
+    }
 }
 
 /// The signals that are passed on. SIGHUP is not among them: it ends ztctl as it ends any program, or not at all under nohup.
-struct Signals {
-    interrupt: Signal,
-    terminate: Signal,
-}
-
-impl Signals {
-    fn listen() -> io::Result<Self> {
-        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
-    }
-
-    async fn next(&mut self) -> (u8, Sig) {
-        tokio::select! {
-            _ = self.interrupt.recv() => (2, Sig::INT),
-            _ = self.terminate.recv() => (15, Sig::TERM),
-        }
-    }
-}
+const PASSED_ON: [Signal; 2] = [Signal::Interrupt, Signal::Terminate];
 
 /// How long the command may take to end after a signal.
 const SIGNAL_PATIENCE: Duration = Duration::from_secs(5);

@@ -4,21 +4,19 @@
 //! thread of its own, in order. What waits is counted by the session's [`Throttle`], which bounds it.
 
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
 use std::sync::atomic::{AtomicI32, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, mpsc};
-use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::sync::Notify;
 
 use super::throttle::Throttle;
-use crate::client::terminal::tty::is_writable;
+use crate::client::stdio::Writer;
 
 /// One of the two.
 #[derive(Debug)]
 pub(super) struct Output {
-    fd: OwnedFd,
+    writer: Writer,
     /// To the thread, once there is one.
     queue: Option<mpsc::Sender<Bytes>>,
     shared: Arc<Shared>,
@@ -29,20 +27,17 @@ struct Shared {
     throttle: Throttle,
     /// Bytes that the thread has not written yet.
     queued: AtomicUsize,
-    /// The error that ended the writing, as the system numbers it; 0 for none.
+    /// The error that ended the writing, as the system numbers it; 0 for none, and [`UNNUMBERED`].
     error: AtomicI32,
     /// Woken when the queue is empty and when writing has failed.
     notify: Notify,
 }
 
 impl Output {
-    /// What is written to `fd`.
-    ///
-    /// # Errors
-    /// When the descriptor cannot be duplicated.
-    pub(super) fn to(fd: impl AsFd, throttle: Throttle) -> io::Result<Self> {
+    /// What is written to `writer`.
+    pub(super) fn to(writer: Writer, throttle: Throttle) -> Self {
         let shared = Shared { throttle, queued: AtomicUsize::new(0), error: AtomicI32::new(0), notify: Notify::new() };
-        Ok(Self { fd: fd.as_fd().try_clone_to_owned()?, queue: None, shared: Arc::new(shared) })
+        Self { writer, queue: None, shared: Arc::new(shared) }
     }
 
     /// Writes or queues `bytes`.
@@ -51,12 +46,9 @@ impl Output {
     /// What has gone wrong with this or an earlier write.
     pub(super) fn write(&mut self, mut bytes: Bytes) -> io::Result<()> {
         self.check()?;
-        if self.shared.queued.load(SeqCst) == 0 && bytes.len() <= AT_ONCE && is_writable(&self.fd, Duration::ZERO) {
-            match rustix::io::write(&self.fd, &bytes) {
-                Ok(written) => drop(bytes.split_to(written)),
-                Err(rustix::io::Errno::INTR | rustix::io::Errno::AGAIN) => {}
-                Err(error) => return Err(error.into()),
-            }
+        if self.shared.queued.load(SeqCst) == 0 && bytes.len() <= AT_ONCE {
+            let written = self.writer.write_ready(&bytes)?;
+            drop(bytes.split_to(written));
         }
         if bytes.is_empty() {
             return Ok(());
@@ -65,7 +57,7 @@ impl Output {
         self.shared.throttle.queue(bytes.len());
         let queue = match &self.queue {
             Some(queue) => queue,
-            None => self.queue.insert(write_by_thread(self.fd.try_clone()?, Arc::clone(&self.shared))?),
+            None => self.queue.insert(write_by_thread(self.writer.try_clone()?, Arc::clone(&self.shared))?),
         };
         // The thread ends only with an error, which `check` tells.
         queue.send(bytes).or_else(|_| self.check())
@@ -100,19 +92,20 @@ impl Output {
     fn check(&self) -> io::Result<()> {
         match self.shared.error.load(SeqCst) {
             0 => Ok(()),
+            UNNUMBERED => Err(io::ErrorKind::WriteZero.into()),
             error => Err(io::Error::from_raw_os_error(error)),
         }
     }
 }
 
-fn write_by_thread(fd: OwnedFd, shared: Arc<Shared>) -> io::Result<mpsc::Sender<Bytes>> {
+fn write_by_thread(mut writer: Writer, shared: Arc<Shared>) -> io::Result<mpsc::Sender<Bytes>> {
     let (queue, chunks) = mpsc::channel::<Bytes>();
     std::thread::Builder::new().name("output".into()).spawn(move || {
         for chunk in chunks {
-            let result = write_all(&fd, &chunk);
+            let result = writer.write_all(&chunk);
             shared.throttle.done(chunk.len());
             if let Err(error) = result {
-                shared.error.store(error.raw_os_error(), SeqCst);
+                shared.error.store(error.raw_os_error().unwrap_or(UNNUMBERED), SeqCst);
                 shared.notify.notify_waiters();
                 return;
             }
@@ -124,24 +117,12 @@ fn write_by_thread(fd: OwnedFd, shared: Arc<Shared>) -> io::Result<mpsc::Sender<
     Ok(queue)
 }
 
-fn write_all(fd: &OwnedFd, mut bytes: &[u8]) -> rustix::io::Result<()> {
-    while !bytes.is_empty() {
-        match rustix::io::write(fd, bytes) {
-            Ok(written) => bytes = &bytes[written..],
-            Err(rustix::io::Errno::INTR) => {}
-            // Somebody made the descriptor that we share non-blocking: wait for it.
-            Err(rustix::io::Errno::AGAIN) => {
-                is_writable(fd, Duration::from_secs(1));
-            }
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(())
-}
-
 /// The most that is written without the thread: what a terminal that has room takes without waiting (Linux calls one
 /// writable from 256 bytes on; a pipe, from 4096).
 const AT_ONCE: usize = 256;
+
+/// An error that is not the system's: the standard library says that nothing was written where something should have been.
+const UNNUMBERED: i32 = -1;
 
 #[cfg(test)]
 mod tests {
@@ -152,7 +133,7 @@ mod tests {
     #[tokio::test]
     async fn what_a_slow_reader_gets_is_whole_and_in_order() {
         let (mut reader, writer) = io::pipe().unwrap();
-        let mut output = Output::to(&writer, Throttle::new()).unwrap();
+        let mut output = Output::to(Writer::to(&writer).unwrap(), Throttle::new());
         drop(writer);
         let sent: Vec<u8> = (0..1_000_000_u32).map(|number| (number % 251) as u8).collect();
         for (index, chunk) in sent.chunks(777).enumerate() {
@@ -174,7 +155,7 @@ mod tests {
     #[tokio::test]
     async fn a_reader_that_went_away_is_an_error() {
         let (reader, writer) = io::pipe().unwrap();
-        let mut output = Output::to(&writer, Throttle::new()).unwrap();
+        let mut output = Output::to(Writer::to(&writer).unwrap(), Throttle::new());
         drop(reader);
         let _ = output.write(Bytes::from(vec![0; 100_000]));
         assert_eq!(output.failed().await.kind(), io::ErrorKind::BrokenPipe);

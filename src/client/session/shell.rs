@@ -10,20 +10,20 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use russh::{ChannelWriteHalf, client};
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use super::ending::{Ending, Exit, Said};
 use super::exec::Environment;
-use super::input::Input;
 use super::output::Output;
 use super::silence::Silence;
 use super::{Session, SessionError};
+use crate::client::signals::{Signal, Signals};
+use crate::client::stdio::{self, Input, Writer};
 use crate::client::terminal::escape::{Escape, Escapes, help};
 use crate::client::terminal::modes::Tracker;
-use crate::client::terminal::raw::{Raw, Use};
-use crate::client::terminal::tty::{self, Size, Tty};
+use crate::client::terminal::raw::Raw;
+use crate::client::terminal::tty::{Change, Changes, Size, Tty, Use};
 use crate::harmless::harmless;
 
 /// What a shell needs to know about this side.
@@ -59,7 +59,7 @@ impl Session {
     async fn at_terminal(self, command: Option<Vec<u8>>, surroundings: Surroundings<'_>) -> Result<Exit, SessionError> {
         let tty = Tty::of_process().map_err(terminal)?;
         let (mut reader, writer) = self.channel().await?.split();
-        let (size, modes) = (tty::size(&tty.screen), tty::ssh_modes(&tty.keys));
+        let (size, modes) = (tty.size(), tty.ssh_modes());
         let Size { columns, rows, width, height } = size;
         // One flight: nothing here waits for an answer.
         let (columns, rows, width, height) = (columns.into(), rows.into(), width.into(), height.into());
@@ -97,9 +97,9 @@ impl Session {
         mut ending: Ending,
         screen: &mut Screen,
     ) -> Result<Ended, SessionError> {
-        let mut signals = Signals::listen().map_err(terminal)?;
-        let mut winch = signal(SignalKind::window_change()).map_err(terminal)?;
-        let mut resumed = signal(SignalKind::from_raw(CONTINUE)).map_err(terminal)?;
+        // They end ztctl here, so that the terminal is given back first.
+        let mut signals = Signals::listen(&Signal::ALL).map_err(terminal)?;
+        let mut changes = Changes::listen().map_err(terminal)?;
         let mut input = Input::of_process().map_err(terminal)?;
         let mut escapes = Escapes::new(screen.escape);
         let (keys, queued) = mpsc::channel(KEYS);
@@ -110,7 +110,7 @@ impl Session {
         let mut at_end = false;
         let (mut sent, mut resized) = (false, false);
         // The window may have changed between the request and the first signal that would have told.
-        let _ = sizes.send_if_modified(|size| std::mem::replace(size, tty::size(&tty.screen)) != *size);
+        let _ = sizes.send_if_modified(|size| std::mem::replace(size, tty.size()) != *size);
         loop {
             tokio::select! {
                 message = reader.wait() => {
@@ -140,7 +140,7 @@ impl Session {
                             Some(Escape::Help) => screen.help()?,
                             Some(Escape::Suspend) => {
                                 screen.suspend().await?;
-                                let _ = sizes.send(tty::size(&tty.screen));
+                                let _ = sizes.send(tty.size());
                             }
                             None => {}
                         }
@@ -151,12 +151,13 @@ impl Session {
                 }
                 () = &mut sending, if !sent => sent = true,
                 () = &mut resizing, if !resized => resized = true,
-                _ = winch.recv() => { let _ = sizes.send(tty::size(&tty.screen)); }
-                _ = resumed.recv() => {
-                    screen.raw.retake().map_err(terminal)?;
-                    let _ = sizes.send(tty::size(&tty.screen));
+                change = changes.next() => {
+                    if change == Change::Resumed {
+                        screen.raw.retake().map_err(terminal)?;
+                    }
+                    let _ = sizes.send(tty.size());
                 }
-                number = signals.next() => return Ok(Ended::Here(Exit::Local(number))),
+                signal = signals.next() => return Ok(Ended::Here(Exit::Local(signal.number()))),
                 error = screen.output.failed() => return screen.unwritten(error).map(Ended::Here),
                 news = silence.news(self) => screen.tell(&news?)?,
             }
@@ -184,7 +185,7 @@ struct Screen {
 
 impl Screen {
     fn open(session: &Session, surroundings: &Surroundings<'_>) -> Result<Self, SessionError> {
-        let output = Output::to(io::stdout(), session.throttle.clone()).map_err(terminal)?;
+        let output = Output::to(Writer::stdout().map_err(terminal)?, session.throttle.clone());
         let raw = Raw::enter(surroundings.program, Use::Session).map_err(terminal)?;
         Ok(Self {
             raw,
@@ -224,14 +225,19 @@ impl Screen {
 
     async fn suspend(&mut self) -> Result<(), SessionError> {
         let _ = timeout(LAST_OUTPUT, self.output.finish()).await;
-        self.raw.suspend().map_err(terminal)
+        match self.raw.suspend() {
+            Err(error) if error.kind() == io::ErrorKind::Unsupported => {
+                self.output.write(Bytes::from(format!("\r\n{error}\r\n"))).map_err(terminal)
+            }
+            suspended => suspended.map_err(terminal),
+        }
     }
 
     /// A terminal that is gone ends the session as its hang-up would; a reader of a pipe, as SIGPIPE.
     fn unwritten(&self, source: io::Error) -> Result<Exit, SessionError> {
         match source.kind() {
             io::ErrorKind::BrokenPipe => Ok(Exit::Local(SIGPIPE)),
-            _ if source.raw_os_error() == Some(rustix::io::Errno::IO.raw_os_error()) => Ok(Exit::Local(SIGHUP)),
+            _ if stdio::is_hang_up(&source) => Ok(Exit::Local(Signal::Hangup.number())),
             _ => Err(terminal(source)),
         }
     }
@@ -274,34 +280,6 @@ async fn resize(mut sizes: tokio::sync::watch::Receiver<Size>, writer: &ChannelW
     }
 }
 
-/// The signals that end ztctl, so that the terminal is given back first.
-struct Signals {
-    hangup: Signal,
-    interrupt: Signal,
-    quit: Signal,
-    terminate: Signal,
-}
-
-impl Signals {
-    fn listen() -> io::Result<Self> {
-        Ok(Self {
-            hangup: signal(SignalKind::hangup())?,
-            interrupt: signal(SignalKind::interrupt())?,
-            quit: signal(SignalKind::quit())?,
-            terminate: signal(SignalKind::terminate())?,
-        })
-    }
-
-    async fn next(&mut self) -> u8 {
-        tokio::select! {
-            _ = self.hangup.recv() => SIGHUP,
-            _ = self.interrupt.recv() => 2,
-            _ = self.quit.recv() => 3,
-            _ = self.terminate.recv() => 15,
-        }
-    }
-}
-
 fn terminal(source: io::Error) -> SessionError {
     SessionError::Local { what: "terminal", source }
 }
@@ -313,8 +291,4 @@ const KEYS: usize = 256;
 /// How long the last output may take.
 const LAST_OUTPUT: Duration = Duration::from_secs(2);
 
-const SIGHUP: u8 = 1;
 const SIGPIPE: u8 = 13;
-
-/// SIGCONT.
-const CONTINUE: i32 = rustix::process::Signal::CONT.as_raw();

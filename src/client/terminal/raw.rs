@@ -10,17 +10,8 @@ use std::sync::{Mutex, MutexGuard, Once, PoisonError};
 use std::time::Duration;
 
 use super::modes::Modes;
-use super::tty::{self, LineModes, Tty};
+use super::tty::{LineModes, Tty, Use, stop_job};
 use crate::client::guardian::Keeper;
-
-/// What has the terminal.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Use {
-    /// A session: every byte goes through as it is.
-    Session,
-    /// A dialogue of our own: keys come one by one, but lines are drawn as lines. Its cursor is hidden.
-    Dialogue,
-}
 
 /// The terminal, in raw mode until this is dropped. One at a time.
 #[derive(Debug)]
@@ -47,10 +38,10 @@ impl Raw {
     /// When standard input is no terminal, or its modes cannot be set.
     pub fn enter(program: Option<&Path>, purpose: Use) -> io::Result<Self> {
         let tty = Tty::of_process()?;
-        let saved = LineModes::of(&tty.keys)?;
-        let (raw, modes) = match purpose {
-            Use::Session => (LineModes::raw_of(&tty.keys)?, Modes::default()),
-            Use::Dialogue => (LineModes::raw_of(&tty.keys)?.with_output_of(&saved), Modes::cursor_hidden()),
+        let (saved, raw) = (tty.line_modes()?, tty.raw_modes(purpose)?);
+        let modes = match purpose {
+            Use::Session => Modes::default(),
+            Use::Dialogue => Modes::cursor_hidden(),
         };
         // The guardian first: there is no moment in which the terminal is raw and nobody would know.
         let keeper = program.and_then(|program| Keeper::start(program, &tty, &saved, &raw, &modes.resets()).ok());
@@ -59,7 +50,7 @@ impl Raw {
         let guard = Self { keeper };
         crossterm::terminal::enable_raw_mode()?;
         if let Some(armed) = armed().as_ref() {
-            raw.apply(&armed.tty.keys)?;
+            armed.tty.apply(&raw)?;
         }
         Ok(guard)
     }
@@ -77,22 +68,22 @@ impl Raw {
     /// Gives the terminal back, stops this job, and takes the terminal again when the job goes on.
     ///
     /// # Errors
-    /// When the terminal cannot be taken again.
+    /// When the terminal cannot be taken again; `Unsupported`, and nothing has changed, on a system without jobs.
     pub fn suspend(&mut self) -> io::Result<()> {
         let modes = {
-            let armed = armed();
-            let Some(armed) = armed.as_ref() else { return Ok(()) };
+            let mut armed = armed();
+            let Some(armed) = armed.as_mut() else { return Ok(()) };
             put_back(armed);
             armed.modes
         };
         self.note(Modes::default());
-        tty::stop_job()?;
+        let stopped = stop_job();
         self.note(modes);
         self.retake()?;
-        if let Some(armed) = armed().as_ref() {
-            tty::write_within(&armed.tty.screen, &modes.sets(), PATIENCE);
+        if let Some(armed) = armed().as_mut() {
+            armed.tty.screen.write_within(&modes.sets(), PATIENCE);
         }
-        Ok(())
+        stopped
     }
 
     /// Gives the terminal back while somebody in this process still reads its keys and may take it again at any moment. The guardian looks
@@ -109,7 +100,7 @@ impl Raw {
     /// When the terminal does not take them.
     pub fn retake(&mut self) -> io::Result<()> {
         match armed().as_ref() {
-            Some(armed) => armed.raw.apply(&armed.tty.keys),
+            Some(armed) => armed.tty.apply(&armed.raw),
             None => Ok(()),
         }
     }
@@ -125,16 +116,14 @@ impl Drop for Raw {
 }
 
 fn restore(armed: &mut Option<Armed>) {
-    if let Some(armed) = armed.take() {
+    if let Some(mut armed) = armed.take() {
         let _ = crossterm::terminal::disable_raw_mode();
-        put_back(&armed);
+        put_back(&mut armed);
     }
 }
 
-fn put_back(armed: &Armed) {
-    // A terminal that is gone needs nothing: both may fail without harm.
-    let _ = armed.saved.apply(&armed.tty.keys);
-    tty::write_within(&armed.tty.screen, &armed.modes.resets(), PATIENCE);
+fn put_back(armed: &mut Armed) {
+    armed.tty.put_back(&armed.saved, &armed.modes.resets(), PATIENCE);
 }
 
 /// Gives the terminal back before the panic's message is printed.

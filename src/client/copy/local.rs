@@ -1,0 +1,13 @@
+//! What the other side's modes and links are on this system.
+
+#[cfg(unix)]
+mod unix;
+#[cfg(windows)]
+mod windows;
+
+#[cfg(unix)]
+use unix as system;
+#[cfg(windows)]
+use windows as system;
+
+pub(super) use system::{create_new, link, make_folder, mode, open, open_folder, set_mode, write_protect};
