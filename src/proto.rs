@@ -16,9 +16,11 @@ pub mod join;
 pub mod logs;
 pub mod name;
 pub mod secret;
+pub mod variables;
 pub mod version;
 
 pub use action::{Action, Actions};
 pub use error::{ErrorBody, ErrorCode};
 pub use id::{AgentId, ContainerId, SessionId};
 pub use secret::Secret;
+pub use variables::VariableNames;

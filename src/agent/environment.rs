@@ -1,14 +1,14 @@
 //! The environment of a session: the container's own, the login's, and the little that a client may add.
 //!
 //! What a client sends is hostile: only what describes its terminal, language and time zone is let in, in a character set in
-//! which neither a shell nor a loader finds anything to run.
+//! which neither a shell nor a loader finds anything to run; and what the policy names, which the certificate says.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 
 use crate::agent::passwd::Account;
-use crate::proto::SessionId;
+use crate::proto::{SessionId, VariableNames};
 
 /// Variables by name. A map, so that a later word about a name replaces the earlier one.
 pub(super) type Variables = BTreeMap<OsString, OsString>;
@@ -23,15 +23,35 @@ pub(super) fn is_agents_own(name: &OsStr) -> bool {
     name.as_bytes().starts_with(b"ZTAGENT_")
 }
 
-/// Whether a client may set this variable to this value.
-pub(super) fn admits(name: &str, value: &str) -> bool {
-    let known = matches!(name, "TERM" | "COLORTERM" | "LANG" | "TZ")
+/// Takes one variable of a client among `variables`, if it may set it: as the description of its terminal, or because its
+/// certificate grants the name. Says whether.
+pub(super) fn take(variables: &mut Variables, name: &str, value: &str, granted: &VariableNames) -> bool {
+    let fits = value.len() <= GRANTED_VALUE_LIMIT && !value.contains('\0');
+    // What describes the terminal keeps to its character set, whatever is granted.
+    let allowed = if describes_terminal(name) { admits(name, value) } else { granted.admit(name) && fits };
+    let name = OsString::from(name);
+    let others = variables.iter().filter(|(other, _)| **other != name);
+    let (count, bytes) = others.fold((0, 0), |(count, bytes), (name, value)| (count + 1, bytes + name.len() + value.len()));
+    let room = count < CLIENT_VARIABLES && bytes + name.len() + value.len() <= CLIENT_BYTES;
+    if allowed && room {
+        variables.insert(name, value.into());
+    }
+    allowed && room
+}
+
+/// Whether a variable is one of those by which clients describe their terminal, language and time zone.
+fn describes_terminal(name: &str) -> bool {
+    matches!(name, "TERM" | "COLORTERM" | "LANG" | "TZ")
         || name.strip_prefix("LC_").is_some_and(|rest| {
             !rest.is_empty() && rest.len() <= 32 && rest.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_')
-        });
+        })
+}
+
+/// Whether any client may set this variable to this value.
+pub(super) fn admits(name: &str, value: &str) -> bool {
     // A zone may have slashes (Europe/Berlin), but is not a path: glibc would read that file.
     let path_like = value.starts_with(['/', ':', '.']) || value.contains("..");
-    known && value.len() <= VALUE_LIMIT && !path_like && value.bytes().all(is_safe)
+    describes_terminal(name) && value.len() <= VALUE_LIMIT && !path_like && value.bytes().all(is_safe)
 }
 
 fn is_safe(byte: u8) -> bool {
@@ -67,8 +87,14 @@ pub(super) const MARKER: &str = "ZTCTL_SESSION";
 /// Where commands are looked for when the image does not say.
 pub(super) const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-/// The most variables that a client may set on a channel: TERM, COLORTERM, LANG, TZ and the dozen of LC_.
-pub(super) const CLIENT_VARIABLES: usize = 24;
+/// The most variables that a client may set on a channel: TERM, COLORTERM, LANG, TZ, the dozen of LC_, and some that the policy names.
+const CLIENT_VARIABLES: usize = 64;
+
+/// The most bytes of all their names and values: a cluster carries them in a URL.
+const CLIENT_BYTES: usize = 16 * 1024;
+
+/// The most bytes of a value that the policy lets through.
+const GRANTED_VALUE_LIMIT: usize = 4096;
 
 /// The most bytes of a value: a locale with its modifiers, several times over.
 const VALUE_LIMIT: usize = 256;
@@ -114,6 +140,38 @@ mod tests {
         ] {
             assert_eq!(admits(name, value), admitted, "{name}={value}");
         }
+    }
+
+    #[test]
+    fn the_policy_adds_names_but_no_way_into_a_loader() {
+        let granted: VariableNames = "APP_*,LANG,BASH_ENV".parse().unwrap();
+        let mut variables = Variables::new();
+        for (name, value, taken) in [
+            ("APP_MODE", "two words; $(id)\n", true),
+            ("BASH_ENV", "/tmp/x", true),
+            ("LANG", "C.UTF-8", true),
+            ("LANG", "$(id)", false),
+            ("OTHER", "x", false),
+            ("LD_PRELOAD", "x", false),
+            ("APP_NUL", "a\0b", false),
+            ("APP_LONG", &"x".repeat(GRANTED_VALUE_LIMIT + 1), false),
+        ] {
+            assert_eq!(take(&mut variables, name, value, &granted), taken, "{name}");
+        }
+        assert_eq!(variables.len(), 3);
+        assert!(!take(&mut Variables::new(), "APP_MODE", "x", &VariableNames::default()));
+    }
+
+    #[test]
+    fn a_channel_has_room_for_so_many_and_no_more() {
+        let granted: VariableNames = "APP_*".parse().unwrap();
+        let mut many = Variables::new();
+        let taken = (0..200).filter(|n| take(&mut many, &format!("APP_{n}"), "x", &granted)).count();
+        assert_eq!(taken, CLIENT_VARIABLES);
+        assert!(take(&mut many, "APP_0", "another", &granted), "a later word replaces the earlier one");
+        let mut large = Variables::new();
+        let value = "x".repeat(GRANTED_VALUE_LIMIT);
+        assert_eq!((0..9).filter(|n| take(&mut large, &format!("APP_{n}"), &value, &granted)).count(), 3);
     }
 
     #[test]

@@ -160,6 +160,7 @@ fn user_certificate(grant: &Grant, session: SessionId) -> UserCertificate {
         force_command: grant.command().map(str::to_owned),
         deadline: grant.deadline(),
         record: grant.record(),
+        env: grant.env().clone(),
     }
 }
 

@@ -190,6 +190,7 @@ impl Visit<'_> {
             reason: self.asked.reason.clone(),
             client_address: self.address.to_string(),
             policies: grant.policies().to_vec(),
+            env: grant.env().iter().map(str::to_owned).collect(),
             serial: serial.number(),
             key_id: ca::key_id(&grant, session),
             deadline: grant.deadline(),

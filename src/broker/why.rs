@@ -44,6 +44,7 @@ pub(crate) async fn why(
             policies: Vec::new(),
             reason_required: false,
             max_session: None,
+            env: Vec::new(),
         };
         match decided {
             Err(denial) => refused(denial.body(&row.name).message),
@@ -56,6 +57,7 @@ pub(crate) async fn why(
                     policies: grant.policies().to_vec(),
                     reason_required,
                     max_session: Some(grant.deadline().saturating_sub(now)),
+                    env: grant.env().iter().map(str::to_owned).collect(),
                 },
             },
         }

@@ -54,7 +54,8 @@ fn how(verdict: &Verdict) -> String {
     }
     let length = verdict.max_session.map(|seconds| format!("for {} at most", moment::length(seconds)));
     let reason = verdict.reason_required.then(|| "with --reason".to_owned());
-    length.into_iter().chain(reason).collect::<Vec<_>>().join(", ")
+    let variables = (!verdict.env.is_empty()).then(|| format!("may set {}", verdict.env.join(" ")));
+    length.into_iter().chain(reason).chain(variables).collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]
@@ -71,6 +72,7 @@ mod tests {
             policies: vec!["developers".into()],
             reason_required: true,
             max_session: Some(5400),
+            env: Vec::new(),
         };
         let refused = Verdict {
             allowed: false,

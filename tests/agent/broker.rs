@@ -14,7 +14,7 @@ use ztctl::clock::Clock;
 use ztctl::proto::agent::*;
 use ztctl::proto::ca::CaSet;
 use ztctl::proto::frame::{self, FrameReader};
-use ztctl::proto::{Action, AgentId, ContainerId, SessionId};
+use ztctl::proto::{Action, AgentId, ContainerId, SessionId, VariableNames};
 use ztctl::ssh::cert::host::HostCertificate;
 use ztctl::ssh::cert::user::UserCertificate;
 use ztctl::ssh::{Authorities, Certificate, PrivateKey, algorithms, new_key, proof, public_key, public_line};
@@ -100,6 +100,7 @@ impl World {
             force_command: None,
             deadline: Clock::system().now() + 600,
             record: false,
+            env: VariableNames::default(),
         };
         Grant { certificate, declared: declared.to_vec(), announced: true }
     }

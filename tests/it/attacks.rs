@@ -15,7 +15,7 @@ use ztctl::client::api::{Api, Link};
 use ztctl::client::session::{Means, Session};
 use ztctl::client::trace::Trace;
 use ztctl::clock::Clock;
-use ztctl::proto::{Action, ContainerId, SessionId};
+use ztctl::proto::{Action, ContainerId, SessionId, VariableNames};
 use ztctl::ssh::cert::host::HostCertificate;
 use ztctl::ssh::cert::user::UserCertificate;
 use ztctl::ssh::{Authorities, PrivateKey, algorithms, new_key};
@@ -39,7 +39,7 @@ async fn scene() -> (World, RunningAgent, Api, String) {
 }
 
 /// Accepts whatever host: these tests look at the other side.
-struct Anybody;
+pub struct Anybody;
 
 impl client::Handler for Anybody {
     type Error = russh::Error;
@@ -54,7 +54,7 @@ fn configuration() -> Arc<client::Config> {
 }
 
 /// Tries to enter over `link` with `certificate`.
-async fn enter(link: Link, user: &str, key: PrivateKey, certificate: Certificate) -> Result<Handle<Anybody>, String> {
+pub async fn enter(link: Link, user: &str, key: PrivateKey, certificate: Certificate) -> Result<Handle<Anybody>, String> {
     let limit = Duration::from_secs(20);
     let connected = tokio::time::timeout(limit, client::connect_stream(configuration(), link, Anybody)).await;
     let mut handle = connected.map_err(|_| "no handshake".to_owned())?.map_err(|error| error.to_string())?;
@@ -76,6 +76,7 @@ fn said(opened: &Opened) -> UserCertificate {
         force_command: None,
         deadline: opened.reply.deadline,
         record: false,
+        env: VariableNames::default(),
     }
 }
 

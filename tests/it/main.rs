@@ -36,5 +36,6 @@ mod standing;
 mod stock;
 mod surroundings;
 mod tomcat;
+mod variables;
 mod workload;
 mod world;

@@ -1,7 +1,6 @@
 //! What an SSH client may ask of a session, and what it is told.
 
 use std::collections::HashMap;
-use std::ffi::OsString;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use russh::keys::ssh_key::Certificate;
@@ -187,15 +186,14 @@ impl Handler for Door {
         value: &str,
         connection: &mut Connection,
     ) -> Result<(), russh::Error> {
-        match self.channels.get_mut(&id) {
-            Some(Line::Waiting { variables, .. })
-                if environment::admits(name, value) && variables.len() < environment::CLIENT_VARIABLES =>
-            {
-                variables.insert(OsString::from(name), OsString::from(value));
-                connection.channel_success(id)
-            }
-            _ => connection.channel_failure(id),
-        }
+        let Some(granted) = self.session.as_ref().map(|session| &session.grant.env) else {
+            return connection.channel_failure(id);
+        };
+        let taken = match self.channels.get_mut(&id) {
+            Some(Line::Waiting { variables, .. }) => environment::take(variables, name, value, granted),
+            _ => false,
+        };
+        if taken { connection.channel_success(id) } else { connection.channel_failure(id) }
     }
 
     async fn shell_request(&mut self, id: ChannelId, connection: &mut Connection) -> Result<(), russh::Error> {

@@ -255,6 +255,9 @@ pub struct SessionAuthorised {
     pub client_address: String,
     /// The policies that decided.
     pub policies: Vec<String>,
+    /// The environment variables that the client may set, each a name or its beginning and a `*`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub env: Vec<String>,
     /// The certificate's serial.
     pub serial: u64,
     /// The certificate's key id.

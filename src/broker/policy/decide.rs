@@ -12,7 +12,7 @@ use super::schema::{Circumstances, Unspeakable};
 use crate::broker::identity::Caller;
 use crate::broker::registry::Container;
 use crate::proto::name::Login;
-use crate::proto::{Action, Actions, ContainerId, ErrorBody, ErrorCode};
+use crate::proto::{Action, Actions, ContainerId, ErrorBody, ErrorCode, VariableNames};
 
 /// What is asked for.
 #[derive(Debug, Clone)]
@@ -36,6 +36,7 @@ pub struct Grant {
     deadline: u64,
     policies: Vec<String>,
     record: bool,
+    env: VariableNames,
 }
 
 /// The policy's no.
@@ -104,6 +105,11 @@ impl Grant {
     pub fn record(&self) -> bool {
         self.record
     }
+
+    /// The environment variables that the client may set beside those of its terminal.
+    pub fn env(&self) -> &VariableNames {
+        &self.env
+    }
 }
 
 impl Denial {
@@ -142,7 +148,7 @@ pub fn authorize(
     if wish.actions.is_empty() {
         return Err(Denial::Nothing);
     }
-    let mut asks = Obligations { max_session: Some(wish.max_session), reason: false };
+    let mut asks = Obligations { max_session: Some(wish.max_session), ..Obligations::default() };
     let (mut decided, mut asking) = (BTreeSet::new(), BTreeSet::new());
     for action in wish.actions.iter() {
         if !within_token(caller, action, container) {
@@ -174,6 +180,7 @@ pub fn authorize(
         deadline: deadline.min(token_end),
         policies: decided.into_iter().collect(),
         record: false,
+        env: asks.env.unwrap_or_default(),
     })
 }
 

@@ -4,6 +4,9 @@
 
 use std::time::Duration;
 
+use crate::proto::VariableNames;
+use crate::proto::variables::InvalidVariableNames;
+
 /// What one permit asks for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Obligations {
@@ -11,13 +14,15 @@ pub(super) struct Obligations {
     pub(super) max_session: Option<Duration>,
     /// `@require("reason")`: the user must say why.
     pub(super) reason: bool,
+    /// `@env("LANG,APP_*")`: the variables that the client may set. A permit without it adds none and takes none away.
+    pub(super) env: Option<VariableNames>,
 }
 
 /// An annotation that is not taken, and why.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum InvalidAnnotation {
     /// No annotation of ours.
-    #[error("unknown annotation @{0}: known are @id, @description, @max_session and @require")]
+    #[error("unknown annotation @{0}: known are @id, @description, @max_session, @require and @env")]
     Unknown(String),
     /// One of ours to come.
     #[error("@{0} cannot be enforced by this version (ztctl {version}): remove the policy or upgrade", version = crate::proto::version::PROGRAM)]
@@ -31,6 +36,9 @@ pub(super) enum InvalidAnnotation {
     /// Something other than a reason is required.
     #[error("@require(\"{0}\") is not known: only @require(\"reason\") is")]
     Require(String),
+    /// Not a list of variables.
+    #[error("@env: {0}")]
+    Env(#[from] InvalidVariableNames),
 }
 
 impl Obligations {
@@ -38,24 +46,29 @@ impl Obligations {
     pub(super) fn take(&mut self, name: &str, value: &str, permit: bool) -> Result<(), InvalidAnnotation> {
         match name {
             "id" | "description" => return Ok(()),
-            "max_session" | "require" if !permit => return Err(InvalidAnnotation::OnForbid(name.to_owned())),
+            "max_session" | "require" | "env" if !permit => return Err(InvalidAnnotation::OnForbid(name.to_owned())),
             "max_session" => {
                 let length = duration(value).ok_or_else(|| InvalidAnnotation::MaxSession(value.to_owned()))?;
                 self.max_session = Some(length);
             }
             "require" if value == "reason" => self.reason = true,
             "require" => return Err(InvalidAnnotation::Require(value.to_owned())),
-            "record" | "mfa" | "approval" | "env" => return Err(InvalidAnnotation::NotEnforced(name.to_owned())),
+            "env" => self.env = Some(value.parse()?),
+            "record" | "mfa" | "approval" => return Err(InvalidAnnotation::NotEnforced(name.to_owned())),
             _ => return Err(InvalidAnnotation::Unknown(name.to_owned())),
         }
         Ok(())
     }
 
-    /// Both together: the shorter time, and every requirement.
+    /// Both together: the shorter time, every requirement, and only the variables that both let through.
     pub(super) fn and(&self, other: &Self) -> Self {
         Self {
             max_session: [self.max_session, other.max_session].into_iter().flatten().min(),
             reason: self.reason || other.reason,
+            env: match (&self.env, &other.env) {
+                (Some(ours), Some(theirs)) => Some(ours.and(theirs)),
+                (ours, theirs) => ours.as_ref().or(theirs.as_ref()).cloned(),
+            },
         }
     }
 }
@@ -93,10 +106,14 @@ mod tests {
 
     #[test]
     fn they_combine_to_the_strictest() {
-        let hour = Obligations { max_session: Some(Duration::from_secs(3600)), reason: false };
-        let minute = Obligations { max_session: Some(Duration::from_secs(60)), reason: false };
-        let why = Obligations { max_session: None, reason: true };
+        let length = |seconds| Some(Duration::from_secs(seconds));
+        let hour = Obligations { max_session: length(3600), ..Obligations::default() };
+        let minute = Obligations { max_session: length(60), ..Obligations::default() };
+        let why = Obligations { reason: true, ..Obligations::default() };
         let all = hour.and(&why).and(&minute);
-        assert_eq!(all, Obligations { max_session: Some(Duration::from_secs(60)), reason: true });
+        assert_eq!(all, Obligations { max_session: length(60), reason: true, env: None });
+        let env = |names: &str| Obligations { env: Some(names.parse().unwrap()), ..Obligations::default() };
+        let both = hour.and(&env("APP_*,DEBUG")).and(&why).and(&env("APP_MODE,X"));
+        assert_eq!(both.env, Some("APP_MODE".parse().unwrap()));
     }
 }

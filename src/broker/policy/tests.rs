@@ -128,6 +128,16 @@ fn a_reason_is_required_where_a_permit_asks() {
 }
 
 #[test]
+fn variables_are_named_by_every_permit_that_names_any() {
+    let env = |text: &str| shell(text, None).unwrap().env().to_string();
+    assert_eq!(env(ALL), "");
+    assert_eq!(env(&format!(r#"{ALL} @env("LANG,APP_*") {ALL}"#)), "APP_*,LANG", "a permit without it takes none away");
+    assert_eq!(env(&format!(r#"@env("APP_*,DEBUG") {ALL} @env("APP_MODE,X") {ALL}"#)), "APP_MODE");
+    let others = r#"@env("X") permit(principal in Group::"ops", action, resource);"#;
+    assert_eq!(env(&format!(r#"@env("APP_*") {ALL} {others}"#)), "APP_*", "only of those that decide");
+}
+
+#[test]
 fn login_address_labels_and_time_are_seen() {
     let container = Container::example("tomcat");
     let text = r#"permit(principal, action in [Action::"shell"], resource) when {
@@ -200,11 +210,14 @@ fn annotations_are_known_or_refused() {
         found[0].message.clone()
     };
     assert!(message("@recrod(\"x\")", ALL).contains("unknown annotation @recrod"));
-    for later in ["@record(\"required\")", "@mfa(\"15m\")", "@approval(\"sre\")", "@env(\"LANG\")"] {
+    for later in ["@record(\"required\")", "@mfa(\"15m\")", "@approval(\"sre\")"] {
         assert!(message(later, ALL).contains("cannot be enforced by this version"), "{later}");
     }
     assert!(message("@max_session(\"banana\")", ALL).contains("banana"));
     assert!(message("@require(\"ticket\")", ALL).contains("only @require(\"reason\")"));
+    assert!(message("@env(\"A-B\")", ALL).contains("\"A-B\" is no name of a variable"));
+    assert!(message("@env(\"LD_PRELOAD\")", ALL).contains("no client may set LD_PRELOAD"));
+    assert!(message("@env(\"A\")", "forbid(principal, action, resource);").contains("forbid"));
     assert!(message("@require(\"reason\")", "forbid(principal, action, resource);").contains("forbid"));
     assert!(faults(&format!("@id(\"a\") {ALL} @id(\"a\") {ALL}"))[0].message.contains("already taken"));
 }

@@ -7,7 +7,7 @@ use super::host::HostCertificate;
 use super::user::UserCertificate;
 use super::{LIFETIME, MAX_LIFETIME, Refusal};
 use crate::proto::ca::CaSet;
-use crate::proto::{Action, ContainerId, SessionId};
+use crate::proto::{Action, ContainerId, SessionId, VariableNames};
 use crate::ssh::{Authorities, new_key};
 
 const NOW: u64 = 1_800_000_000;
@@ -29,6 +29,7 @@ impl Fixture {
             force_command: None,
             deadline: NOW + 3600,
             record: false,
+            env: VariableNames::default(),
         };
         Self { ca: new_key().unwrap(), key: new_key().unwrap(), user }
     }
@@ -63,7 +64,9 @@ impl Fixture {
 #[test]
 fn what_was_built_is_what_is_read() {
     let mut fixture = Fixture::new();
+    assert!(fixture.builder().sign(&fixture.ca).unwrap().critical_options().get("env@ztctl").is_none());
     fixture.user.force_command = Some("cat '/var/log/a b'".into());
+    fixture.user.env = "APP_*,DEBUG".parse().unwrap();
     let certificate = fixture.builder().sign(&fixture.ca).unwrap();
     assert_eq!(fixture.check(&certificate).as_ref(), Ok(&fixture.user));
     assert!(UserCertificate::permits_pty(&certificate));
@@ -227,4 +230,15 @@ fn other_algorithms_are_refused() {
     assert_eq!(fixture.check(&certificate), Err(Refusal::Algorithm));
     let certificate = fixture.builder().sign(&ecdsa).unwrap();
     assert_eq!(fixture.check(&certificate), Err(Refusal::Algorithm));
+}
+
+#[test]
+fn a_list_of_variables_that_no_policy_can_have_is_refused() {
+    let fixture = Fixture::new();
+    for value in ["LD_PRELOAD", "A B", ""] {
+        let mut builder = fixture.builder();
+        builder.critical_option("env@ztctl", value).unwrap();
+        let certificate = builder.sign(&fixture.ca).unwrap();
+        assert_eq!(fixture.check(&certificate), Err(Refusal::MalformedOption("env@ztctl")), "{value}");
+    }
 }

@@ -5,7 +5,7 @@ use russh::keys::ssh_key::{Certificate, PublicKey};
 
 use super::{BACKDATE, Refusal, check_common};
 use crate::proto::name::Login;
-use crate::proto::{Action, Actions, ContainerId, SessionId};
+use crate::proto::{Action, Actions, ContainerId, SessionId, VariableNames};
 use crate::ssh::Authorities;
 
 /// Everything that a user certificate says.
@@ -29,6 +29,8 @@ pub struct UserCertificate {
     pub deadline: u64,
     /// Whether the session must be recorded.
     pub record: bool,
+    /// The environment variables that the client may set beside those of its terminal.
+    pub env: VariableNames,
 }
 
 impl UserCertificate {
@@ -74,6 +76,9 @@ impl UserCertificate {
             .critical_option(RECORD, if self.record { "required" } else { "off" })?;
         if let Some(command) = &self.force_command {
             builder.critical_option(FORCE_COMMAND, command.clone())?;
+        }
+        if !self.env.is_empty() {
+            builder.critical_option(ENV, self.env.to_string())?;
         }
         // A command on a terminal is no more than a command.
         if self.actions.allow(Action::Shell) || self.actions.allow(Action::Exec) {
@@ -129,6 +134,7 @@ impl UserCertificate {
             force_command: options.force_command,
             deadline,
             record: required(options.record, RECORD)?,
+            env: options.env,
         })
     }
 
@@ -151,6 +157,7 @@ impl UserCertificate {
             force_command: None,
             deadline: 2_000,
             record: false,
+            env: VariableNames::default(),
         }
     }
 }
@@ -163,6 +170,7 @@ struct Options {
     actions: Option<Actions>,
     record: Option<bool>,
     force_command: Option<String>,
+    env: VariableNames,
 }
 
 impl Options {
@@ -178,6 +186,7 @@ impl Options {
                     _ => return Err(Refusal::MalformedOption(RECORD)),
                 });
             }
+            ENV => self.env = value.parse().map_err(|_| Refusal::MalformedOption(ENV))?,
             FORCE_COMMAND => self.force_command = Some(value.to_owned()),
             unknown => return Err(Refusal::UnknownOption(unknown.escape_default().to_string())),
         }
@@ -198,6 +207,7 @@ const SESSION: &str = "session@ztctl";
 const DEADLINE: &str = "deadline@ztctl";
 const ACTIONS: &str = "actions@ztctl";
 const RECORD: &str = "record@ztctl";
+const ENV: &str = "env@ztctl";
 const FORCE_COMMAND: &str = "force-command";
 const PERMIT_PTY: &str = "permit-pty";
 const PERMIT_PORT_FORWARDING: &str = "permit-port-forwarding";
