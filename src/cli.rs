@@ -18,6 +18,8 @@ use clap::Parser;
 
 pub mod access;
 pub mod args;
+mod complete;
+mod completions;
 mod config;
 mod cp;
 pub mod environment;
@@ -50,6 +52,7 @@ use crate::client::config::{Colour, Config};
 use crate::client::trace::{Level, Trace};
 
 /// What every verb is given.
+#[derive(Debug, Clone)]
 pub struct Context {
     /// The printer.
     pub ui: Ui,
@@ -59,6 +62,15 @@ pub struct Context {
     pub flags: Global,
     /// Who is told what happens.
     pub trace: Trace,
+}
+
+#[cfg(test)]
+impl Context {
+    /// Where there is no environment, no home and no terminal.
+    fn nowhere() -> Self {
+        let flags = Global::default();
+        Self { ui: Ui::system(false, Colour::Never), environment: Environment::empty(), flags, trace: Trace::off() }
+    }
 }
 
 /// Runs `ztctl` with these arguments (the first is the program's name) and returns what it exits with.
@@ -160,6 +172,8 @@ fn dispatch(context: &mut Context, verb: Verb) -> Result<ExitCode, Failure> {
         Verb::Forward(args) => block_on(forward::run(context, args)),
         Verb::Why(args) => block_on(why::run(context, args)),
         Verb::Sessions(args) => block_on(sessions::run(context, args)),
+        Verb::Completions(args) => completions::run(&context.ui, args.shell),
+        Verb::Complete(args) => complete::run(context, args),
         Verb::Config(args) => block_on(config::run(context, args.verb)),
         Verb::SshConfig(args) => block_on(ssh_config::run(context, args)),
         Verb::Proxy(args) => block_on(proxy::run(context, args)),

@@ -12,7 +12,8 @@ use crate::client::http::{BrokerUrl, Server, Trust};
 use crate::client::paths::Paths;
 use crate::client::session::{Request, Session, SessionError};
 use crate::client::tokens::Tokens;
-use crate::client::{ca_pin, config};
+use crate::client::{ca_pin, config, names};
+use crate::proto::api::ContainerRow;
 use crate::proto::ca::CaSet;
 use crate::ssh::Authorities;
 
@@ -29,6 +30,8 @@ pub struct Access {
     pub kept: String,
     /// The file that remembers what was picked last, where there is a place for it.
     pub picked: Option<PathBuf>,
+    /// The file of the names for completion, where there is a place for it.
+    pub names: Option<PathBuf>,
 }
 
 impl Access {
@@ -53,6 +56,13 @@ impl Access {
         Session::open(&self.api, hosts, request).await
     }
 
+    /// Keeps the list's names for completion. To have none is no failure.
+    pub fn remember(&self, list: &[ContainerRow]) {
+        if let Some(file) = &self.names {
+            let _ = names::save(file, list);
+        }
+    }
+
     fn with_login(context: &Context) -> Result<Self, Failure> {
         let paths = context.paths()?;
         let config = Config::load(paths)?;
@@ -69,7 +79,8 @@ impl Access {
             Api::traced(&server, tokens, context.trace.clone()).map_err(|error| Failure::http(error, &broker.url, None))?;
         let api = remember(api, broker.upgrade, Some(paths));
         let picked = Some(paths.last_picked(&broker.url));
-        Ok(Self { api, ca: login.ca.clone(), user: Some(login.user.clone()), kept, picked })
+        let names = Some(paths.names(&broker.url));
+        Ok(Self { api, ca: login.ca.clone(), user: Some(login.user.clone()), kept, picked, names })
     }
 
     /// With a token from the environment: the pinned set of a login at the same broker counts; without one the broker is
@@ -96,7 +107,14 @@ impl Access {
             None => ca_pin::fetch(api.http()).await.map_err(|error| Failure::pin(error, api.http()))?,
         };
         let api = remember(api, entry.map_or(Upgrade::default(), |entry| entry.upgrade), paths.filter(|_| entry.is_some()));
-        Ok(Self { api, ca, user: None, kept: format!("the environment ({})", super::environment::TOKEN), picked: None })
+        Ok(Self {
+            api,
+            ca,
+            user: None,
+            kept: format!("the environment ({})", super::environment::TOKEN),
+            picked: None,
+            names: None,
+        })
     }
 }
 

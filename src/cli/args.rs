@@ -97,6 +97,12 @@ pub enum Verb {
     /// Show the settings and where they come from, and the profiles, or change them
     #[command(after_help = CONFIG_HELP)]
     Config(ConfigArgs),
+    /// Print what a shell reads so that TAB completes: verbs, containers, labels, paths in containers
+    #[command(after_help = COMPLETIONS_HELP)]
+    Completions(CompletionsArgs),
+    /// Answer a shell that asks what comes next
+    #[command(hide = true)]
+    Complete(CompleteArgs),
     /// Show the version of this program and of its protocol
     #[command(after_help = VERSION_HELP)]
     Version,
@@ -356,6 +362,44 @@ pub enum DataOutput {
     Table,
     /// For programs; errors too
     Json,
+}
+
+/// Arguments of `ztctl completions`.
+#[derive(Debug, Clone, Args)]
+pub struct CompletionsArgs {
+    /// Which shell
+    #[arg(value_enum)]
+    pub shell: ShellKind,
+}
+
+/// The shells that completions are made for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ShellKind {
+    /// source <(ztctl completions bash)
+    Bash,
+    /// source <(ztctl completions zsh), after compinit
+    Zsh,
+    /// ztctl completions fish | source
+    Fish,
+    /// ztctl completions powershell | Out-String | Invoke-Expression
+    #[value(name = "powershell")]
+    PowerShell,
+    /// eval (ztctl completions elvish | slurp)
+    Elvish,
+}
+
+/// Arguments of `ztctl complete`.
+#[derive(Debug, Clone, Args)]
+pub struct CompleteArgs {
+    /// Which of the words is completed, from 0
+    #[arg(long, default_value_t = 0)]
+    pub index: usize,
+    /// Refresh the list of names instead
+    #[arg(long)]
+    pub refresh: bool,
+    /// The words so far, the program's name first
+    #[arg(last = true)]
+    pub words: Vec<OsString>,
 }
 
 /// Arguments of `ztctl ssh-config`.

@@ -89,6 +89,12 @@ impl Environment {
         Self::from(&|name| std::env::var_os(name).filter(|value| !value.is_empty()))
     }
 
+    /// Nothing is set.
+    #[cfg(test)]
+    pub(super) fn empty() -> Self {
+        Self { paths: None, home: None, ..Self::from(&|_| None) }
+    }
+
     fn from(variable: &dyn Fn(&str) -> Option<OsString>) -> Self {
         let text = |name: &str| variable(name)?.into_string().ok();
         let first = |names: [&str; 2]| names.into_iter().find_map(text);

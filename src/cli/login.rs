@@ -6,6 +6,7 @@ use std::process::{Command, ExitCode, Stdio};
 use super::Context;
 use super::access::root_text;
 use super::args::LoginArgs;
+use super::complete;
 use super::failure::Failure;
 use super::settings;
 use super::ui::Ui;
@@ -69,6 +70,9 @@ async fn login(context: &mut Context, args: LoginArgs) -> Result<ExitCode, Failu
     let kept =
         keep(&Login { paths: &paths, url: &url, root, ca, user: &whoami.user, profile }, store, before, &credential, &http)
             .await?;
+    // Those of whoever was logged in before are nobody else's.
+    private::remove(&paths.names(&url))?;
+    complete::in_background(&url);
     report(&context.ui, &url, &whoami, &kept);
     Ok(ExitCode::SUCCESS)
 }

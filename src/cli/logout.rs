@@ -35,6 +35,7 @@ pub(super) async fn run(context: &mut Context) -> Result<ExitCode, Failure> {
         Ok(None) => Ok(()),
         Err(error) => Err(Failure::store(error, &url)),
     };
+    private::remove(&paths.names(&url))?;
     removed.map_err(|error| Failure::store(error, &url))?;
     Config::update(&paths, |config| config.broker_mut(&url).login = None).await?;
     // The lock's empty file stays: who waits for it holds it open, and must not hold another one than who comes after.

@@ -25,6 +25,7 @@ pub(super) async fn run(context: &mut Context, args: LsArgs) -> Result<ExitCode,
     }
     let ContainerList { containers } = access.api.containers().await.map_err(|error| Failure::of_api(error, &access.api))?;
     let all = containers.len();
+    let everything = containers.clone();
     let containers = rows(containers, &shown);
     match output {
         LsOutput::Json => context.ui.json(&ContainerList { containers })?,
@@ -42,6 +43,8 @@ pub(super) async fn run(context: &mut Context, args: LsArgs) -> Result<ExitCode,
             context.ui.note("hint: ztctl status shows who you are and your groups");
         }
     }
+    // After the answer: nobody waits for it.
+    access.remember(&everything);
     Ok(ExitCode::SUCCESS)
 }
 

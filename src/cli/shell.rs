@@ -105,6 +105,7 @@ async fn holding(access: &Access, word: Option<String>) -> Vec<ContainerRow> {
 /// One of all containers that the user may reach. It is asked for even when there is only one: a list of one changes.
 async fn from_all(ui: &Ui, access: &Access, selector: Option<&Selector>) -> Result<Chosen, Failure> {
     let mut list = access.api.containers().await.map_err(|error| Failure::of_api(error, &access.api))?.containers;
+    access.remember(&list);
     let all = list.len();
     if list.is_empty() {
         return Err(Failure::no_containers(access.user.as_deref()));

@@ -118,6 +118,14 @@ impl Ui {
         self.out(&text)
     }
 
+    /// The same of lines whose fields are harmless and have tabs between them.
+    ///
+    /// # Errors
+    /// As [`Ui::line`].
+    pub fn fields(&self, lines: &[String]) -> Result<(), Failure> {
+        self.out(&lines.iter().map(|line| format!("{line}\n")).collect::<String>())
+    }
+
     /// The result as a table, as wide as the terminal at most.
     ///
     /// # Errors

@@ -59,6 +59,11 @@ impl Paths {
         self.state.join(format!("{}.picked", file_stem(broker)))
     }
 
+    /// The file of the names that this broker's list had last.
+    pub fn names(&self, broker: &BrokerUrl) -> PathBuf {
+        self.state.join(format!("{}.names", file_stem(broker)))
+    }
+
     /// The folder of locks and other state.
     pub fn state_folder(&self) -> &Path {
         &self.state

@@ -135,7 +135,14 @@ impl Stage {
         let credential = device::login(&http, &metadata, &operator).await.map_err(|error| broken("the login", &error))?;
         let tokens = Tokens::kept(Box::new(MemoryStore::new(credential)), self.folder.join("token.lock"));
         let api = Api::over(http, tokens);
-        Ok(Access { api, ca: self.ca.clone(), user: Some(USER.to_owned()), kept: "memory".to_owned(), picked: None })
+        Ok(Access {
+            api,
+            ca: self.ca.clone(),
+            user: Some(USER.to_owned()),
+            kept: "memory".to_owned(),
+            picked: None,
+            names: None,
+        })
     }
 
     /// What the journal has of the demo's user, the ends of the sessions included.

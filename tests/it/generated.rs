@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use clap_complete::Shell;
+use ztctl::cli::args::ShellKind;
 
 use crate::peer;
 
@@ -17,8 +18,15 @@ fn files() -> BTreeMap<PathBuf, Vec<u8>> {
     for mut program in programs {
         let name = program.get_name().to_owned();
         for shell in [Shell::Bash, Shell::Zsh, Shell::Fish, Shell::PowerShell, Shell::Elvish] {
-            let mut script = Vec::new();
-            clap_complete::generate(shell, &mut program, &name, &mut script);
+            let script = match name.as_str() {
+                // It asks itself, so that names of containers complete as well.
+                "ztctl" => asking(shell).script().as_bytes().to_vec(),
+                _ => {
+                    let mut script = Vec::new();
+                    clap_complete::generate(shell, &mut program, &name, &mut script);
+                    script
+                }
+            };
             let file = match shell {
                 Shell::Zsh => format!("_{name}"),
                 Shell::Bash => format!("{name}.bash"),
@@ -32,6 +40,16 @@ fn files() -> BTreeMap<PathBuf, Vec<u8>> {
         pages(&program, &mut files);
     }
     files
+}
+
+fn asking(shell: Shell) -> ShellKind {
+    match shell {
+        Shell::Bash => ShellKind::Bash,
+        Shell::Zsh => ShellKind::Zsh,
+        Shell::Fish => ShellKind::Fish,
+        Shell::Elvish => ShellKind::Elvish,
+        _ => ShellKind::PowerShell,
+    }
 }
 
 /// The manual page of `command`, and those of its verbs.

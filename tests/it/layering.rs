@@ -76,6 +76,7 @@ fn the_client_calls_one_system_in_that_systems_files_only() {
         "client/guardian/unix.rs",
         "client/identity_agent/unix.rs",
         "client/private/unix.rs",
+        "client/process/unix.rs",
         "client/signals/unix.rs",
         "client/stdio/unix.rs",
         "client/terminal/tty/unix.rs",

@@ -5,6 +5,7 @@ mod attacks;
 mod browser;
 mod choosing;
 mod cluster;
+mod completing;
 mod copying;
 mod demo;
 mod deployed;

@@ -135,3 +135,14 @@ EXAMPLES
   ztctl config set escape none
 
 What a flag says counts before its variable, and that before the configuration.";
+
+pub(super) const COMPLETIONS_HELP: &str = "\
+EXAMPLES
+  source <(ztctl completions bash)                                         in ~/.bashrc
+  source <(ztctl completions zsh)                                          in ~/.zshrc, after compinit
+  ztctl completions fish | source                                          in ~/.config/fish/config.fish
+  ztctl completions powershell | Out-String | Invoke-Expression            in $PROFILE
+  eval (ztctl completions elvish | slurp)                                  in ~/.config/elvish/rc.elv
+
+Names, labels and profiles come from a list on this machine, which only you can read, is refreshed in the background and goes with the
+login. Paths in containers (ztctl cp NAME:/va, then TAB) are asked for: each time is a session, allowed by policy and in the audit.";

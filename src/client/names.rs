@@ -1,0 +1,83 @@
+//! The names that were in the list last, and what one tells containers apart by: for completion, which must not wait for a broker.
+//!
+//! It is one login's list, as the broker gave it to that login; it is its owner's alone and goes when the login ends.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::private::{self, FileError, Guard};
+use crate::proto::api::ContainerRow;
+
+/// One container of the list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Known {
+    /// The short name.
+    pub name: String,
+    /// The name that stays its own.
+    pub full_name: String,
+    /// What it is a replica of.
+    pub app: String,
+    /// Where it runs.
+    pub location: String,
+    /// Its namespace.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub namespace: Option<String>,
+    /// Its labels.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<String, String>,
+}
+
+impl From<&ContainerRow> for Known {
+    fn from(row: &ContainerRow) -> Self {
+        Self {
+            name: row.name.clone(),
+            full_name: row.full_name.clone(),
+            app: row.app.clone(),
+            location: row.location.clone(),
+            namespace: row.namespace.clone().or_else(|| row.facts.project.clone()),
+            labels: row.labels.clone(),
+        }
+    }
+}
+
+/// What is known, and for how long; `None` when nothing is, or nothing that can be used.
+pub fn load(file: &Path) -> Option<(Duration, Vec<Known>)> {
+    let bytes = private::read(file, Guard::Secret, LIMIT).ok()??;
+    let age = fs::metadata(file).and_then(|found| found.modified()).ok()?.elapsed().unwrap_or_default();
+    Some((age, serde_json::from_slice(&bytes).ok()?))
+}
+
+/// Keeps the list instead of the one before.
+///
+/// # Errors
+/// [`FileError`].
+pub fn save(file: &Path, rows: &[ContainerRow]) -> Result<(), FileError> {
+    let known: Vec<Known> = rows.iter().map(Known::from).collect();
+    // Texts always serialise.
+    private::write(file, Guard::Secret, &serde_json::to_vec(&known).unwrap_or_default())
+}
+
+/// The most bytes of the file: 100 000 containers with their labels.
+const LIMIT: u64 = 64 * 1024 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_kept_comes_back_and_what_is_damaged_is_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("state/names.json");
+        assert!(load(&file).is_none());
+        let row = ContainerRow { namespace: Some("shop".into()), ..ContainerRow::example("tomcat") };
+        save(&file, std::slice::from_ref(&row)).unwrap();
+        let (age, known) = load(&file).unwrap();
+        assert!(age < Duration::from_secs(60) && known == [Known::from(&row)]);
+        fs::write(&file, b"[{").unwrap();
+        assert!(load(&file).is_none());
+    }
+}
