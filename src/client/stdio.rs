@@ -15,6 +15,8 @@ use unix as system;
 use windows as system;
 
 pub use system::{Input, Writer, is_hang_up};
+#[cfg(windows)]
+pub(crate) use windows::{Console, is_console};
 
 /// The most bytes of one read: one SSH packet of ours, two of the usual size.
 const CHUNK: usize = 64 * 1024;

@@ -82,7 +82,8 @@ fn the_client_calls_one_system_in_that_systems_files_only() {
         "client/terminal/tty/unix.rs",
     ];
     let windows = unix.map(|file| file.replace("unix.rs", "windows.rs"));
-    let windows: Vec<&str> = windows.iter().map(String::as_str).collect();
+    let mut windows: Vec<&str> = windows.iter().map(String::as_str).collect();
+    windows.push("client/stdio/windows/console.rs");
     let cases: [(&[&str], &[&str]); 3] = [
         (
             &unix,
@@ -99,7 +100,7 @@ fn the_client_calls_one_system_in_that_systems_files_only() {
                 "tokio::signal::unix",
             ],
         ),
-        (&windows, &["std::os::windows", "crossterm_winapi", "tokio::signal::windows", "tokio::net::windows"]),
+        (&windows, &["std::os::windows", "windows_sys", "tokio::signal::windows", "tokio::net::windows"]),
         (&["client/credential/kernel.rs"], &["linux_keyutils"]),
     ];
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");

@@ -116,7 +116,7 @@ impl Send<'_> {
     }
 
     async fn link(&mut self, from: &Path, to: &str) -> Result<(), CopyError> {
-        let target = fs::read_link(from).map_err(CopyError::local(from))?;
+        let target = local::link_target(from).map_err(CopyError::local(from))?;
         let target = text(&target).map_err(|why| unnamed(from, why))?;
         self.remote.link(to, target).await
     }

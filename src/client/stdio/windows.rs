@@ -2,14 +2,17 @@
 //!
 //! No handle of a process's standard streams can be waited for together with others, so threads read and write.
 
+mod console;
+
 use std::fs::File;
 use std::io::{self, IsTerminal, Read, Write};
 use std::os::windows::io::{AsHandle, BorrowedHandle};
 use std::time::Duration;
 
 use bytes::Bytes;
-use crossterm_winapi::{Console, ConsoleMode, Handle, InputRecord, KeyEventRecord};
 use tokio::sync::mpsc;
+
+pub(crate) use console::{Console, is_console};
 
 use super::CHUNK;
 use super::text::{Drawn, Typed};
@@ -29,9 +32,8 @@ impl Input {
     pub fn of_process() -> io::Result<Self> {
         let (sender, chunks) = mpsc::channel(2);
         let input = io::stdin();
-        // The terminals of Git Bash and its like are pipes, and no consoles.
-        if ConsoleMode::from(Handle::input_handle()?).mode().is_ok() {
-            let console = Console::from(Handle::current_in_handle()?);
+        if is_console(&input) {
+            let console = Console::input()?;
             let mut typed = Typed::default();
             read_by_thread(sender, move || keys(&console, &mut typed))?;
         } else {
@@ -75,28 +77,13 @@ fn read_by_thread(
     Ok(())
 }
 
-/// Waits for keys and takes all that there are.
+/// Waits for keys and takes those that there are.
 fn keys(console: &Console, typed: &mut Typed) -> io::Result<Bytes> {
     let mut text = String::new();
     while text.is_empty() {
-        let first = console.read_single_input_event()?;
-        for record in std::iter::once(first).chain(console.read_console_input()?) {
-            if let InputRecord::KeyEvent(key) = record {
-                (0..times(&key)).for_each(|_| typed.push(key.u_char, &mut text));
-            }
-        }
+        console.read(|unit| typed.push(unit, &mut text))?;
     }
     Ok(Bytes::from(text))
-}
-
-/// How often the character of `key` was typed. One that was put together by its number, with Alt held, comes when Alt is let go.
-fn times(key: &KeyEventRecord) -> u16 {
-    match key.u_char {
-        0 => 0,
-        _ if key.key_down => key.repeat_count.max(1),
-        _ if key.virtual_key_code == ALT => 1,
-        _ => 0,
-    }
 }
 
 /// What is written to.
@@ -140,7 +127,7 @@ impl Writer {
         match (io::stdout().is_terminal(), io::stderr().is_terminal()) {
             (true, _) => Self::stdout(),
             (false, true) => Self::stderr(),
-            (false, false) => Ok(Self(To::File(File::options().read(true).write(true).open("CONOUT$")?))),
+            (false, false) => Ok(Self(To::File(console::screen()?))),
         }
     }
 
@@ -194,6 +181,3 @@ impl Writer {
 pub fn is_hang_up(_error: &io::Error) -> bool {
     false
 }
-
-/// The virtual key code of Alt.
-const ALT: u16 = 0x12;

@@ -3,7 +3,7 @@
 use std::fs::{self, DirBuilder, File, Metadata, OpenOptions, Permissions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt, symlink};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rustix::fs::OFlags;
 
@@ -42,6 +42,11 @@ pub(in crate::client::copy) fn open_folder(path: &Path) -> io::Result<File> {
 /// A new folder.
 pub(in crate::client::copy) fn make_folder(path: &Path, mode: u32) -> io::Result<()> {
     DirBuilder::new().mode(mode).create(path)
+}
+
+/// What the link at `path` says.
+pub(in crate::client::copy) fn link_target(path: &Path) -> io::Result<PathBuf> {
+    fs::read_link(path)
 }
 
 /// A link to `target` at `path`, in place of a link that is there.

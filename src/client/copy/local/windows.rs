@@ -3,7 +3,7 @@
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io;
 use std::os::windows::fs::{FileTypeExt, OpenOptionsExt, symlink_dir, symlink_file};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::client::copy::OWNER_WRITES;
 
@@ -46,6 +46,12 @@ pub(in crate::client::copy) fn open_folder(path: &Path) -> io::Result<File> {
 /// A new folder, by the access list that it inherits.
 pub(in crate::client::copy) fn make_folder(path: &Path, _mode: u32) -> io::Result<()> {
     fs::create_dir(path)
+}
+
+/// What the link at `path` says, with slashes as the other side has them.
+pub(in crate::client::copy) fn link_target(path: &Path) -> io::Result<PathBuf> {
+    let target = fs::read_link(path)?;
+    Ok(target.to_str().map(|text| text.replace('\\', "/").into()).unwrap_or(target))
 }
 
 /// A link to `target` at `path`, in place of a link that is there. Windows tells links to folders from those to files: one to what is not

@@ -4,12 +4,11 @@ use std::io;
 use std::process::Command;
 use std::time::Duration;
 
-use crossterm_winapi::{ConsoleMode, Handle};
 use russh::Pty;
 use tokio::time::{Interval, interval};
 
 use super::{Change, Size, Use};
-use crate::client::stdio::Writer;
+use crate::client::stdio::{Console, Writer, is_console};
 
 /// The console's modes: of its input, and of its screen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,7 +46,7 @@ impl Tty {
     /// # Errors
     /// When standard input is none.
     pub fn of_process() -> io::Result<Self> {
-        if ConsoleMode::from(Handle::input_handle()?).mode().is_err() {
+        if !is_console(&io::stdin()) {
             return Err(io::Error::new(io::ErrorKind::Unsupported, "it is no Windows console (in Git Bash: winpty ztctl …)"));
         }
         Ok(Self { screen: Writer::screen()? })
@@ -74,7 +73,7 @@ impl Tty {
     /// # Errors
     /// When there is no console.
     pub fn line_modes(&self) -> io::Result<LineModes> {
-        Ok(LineModes { input: input()?.mode()?, output: output()?.mode()? })
+        Ok(LineModes { input: Console::input()?.mode()?, output: Console::output()?.mode()? })
     }
 
     /// What raw mode makes of the modes, without doing it.
@@ -96,8 +95,8 @@ impl Tty {
     /// # Errors
     /// When the console does not know them: it is older than escape sequences are.
     pub fn apply(&self, modes: &LineModes) -> io::Result<()> {
-        input()?.set_mode(modes.input)?;
-        output()?.set_mode(modes.output)
+        Console::input()?.set_mode(modes.input)?;
+        Console::output()?.set_mode(modes.output)
     }
 
     /// Gives the console back: `resets` written while it still understands them, and its modes as they were `saved`.
@@ -164,14 +163,6 @@ fn size() -> Size {
         Ok((columns, rows)) if columns > 0 && rows > 0 => Size { columns, rows, ..Size::USUAL },
         _ => Size::USUAL,
     }
-}
-
-fn input() -> io::Result<ConsoleMode> {
-    Handle::current_in_handle().map(ConsoleMode::from)
-}
-
-fn output() -> io::Result<ConsoleMode> {
-    Handle::current_out_handle().map(ConsoleMode::from)
 }
 
 /// How often the size is looked at: a person who drags a window's corner does not see the difference.
