@@ -140,7 +140,7 @@ impl Broker {
         let policies = policy::Policies::load(&config.policy)?;
         let (tls, tls_root) = tls::open(&config, &clock)?;
         let ca = ca::Authority::open(&folder.join("ca"))?.with_lifetime(config.certificate_lifetime.as_secs());
-        let journal = audit::Journal::open(&folder.join("audit"), clock.clone())?;
+        let journal = audit::Journal::open(&folder.join(audit::FOLDER), config.audit.pace, clock.clone())?;
         let store = store::Store::open(config.database_url().expose()).await?;
         let state = Arc::new(State {
             directory: identity::Directory::new(store.clone()),
@@ -197,6 +197,7 @@ impl Broker {
         end_lost_sessions(&state).await?;
         let admin = tokio::spawn(admin::socket::serve(Arc::clone(&state), socket, state.shutdown.clone()));
         let pruning = tokio::spawn(prune(Arc::clone(&state)));
+        let signing = tokio::spawn(sign(Arc::clone(&state)));
         let router = http::router(Arc::clone(&state));
         let serving = http::serve(listener, tls, router, state.shutdown.clone());
         let stopping = async {
@@ -209,7 +210,7 @@ impl Broker {
             state.agents.shut_down();
         };
         tokio::join!(serving, stopping);
-        for ended in [admin.await, pruning.await] {
+        for ended in [admin.await, pruning.await, signing.await] {
             if let Err(error) = ended {
                 tracing::error!(%error, "a task of the broker ended badly");
             }
@@ -217,6 +218,7 @@ impl Broker {
         // Nobody waits behind this file any more; a client shall be told that there is no broker.
         let _ = std::fs::remove_file(&path);
         state.journal.append(Event::BrokerStopped {}).await?;
+        state.journal.checkpoint().await?;
         state.store.close().await;
         Ok(())
     }
@@ -249,6 +251,16 @@ async fn prune(state: Arc<State>) {
         }
         if state.shutdown.run_until_cancelled(tokio::time::sleep(PRUNE_EVERY)).await.is_none() {
             return;
+        }
+    }
+}
+
+/// Signs what has been written, as often as the configuration says; how much is written meanwhile is the journal's own affair.
+async fn sign(state: Arc<State>) {
+    let every = Duration::from_secs(state.config.audit.pace.seconds);
+    while state.shutdown.run_until_cancelled(tokio::time::sleep(every)).await.is_some() {
+        if let Err(error) = state.journal.checkpoint().await {
+            tracing::error!(%error, "the audit journal could not be signed");
         }
     }
 }

@@ -4,8 +4,12 @@
 //! wait at once share one sync. Where an event cannot be written, what it announces does not begin.
 
 mod chain;
+mod checkpoint;
 mod event;
+mod fault;
+mod key;
 mod query;
+mod verify;
 pub mod words;
 mod writer;
 
@@ -15,21 +19,35 @@ mod tests;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::clock::Clock;
 
-pub use chain::{Broken, Tip};
+pub use chain::Tip;
+pub use checkpoint::{Checkpoint, Pace, Statement};
 pub use event::{Event, Record, SessionAuthorised};
+pub use fault::Fault;
+pub use key::{InvalidKeys, KeyFault, Keys, Signer};
 pub use query::{Follow, Query};
+pub use verify::{Inspection, Report};
 
 /// A handle to the journal; clones share one writer.
 #[derive(Debug, Clone)]
 pub struct Journal {
     requests: mpsc::Sender<writer::Request>,
     path: Arc<Path>,
-    /// The bytes of the file that are durable.
-    durable: watch::Receiver<u64>,
+    durable: watch::Receiver<Durable>,
+    signer: Arc<Signer>,
+}
+
+/// How far the journal is on the disk.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Durable {
+    /// The bytes of the file, which are whole lines.
+    pub length: u64,
+    /// The last of these.
+    pub tip: Tip,
 }
 
 /// Why the journal cannot be opened, written or read.
@@ -50,13 +68,16 @@ pub enum JournalError {
         path: PathBuf,
     },
     /// The chain does not hold.
-    #[error("the audit journal {} does not verify: {broken}; keep it as evidence, move it away and start again", path.display())]
+    #[error("the audit journal {} does not verify: {fault}; keep the folder as evidence, move it away and start again", path.display())]
     Chain {
         /// Which.
         path: PathBuf,
         /// Where.
-        broken: Broken,
+        fault: Fault,
     },
+    /// The key of its checkpoints.
+    #[error(transparent)]
+    Key(#[from] KeyFault),
     /// An event could not be made durable (disk full, read-only).
     #[error("the audit journal cannot be written: {0}")]
     Write(String),
@@ -66,18 +87,21 @@ pub enum JournalError {
 }
 
 impl Journal {
-    /// Opens `DIR/journal.jsonl`, making both where they are missing (0700, 0600). A half line at the end, which a crash leaves,
-    /// is cut off and said as an event; the end of the chain is verified.
+    /// Opens `DIR/journal.jsonl`, making it, the folder and the key of its checkpoints where they are missing (0600, 0700). A half
+    /// line at the end, which a crash leaves, is cut off and said as an event; the end of the chain is verified, and that it goes
+    /// as far as the last checkpoint that was made here.
     ///
     /// # Errors
     /// [`JournalError`]: nothing is opened that cannot be trusted.
-    pub fn open(dir: &Path, clock: Clock) -> Result<Self, JournalError> {
-        let path: Arc<Path> = dir.join("journal.jsonl").into();
+    pub fn open(dir: &Path, pace: Pace, clock: Clock) -> Result<Self, JournalError> {
+        let path: Arc<Path> = dir.join(JOURNAL).into();
         let opened = writer::open(dir, &path)?;
+        let signer = Arc::new(Signer::open(dir)?);
         let (requests, queue) = mpsc::channel(QUEUE);
-        let (written, durable) = watch::channel(opened.length);
-        let journal = Self { requests, path, durable };
-        writer::start(opened, queue, written, clock)
+        let (written, durable) = watch::channel(opened.durable.clone());
+        let journal = Self { requests, path, durable, signer: Arc::clone(&signer) };
+        let last = dir.join(LAST_CHECKPOINT);
+        writer::start(opened, queue, written, writer::Signing { signer, pace, last }, clock)
             .map_err(|source| JournalError::Io { path: journal.path.to_path_buf(), source })?;
         Ok(journal)
     }
@@ -87,10 +111,31 @@ impl Journal {
     /// # Errors
     /// [`JournalError::Write`], [`JournalError::Closed`]: the event is not written, and what it announces must not begin.
     pub async fn append(&self, event: Event) -> Result<u64, JournalError> {
+        self.request(Some(event.bounded())).await
+    }
+
+    /// Makes a checkpoint, if anything was written since the last one. When this returns it is on disk.
+    ///
+    /// # Errors
+    /// As [`Journal::append`].
+    pub async fn checkpoint(&self) -> Result<(), JournalError> {
+        self.request(None).await.map(drop)
+    }
+
+    async fn request(&self, event: Option<Event>) -> Result<u64, JournalError> {
         let (answer, answered) = oneshot::channel();
-        let request = writer::Request { event: event.bounded(), answer };
-        self.requests.send(request).await.map_err(|_| JournalError::Closed)?;
+        self.requests.send(writer::Request { event, answer }).await.map_err(|_| JournalError::Closed)?;
         answered.await.map_err(|_| JournalError::Closed)?
+    }
+
+    /// How far it is on the disk.
+    pub fn durable(&self) -> Durable {
+        self.durable.borrow().clone()
+    }
+
+    /// The key that signs its checkpoints.
+    pub fn signer(&self) -> &Signer {
+        &self.signer
     }
 
     /// The records that `query` asks for, oldest first.
@@ -98,7 +143,7 @@ impl Journal {
     /// # Errors
     /// When the file cannot be read.
     pub async fn read(&self, query: Query) -> Result<Vec<Record>, JournalError> {
-        let (path, durable) = (Arc::clone(&self.path), *self.durable.borrow());
+        let (path, durable) = (Arc::clone(&self.path), self.durable().length);
         let read = tokio::task::spawn_blocking(move || query::read(&path, durable, &query).map_err(|source| (path, source)));
         read.await
             .map_err(|_| JournalError::Closed)?
@@ -109,22 +154,16 @@ impl Journal {
     pub fn follow(&self) -> Follow {
         Follow::new(Arc::clone(&self.path), self.durable.clone())
     }
-
-    /// Verifies the whole chain, from the first line to the last durable one.
-    ///
-    /// # Errors
-    /// [`JournalError::Chain`] says where it breaks.
-    pub async fn verify(&self) -> Result<Tip, JournalError> {
-        let (path, durable) = (Arc::clone(&self.path), *self.durable.borrow());
-        let verified = tokio::task::spawn_blocking(move || {
-            let io = |source| JournalError::Io { path: path.to_path_buf(), source };
-            let journal = query::durable_part(&path, durable).map_err(io)?;
-            let broken = |broken| JournalError::Chain { path: path.to_path_buf(), broken };
-            chain::verify(journal, false).map_err(io)?.map_err(broken)
-        });
-        verified.await.map_err(|_| JournalError::Closed)?
-    }
 }
+
+/// The journal's folder, in the state folder.
+pub(crate) const FOLDER: &str = "audit";
+
+/// The journal's file, in its folder.
+pub(crate) const JOURNAL: &str = "journal.jsonl";
+
+/// The last checkpoint that was made here, beside the journal: an end that is cut off shows at the next start.
+pub(crate) const LAST_CHECKPOINT: &str = "last_checkpoint.json";
 
 /// How many events may wait for the writer; when they do, appending waits, which is what a slow disk must cause.
 const QUEUE: usize = 1024;

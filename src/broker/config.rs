@@ -3,6 +3,7 @@
 //! A file that cannot be understood is refused with its line and with what to do; an unknown key is a mistake, not a wish. Lengths
 //! of time are whole seconds, `8h` in the file.
 
+mod audit;
 mod cluster;
 mod file;
 mod network;
@@ -20,6 +21,7 @@ use crate::log::LogLevel;
 use crate::proto::Secret;
 use crate::ssh::cert;
 
+pub use audit::Audit;
 pub use cluster::Cluster;
 pub use network::Network;
 
@@ -52,6 +54,8 @@ pub struct Config {
     pub directory: bool,
     /// The Kubernetes clusters whose agents join by their service accounts' tokens.
     pub clusters: Vec<Cluster>,
+    /// What is done with the audit journal.
+    pub audit: Audit,
     /// How much is logged.
     pub log_level: LogLevel,
 }
@@ -132,6 +136,7 @@ impl Config {
             login_lifetime: LOGIN_LIFETIME,
             directory: true,
             clusters: Vec::new(),
+            audit: Audit::default(),
             log_level: LogLevel::Info,
         }
     }

@@ -8,7 +8,7 @@ use tokio::task::JoinHandle;
 use super::control::{Desk, End, Pace};
 use super::opening::{NotOpened, Proved, challenge};
 use super::*;
-use crate::broker::audit::{Event, Journal, Query};
+use crate::broker::audit::{self, Event, Journal, Query};
 use crate::broker::registry::Registry;
 use crate::broker::registry::tests::{asserted, report};
 use crate::broker::relay::{About, Sessions};
@@ -120,7 +120,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 fn world(pace: Pace) -> (World, FrameReader<ReadHalf<DuplexStream>>, WriteHalf<DuplexStream>) {
     let dir = tempfile::tempdir().unwrap();
     let clock = Clock::from_fn(|| NOW);
-    let journal = Journal::open(dir.path(), clock.clone()).unwrap();
+    let journal = Journal::open(dir.path(), audit::Pace::default(), clock.clone()).unwrap();
     let (registry, sessions) = (Arc::new(Registry::default()), Arc::new(Sessions::default()));
     let agent = asserted().agent;
     let key = new_key().unwrap().public_key().clone();

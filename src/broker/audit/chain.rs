@@ -3,45 +3,21 @@
 //! The hash is over the very bytes of the line: `{"seq":…,"prev":"…"}` as written, before `,"hash":"…"` is put in front of the
 //! closing brace. Nothing has to be serialised a second time to verify it.
 
-use std::io::{BufRead, Read};
+use std::io::{self, BufRead, Read};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::Event;
+use crate::harmless::escaped;
 
 /// The end of a chain: the next line goes here.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tip {
     /// The number of the last line; 0 when there is none.
     pub seq: u64,
     /// Its hash.
     pub hash: String,
-}
-
-/// Where a chain is broken.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Broken {
-    /// A line that is not of the journal's form, or longer than any of its lines.
-    #[error("the line after event {after} cannot be read")]
-    Malformed {
-        /// The last good event.
-        after: u64,
-    },
-    /// A line whose content does not have its hash.
-    #[error("event {seq} was changed after it was written")]
-    Changed {
-        /// Its number.
-        seq: u64,
-    },
-    /// A line that does not follow the one before: some were removed, added or put in another order.
-    #[error("event {seq} does not follow event {after}")]
-    Order {
-        /// Its number.
-        seq: u64,
-        /// The number of the line before it.
-        after: u64,
-    },
 }
 
 impl Tip {
@@ -50,67 +26,85 @@ impl Tip {
         Self { seq: 0, hash: "0".repeat(HASH_DIGITS) }
     }
 
-    /// Appends the line for `event` to `lines` and moves on to it.
-    pub(super) fn push(&mut self, time: u64, event: &Event, lines: &mut Vec<u8>) -> Result<(), serde_json::Error> {
+    /// Appends the line for `event` to `lines` and moves on to it. Whatever a terminal or a log viewer would act on is escaped.
+    ///
+    /// # Errors
+    /// A sentence, for an event that makes no line or one that is too long to be read again; nothing is appended.
+    pub(super) fn push(&mut self, time: u64, event: &Event, lines: &mut Vec<u8>) -> Result<(), String> {
         let seq = self.seq + 1;
-        let start = lines.len();
         let body = Body { seq, time, event, prev: &self.hash };
-        if let Err(error) = serde_json::to_writer(&mut *lines, &body) {
-            lines.truncate(start);
-            return Err(error);
+        let body = escaped(&serde_json::to_string(&body).map_err(|error| error.to_string())?);
+        if body.len() + SUFFIX > LINE_LIMIT {
+            return Err(format!("the event has {} bytes, more than the {LINE_LIMIT} of a line", body.len()));
         }
-        let hash = digest(&lines[start..]);
-        lines.pop();
-        lines.extend_from_slice(format!(r#","hash":"{hash}"}}"#).as_bytes());
-        lines.push(b'\n');
+        let hash = digest(body.as_bytes());
+        let open = body.strip_suffix('}').unwrap_or(&body);
+        lines.extend_from_slice(format!("{open},\"hash\":\"{hash}\"}}\n").as_bytes());
         *self = Self { seq, hash };
-        Ok(())
-    }
-
-    /// Checks that `line` (without its end) follows, and moves on to it. With `trusted` the first line is believed to follow
-    /// whatever came before it: for a reader that begins in the middle.
-    fn follow(&mut self, line: &[u8], trusted: bool) -> Result<(), Broken> {
-        let malformed = Broken::Malformed { after: self.seq };
-        let cut = line.len().checked_sub(SUFFIX).ok_or(malformed.clone())?;
-        let (body, suffix) = line.split_at(cut);
-        let link: Link = serde_json::from_slice(line).map_err(|_| malformed.clone())?;
-        if suffix != format!(r#","hash":"{}"}}"#, link.hash).as_bytes() {
-            return Err(malformed);
-        }
-        let mut whole = body.to_vec();
-        whole.push(b'}');
-        if digest(&whole) != link.hash {
-            return Err(Broken::Changed { seq: link.seq });
-        }
-        if !trusted && (link.seq != self.seq + 1 || link.prev != self.hash) {
-            return Err(Broken::Order { seq: link.seq, after: self.seq });
-        }
-        *self = Self { seq: link.seq, hash: link.hash };
         Ok(())
     }
 }
 
-/// Verifies whole lines from `journal` and returns where the chain ends. With `from_the_middle` the first line may be any.
-///
-/// # Errors
-/// The reader's own, or [`Broken`] inside.
-pub(super) fn verify(journal: impl BufRead, from_the_middle: bool) -> std::io::Result<Result<Tip, Broken>> {
-    let mut journal = journal;
-    let mut tip = Tip::genesis();
-    let (mut line, mut trusted) = (Vec::new(), from_the_middle);
-    loop {
-        line.clear();
-        let read = (&mut journal).take(LINE_LIMIT as u64 + 1).read_until(b'\n', &mut line)?;
-        if read == 0 {
-            return Ok(Ok(tip));
+/// The part of a line that makes it one of a chain.
+#[derive(Debug, Deserialize)]
+pub(super) struct Link {
+    pub(super) seq: u64,
+    pub(super) time: u64,
+    pub(super) event: String,
+    pub(super) prev: String,
+    pub(super) hash: String,
+}
+
+/// What a line is by itself.
+#[derive(Debug)]
+pub(super) enum Line {
+    /// Its content has its hash.
+    Whole(Link),
+    /// Its content does not.
+    Changed(Link),
+    /// It is not of the journal's form.
+    Unreadable,
+}
+
+impl Line {
+    /// Judges `line`, without its end.
+    pub(super) fn read(line: &[u8]) -> Self {
+        let Some(cut) = line.len().checked_sub(SUFFIX) else { return Self::Unreadable };
+        let (body, suffix) = line.split_at(cut);
+        let Ok(link) = serde_json::from_slice::<Link>(line) else { return Self::Unreadable };
+        if suffix != format!(r#","hash":"{}"}}"#, link.hash).as_bytes() {
+            return Self::Unreadable;
         }
-        if line.pop() != Some(b'\n') {
-            return Ok(Err(Broken::Malformed { after: tip.seq }));
+        let mut whole = body.to_vec();
+        whole.push(b'}');
+        if digest(&whole) == link.hash { Self::Whole(link) } else { Self::Changed(link) }
+    }
+}
+
+/// Lines of bounded length, one after the other.
+#[derive(Debug)]
+pub(super) struct Lines<R> {
+    from: R,
+    line: Vec<u8>,
+}
+
+impl<R: BufRead> Lines<R> {
+    pub(super) fn new(from: R) -> Self {
+        Self { from, line: Vec::new() }
+    }
+
+    /// The next line with its end; without one at the end of the file, and of what is longer than any line the first
+    /// [`LINE_LIMIT`] bytes. `None` when there is no more.
+    ///
+    /// # Errors
+    /// The reader's.
+    pub(super) fn next(&mut self) -> io::Result<Option<&[u8]>> {
+        self.line.clear();
+        (&mut self.from).take(LINE_LIMIT as u64).read_until(b'\n', &mut self.line)?;
+        if self.line.len() == LINE_LIMIT && self.line.last() != Some(&b'\n') {
+            self.from.skip_until(b'\n')?;
         }
-        if let Err(broken) = tip.follow(&line, trusted) {
-            return Ok(Err(broken));
-        }
-        trusted = false;
+        Ok(if self.line.is_empty() { None } else { Some(&self.line) })
     }
 }
 
@@ -121,13 +115,6 @@ struct Body<'a> {
     #[serde(flatten)]
     event: &'a Event,
     prev: &'a str,
-}
-
-#[derive(Deserialize)]
-struct Link {
-    seq: u64,
-    prev: String,
-    hash: String,
 }
 
 fn digest(bytes: &[u8]) -> String {
@@ -145,42 +132,44 @@ const HASH_DIGITS: usize = 64;
 /// `,"hash":"` + 64 digits + `"}`.
 const SUFFIX: usize = 9 + HASH_DIGITS + 2;
 
-/// The most bytes of a line: the longest event is a command of 4 KiB and a reason of 1 KiB, six bytes for each escaped, and a
-/// user's groups.
+/// The most bytes of a line, its end included: the longest event is a command of 4 KiB and a reason of 1 KiB, six bytes for each
+/// escaped, and a user's groups.
 pub(super) const LINE_LIMIT: usize = 256 * 1024;
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn journal() -> Vec<u8> {
+    #[test]
+    fn a_line_is_its_own_witness() {
         let (mut tip, mut lines) = (Tip::genesis(), Vec::new());
-        for user in ["ada", "a \"quoted\"\n\u{1b}[31m name", "bob"] {
-            tip.push(7, &Event::Logout { user: user.into() }, &mut lines).unwrap();
+        tip.push(7, &Event::Logout { user: "a \"quoted\"\n\u{1b}[31m\u{9b}\u{202e} name".into() }, &mut lines).unwrap();
+        assert_eq!(lines.pop(), Some(b'\n'));
+        let text = String::from_utf8(lines).unwrap();
+        assert!(!text.chars().any(|letter| letter.is_control() || letter == '\u{202e}'), "nothing breaks a line: {text}");
+        let Line::Whole(link) = Line::read(text.as_bytes()) else { panic!("{text}") };
+        assert_eq!((link.seq, link.time, link.event.as_str(), &link.hash), (1, 7, "logout", &tip.hash));
+        assert!(matches!(Line::read(text.replace("name", "Name").as_bytes()), Line::Changed(_)));
+        assert!(matches!(Line::read(text.replace("\"hash\"", "\"hasH\"").as_bytes()), Line::Unreadable));
+        assert!(matches!(Line::read(b"{}"), Line::Unreadable));
+    }
+
+    #[test]
+    fn what_could_not_be_read_again_is_not_written() {
+        let (mut tip, mut lines) = (Tip::genesis(), Vec::new());
+        let refused = tip.push(7, &Event::Logout { user: "x".repeat(LINE_LIMIT) }, &mut lines).unwrap_err();
+        assert!(refused.contains("more than"), "{refused}");
+        assert_eq!((tip, lines.len()), (Tip::genesis(), 0));
+    }
+
+    #[test]
+    fn lines_are_bounded() {
+        let text = [b"one\n".as_slice(), &vec![b'x'; LINE_LIMIT + 5], b"\ntwo\nhalf"].concat();
+        let mut lines = Lines::new(text.as_slice());
+        let mut lengths = Vec::new();
+        while let Some(line) = lines.next().unwrap() {
+            lengths.push(line.len());
         }
-        lines
-    }
-
-    #[test]
-    fn what_is_written_verifies() {
-        let lines = journal();
-        let tip = verify(lines.as_slice(), false).unwrap().unwrap();
-        assert_eq!(tip.seq, 3);
-        assert_eq!(lines.iter().filter(|byte| **byte == b'\n').count(), 3, "text never breaks a line");
-    }
-
-    #[test]
-    fn a_changed_removed_or_swapped_line_shows() {
-        let text = String::from_utf8(journal()).unwrap();
-        let lines: Vec<&str> = text.lines().collect();
-        let check = |lines: &[&str]| verify((lines.join("\n") + "\n").as_bytes(), false).unwrap();
-        let changed = text.replace("\"bob\"", "\"eve\"");
-        assert_eq!(verify(changed.as_bytes(), false).unwrap(), Err(Broken::Changed { seq: 3 }));
-        assert_eq!(check(&[lines[0], lines[2]]), Err(Broken::Order { seq: 3, after: 1 }));
-        assert_eq!(check(&[lines[1], lines[0]]), Err(Broken::Order { seq: 2, after: 0 }));
-        assert_eq!(check(&[lines[0], "{}"]), Err(Broken::Malformed { after: 1 }));
-        assert!(verify(text.trim_end().as_bytes(), false).unwrap().is_err(), "a torn line");
-        let tail = lines[1..].join("\n") + "\n";
-        assert_eq!(verify(tail.as_bytes(), true).unwrap().unwrap().seq, 3);
+        assert_eq!(lengths, [4, LINE_LIMIT, 4, 4]);
     }
 }

@@ -4,6 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::checkpoint::Checkpoint;
 use crate::proto::agent::{ChannelReport, Outcome};
 use crate::proto::{Actions, AgentId, ContainerId, SessionId};
 
@@ -23,6 +24,8 @@ pub enum Event {
         /// The bytes of the half line.
         removed_bytes: u64,
     },
+    /// Everything up to here is as it was written, signed by the journal's key.
+    Checkpoint(Checkpoint),
     /// A policy set took effect.
     PolicyLoaded {
         /// The ids of its policies.
@@ -336,6 +339,11 @@ impl Event {
                 session.reason.iter_mut().for_each(|reason| cut(reason, TEXT_LIMIT));
             }
             Self::ChannelOpened { channel: ChannelReport::Exec { command }, .. } => cut(command, COMMAND_LIMIT),
+            Self::ChannelOpened {
+                channel: ChannelReport::Forward { host, .. } | ChannelReport::Listen { host, .. }, ..
+            } => {
+                cut(host, TEXT_LIMIT);
+            }
             Self::SessionEnded { outcome, .. } => match outcome {
                 Outcome::Refused { why } => cut(why, TEXT_LIMIT),
                 Outcome::Signalled { signal } => cut(signal, 32),

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
-use super::{JournalError, Record};
+use super::{Durable, JournalError, Record};
 use crate::proto::SessionId;
 
 /// Which records to read; those that fit all that is given.
@@ -68,13 +68,13 @@ pub(super) fn read(path: &Path, durable: u64, query: &Query) -> io::Result<Vec<R
 #[derive(Debug)]
 pub struct Follow {
     path: Arc<Path>,
-    durable: watch::Receiver<u64>,
+    durable: watch::Receiver<Durable>,
     read: u64,
 }
 
 impl Follow {
-    pub(super) fn new(path: Arc<Path>, durable: watch::Receiver<u64>) -> Self {
-        let read = *durable.borrow();
+    pub(super) fn new(path: Arc<Path>, durable: watch::Receiver<Durable>) -> Self {
+        let read = durable.borrow().length;
         Self { path, durable, read }
     }
 
@@ -84,7 +84,7 @@ impl Follow {
     /// [`JournalError::Closed`] when the journal is, [`JournalError::Io`].
     pub async fn next(&mut self) -> Result<Vec<Record>, JournalError> {
         let start = self.read;
-        let durable = *self.durable.wait_for(|durable| *durable > start).await.map_err(|_| JournalError::Closed)?;
+        let durable = self.durable.wait_for(|durable| durable.length > start).await.map_err(|_| JournalError::Closed)?.length;
         let path = Arc::clone(&self.path);
         let (records, read) = tokio::task::spawn_blocking(move || read_range(&path, start, durable))
             .await

@@ -9,6 +9,12 @@ fn clock() -> Clock {
     Clock::from_fn(|| 1_800_000_000)
 }
 
+fn verify(journal: &Journal) -> Report {
+    let file = std::io::BufReader::new(std::fs::File::open(&*journal.path).unwrap());
+    let keys = Keys::parse(journal.signer().public_line()).unwrap();
+    Inspection::new(Some(&keys)).read(file).unwrap()
+}
+
 fn logout(user: &str) -> Event {
     Event::Logout { user: user.into() }
 }
@@ -16,7 +22,7 @@ fn logout(user: &str) -> Event {
 #[tokio::test]
 async fn many_at_once_are_all_written_in_one_chain() {
     let dir = tempfile::tempdir().unwrap();
-    let journal = Journal::open(dir.path(), clock()).unwrap();
+    let journal = Journal::open(dir.path(), Pace::default(), clock()).unwrap();
     let appends = (0..50).map(|n| {
         let journal = journal.clone();
         tokio::spawn(async move { journal.append(logout(&format!("u{n}@local"))).await.unwrap() })
@@ -27,7 +33,7 @@ async fn many_at_once_are_all_written_in_one_chain() {
     }
     numbers.sort_unstable();
     assert_eq!(numbers, (1..=50).collect::<Vec<_>>());
-    assert_eq!(journal.verify().await.unwrap().seq, 50);
+    assert_eq!(verify(&journal).last, 50);
     let mode = std::fs::metadata(dir.path().join("journal.jsonl")).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
 }
@@ -35,7 +41,7 @@ async fn many_at_once_are_all_written_in_one_chain() {
 #[tokio::test]
 async fn a_query_filters_and_keeps_the_last() {
     let dir = tempfile::tempdir().unwrap();
-    let journal = Journal::open(dir.path(), clock()).unwrap();
+    let journal = Journal::open(dir.path(), Pace::default(), clock()).unwrap();
     let session = SessionId::random();
     for user in ["ada@local", "bob@local", "ada@local"] {
         journal.append(logout(user)).await.unwrap();
@@ -53,7 +59,7 @@ async fn a_query_filters_and_keeps_the_last() {
 #[tokio::test]
 async fn following_misses_nothing_and_begins_now() {
     let dir = tempfile::tempdir().unwrap();
-    let journal = Journal::open(dir.path(), clock()).unwrap();
+    let journal = Journal::open(dir.path(), Pace::default(), clock()).unwrap();
     journal.append(logout("before")).await.unwrap();
     let mut follow = journal.follow();
     for user in ["one", "two"] {
@@ -70,13 +76,13 @@ async fn following_misses_nothing_and_begins_now() {
 async fn a_torn_line_is_cut_off_and_said() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("journal.jsonl");
-    Journal::open(dir.path(), clock()).unwrap().append(logout("ada")).await.unwrap();
+    Journal::open(dir.path(), Pace::default(), clock()).unwrap().append(logout("ada")).await.unwrap();
     let mut text = std::fs::read(&path).unwrap();
     text.extend_from_slice(b"{\"seq\":2,\"ti");
     std::fs::write(&path, &text).unwrap();
-    let journal = Journal::open(dir.path(), clock()).unwrap();
+    let journal = Journal::open(dir.path(), Pace::default(), clock()).unwrap();
     assert_eq!(journal.append(logout("bob")).await.unwrap(), 3);
-    assert_eq!(journal.verify().await.unwrap().seq, 3);
+    assert_eq!(verify(&journal).last, 3);
     let records = journal.read(Query::default()).await.unwrap();
     assert_eq!(records[1].event, Event::JournalRepaired { removed_bytes: 12 });
 }
@@ -85,13 +91,43 @@ async fn a_torn_line_is_cut_off_and_said() {
 async fn a_changed_or_open_journal_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("journal.jsonl");
-    Journal::open(dir.path(), clock()).unwrap().append(logout("ada")).await.unwrap();
+    Journal::open(dir.path(), Pace::default(), clock()).unwrap().append(logout("ada")).await.unwrap();
     let text = std::fs::read_to_string(&path).unwrap();
     std::fs::write(&path, text.replace("ada", "eve")).unwrap();
-    let refused = Journal::open(dir.path(), clock()).unwrap_err();
-    assert!(matches!(refused, JournalError::Chain { broken: Broken::Changed { seq: 1 }, .. }), "{refused}");
+    let refused = Journal::open(dir.path(), Pace::default(), clock()).unwrap_err();
+    assert!(matches!(refused, JournalError::Chain { fault: Fault::Changed { seq: 1, line: 1 }, .. }), "{refused}");
     std::fs::write(&path, text).unwrap();
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
-    let refused = Journal::open(dir.path(), clock()).unwrap_err().to_string();
+    let refused = Journal::open(dir.path(), Pace::default(), clock()).unwrap_err().to_string();
     assert!(refused.contains("chmod 600"), "{refused}");
+}
+
+#[tokio::test]
+async fn checkpoints_are_signed_and_kept_and_an_end_that_is_cut_off_shows_at_the_next_start() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join(JOURNAL);
+    let pace = Pace { events: 2, seconds: 60 };
+    let journal = Journal::open(dir.path(), pace, clock()).unwrap();
+    for user in ["ada", "bob", "eve"] {
+        journal.append(logout(user)).await.unwrap();
+    }
+    assert_eq!((verify(&journal).signed_through, verify(&journal).unsigned()), (3, 1));
+    journal.checkpoint().await.unwrap();
+    journal.checkpoint().await.unwrap();
+    let report = verify(&journal);
+    assert_eq!((report.last, report.checkpoints, report.unsigned()), (5, 2, 0), "{report:?}");
+    assert_eq!(journal.durable().tip, report.tip());
+    drop(journal);
+    // What was signed before counts for the next: one more event is not yet enough for another.
+    let journal = Journal::open(dir.path(), pace, clock()).unwrap();
+    journal.append(logout("ada")).await.unwrap();
+    assert_eq!(verify(&journal).unsigned(), 1);
+    drop(journal);
+    let text = std::fs::read_to_string(&path).unwrap();
+    let kept = std::fs::read_to_string(dir.path().join(LAST_CHECKPOINT)).unwrap();
+    assert_eq!(text.lines().nth(4), kept.lines().next());
+    let cut: Vec<&str> = text.split_inclusive('\n').take(4).collect();
+    std::fs::write(&path, cut.concat()).unwrap();
+    let refused = Journal::open(dir.path(), pace, clock()).unwrap_err().to_string();
+    assert!(refused.contains("the end is cut off") && refused.contains("event 5"), "{refused}");
 }

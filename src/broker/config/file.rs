@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde::{Deserialize, Deserializer};
 use url::Url;
 
+use super::audit::AuditTable;
 use super::cluster::ClusterTable;
 use super::{Config, ConfigError, LISTEN, Network, POLICY, STATE, Tls, VERSION};
 use crate::log::LogLevel;
@@ -35,6 +36,8 @@ pub(super) struct File {
     log: Option<LogLevel>,
     #[serde(default, rename = "cluster")]
     clusters: Vec<ClusterTable>,
+    #[serde(default)]
+    audit: AuditTable,
 }
 
 /// The `[tls]` table.
@@ -56,7 +59,7 @@ enum Mode {
 
 /// A length of time, written `90s`, `5m`, `8h` or `1d`.
 #[derive(Debug, Clone, Copy)]
-struct Seconds(Duration);
+pub(super) struct Seconds(pub(super) Duration);
 
 impl File {
     /// Reads `text`, which stands in the file at `path`.
@@ -111,6 +114,7 @@ impl File {
         config.directory = self.directory.unwrap_or(config.directory);
         config.log_level = self.log.unwrap_or(config.log_level);
         config.clusters = self.clusters.into_iter().map(|table| table.resolve(folder)).collect::<Result<_, _>>()?;
+        config.audit = self.audit.resolve()?;
         config.check()?;
         Ok(config)
     }

@@ -99,6 +99,7 @@ fn traps_are_refused() {
         ("version = 1\npublic_url = \"https://b.example/zt\"\n", "path"),
         ("version = 1\ncertificate_lifetime = \"10m\"\n", "300s"),
         ("version = 1\nmax_session = \"0s\"\n", "max_session"),
+        ("version = 1\n[audit]\ncheckpoint_events = 0\n", "at least 1"),
         ("version = 1\n[tls]\ncert = \"c\"\n", "key"),
         ("version = 1\n[tls]\nmode = \"self-made\"\ncert = \"c\"\nkey = \"k\"\n", "files"),
     ] {
