@@ -13,7 +13,7 @@ mod tests;
 
 use std::sync::Arc;
 
-use super::audit::{Event, Follow, JournalError};
+use super::audit::{Durable, Event, Export, Follow, JournalError};
 use super::config::Cluster;
 use super::identity::{DirectoryError, IdentityProvider};
 use super::oauth::device::ApproveError;
@@ -49,6 +49,9 @@ pub enum AdminError {
     /// There is none with that id.
     #[error("there is no agent {0}")]
     NoAgent(AgentId),
+    /// The journal has nothing of that time.
+    #[error("the audit journal has no events of that time")]
+    NoEvents,
     /// What was asked for is outside its limits.
     #[error("{0}")]
     Invalid(&'static str),
@@ -197,6 +200,20 @@ impl Admin {
         self.state.journal.follow()
     }
 
+    /// The journal's events not before `since` and before `until`, in seconds since 1970, to be verified by whoever gets them.
+    ///
+    /// # Errors
+    /// [`AdminError::NoEvents`], and when the journal cannot be read or what was asked for cannot be written down.
+    pub async fn export_audit(&self, since: Option<u64>, until: Option<u64>) -> Result<Export, AdminError> {
+        self.write_down(Event::AuditExported { since, until, by: self.by() }).await?;
+        self.state.journal.export(since, until, self.state.clock.now()).await?.ok_or(AdminError::NoEvents)
+    }
+
+    /// How far the journal is on the disk.
+    pub(crate) fn audit_end(&self) -> Durable {
+        self.state.journal.durable()
+    }
+
     /// Loads the policies again and returns their ids. A set with a mistake changes nothing.
     ///
     /// # Errors
@@ -241,7 +258,7 @@ impl AdminError {
     pub(crate) fn to_body(&self) -> ErrorBody {
         let code = match self {
             Self::UserExists(_) | Self::Invalid(_) | Self::Approve(_) | Self::Policy(_) => ErrorCode::InvalidRequest,
-            Self::NoUser(_) | Self::NoToken(_) | Self::NoAgent(_) => ErrorCode::NotFound,
+            Self::NoUser(_) | Self::NoToken(_) | Self::NoAgent(_) | Self::NoEvents => ErrorCode::NotFound,
             Self::Journal(_) | Self::Store(_) => ErrorCode::Unavailable,
             Self::Directory(_) => ErrorCode::Internal,
         };

@@ -54,8 +54,8 @@ pub(super) enum Verb {
     /// Make, list and revoke tokens for agents and for machines
     #[command(subcommand, after_help = TOKEN_HELP)]
     Token(Token),
-    /// Show what happened
-    #[command(after_help = AUDIT_HELP)]
+    /// Show what happened, prove it, hand it out
+    #[command(after_help = AUDIT_HELP, args_conflicts_with_subcommands = true)]
     Audit(Audit),
     /// List and remove the agents that joined
     #[command(subcommand, after_help = AGENTS_HELP)]
@@ -175,6 +175,51 @@ pub(super) struct CreateToken {
 
 #[derive(Debug, Args)]
 pub(super) struct Audit {
+    #[command(subcommand)]
+    pub(super) verb: Option<AuditVerb>,
+    #[command(flatten)]
+    pub(super) show: ShowAudit,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum AuditVerb {
+    /// Verify the journal, or a file with an export or a copy of it
+    #[command(after_help = VERIFY_HELP)]
+    Verify(VerifyAudit),
+    /// Write events out for somebody who verifies them with the public key alone
+    #[command(after_help = EXPORT_HELP)]
+    Export {
+        /// Only from this time on: 15m, 8h, 2d ago, or a date like 2026-01-31 or 2026-01-31T09:30:00Z
+        #[arg(long, value_name = "TIME", value_parser = moment::since)]
+        since: Option<moment::Since>,
+        /// Only what happened before this time
+        #[arg(long, value_name = "TIME", value_parser = moment::since)]
+        until: Option<moment::Since>,
+    },
+    /// Print the public key that the journal's checkpoints and exports are signed with
+    Key,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct VerifyAudit {
+    /// An export, or a copy that a sink wrote; - for stdin [default: the broker's own journal]
+    #[arg(value_name = "FILE")]
+    pub(super) file: Option<PathBuf>,
+    /// A file that has a checkpoint, of which the last counts: what it signs must be there
+    #[arg(long, value_name = "FILE")]
+    pub(super) checkpoint: Option<PathBuf>,
+    /// The public keys to trust, as a file or as the line itself [default: the broker's own]
+    #[arg(long, value_name = "FILE|LINE")]
+    pub(super) key: Option<String>,
+    /// The file begins in the middle, as a sink's does after it was rotated
+    #[arg(long, requires = "file")]
+    pub(super) part: bool,
+    #[command(flatten)]
+    pub(super) listing: Listing,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ShowAudit {
     /// Go on with what happens from now on
     #[arg(long, short, conflicts_with_all = ["since", "limit"])]
     pub(super) follow: bool,
@@ -223,6 +268,16 @@ pub(super) enum Cluster {
 pub(super) enum Policy {
     /// Load the policies again; a mistake in them changes nothing
     Reload,
+}
+
+impl Audit {
+    /// How the answer is shown.
+    pub(super) fn listing(&self) -> Listing {
+        match &self.verb {
+            Some(AuditVerb::Verify(verify)) => verify.listing,
+            _ => self.show.listing,
+        }
+    }
 }
 
 /// How a list is shown.
@@ -283,7 +338,29 @@ const AUDIT_HELP: &str = "\
 Examples:
   ztbroker audit --since 1h
   ztbroker audit --user ada --output json
-  ztbroker audit --follow";
+  ztbroker audit --follow
+  ztbroker audit verify
+
+What the events are and how they are signed is in deploy/audit.md.";
+
+const VERIFY_HELP: &str = "\
+Examples:
+  ztbroker audit verify
+  ztbroker audit verify --checkpoint /mnt/worm/audit.jsonl
+  ztbroker audit verify --key audit-key.pub january.jsonl
+  ztbroker audit verify --part --key audit-key.pub audit.jsonl.1
+
+Exit status: 0 everything is as it was written, 1 something is wrong (each fault is told with its event and line), 2 it could not be
+verified. A tail that was cut shows against a later checkpoint, which is why checkpoints are sent off the host; the broker's own journal is
+held against the running broker as well, or against the last checkpoint in its state folder.";
+
+const EXPORT_HELP: &str = "\
+Examples:
+  ztbroker audit export >audit.jsonl
+  ztbroker audit export --since 2026-01-01 --until 2026-02-01 >january.jsonl
+  ztbroker audit key >audit-key.pub
+
+The first line says which events follow and is signed. Every line is the journal's own, byte for byte.";
 
 const AGENTS_HELP: &str = "\
 Examples:
@@ -323,6 +400,15 @@ mod tests {
     }
 
     #[test]
+    fn audit_shows_without_a_verb() {
+        for line in
+            ["ztbroker audit --since 1h", "ztbroker --state S audit verify", "ztbroker audit export --config F --until 1h"]
+        {
+            assert!(parse(line).is_ok(), "{line}");
+        }
+    }
+
+    #[test]
     fn a_token_is_for_agents_or_for_a_user() {
         assert!(parse("ztbroker token create --join --uses 3 --ttl 5m").is_ok());
         assert!(parse("ztbroker token create --user ci --action exec --container web-*").is_ok());
@@ -333,6 +419,8 @@ mod tests {
             "ztbroker token create --user ci --cluster prod",
             "ztbroker token create --join --ttl soon",
             "ztbroker user add a/b",
+            "ztbroker audit --follow verify",
+            "ztbroker audit verify --part",
         ] {
             assert_eq!(parse(line).unwrap_err().exit_code(), 2, "{line}");
         }

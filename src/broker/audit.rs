@@ -6,6 +6,7 @@
 mod chain;
 mod checkpoint;
 mod event;
+mod export;
 mod fault;
 mod key;
 mod query;
@@ -25,8 +26,9 @@ use tokio::sync::{mpsc, oneshot, watch};
 use crate::clock::Clock;
 
 pub use chain::Tip;
-pub use checkpoint::{Checkpoint, Pace, Statement};
+pub use checkpoint::{Checkpoint, NoCheckpoint, Pace, Statement};
 pub use event::{Event, Record, SessionAuthorised};
+pub use export::Export;
 pub use fault::Fault;
 pub use key::{InvalidKeys, KeyFault, Keys, Signer};
 pub use query::{Follow, Query};

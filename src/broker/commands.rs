@@ -16,14 +16,14 @@ mod token;
 mod user;
 
 use std::ffi::OsString;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Parser;
 use tokio::runtime;
 
 use super::admin::client::Client;
-use super::args::{Audit, Output, Place, Verb, Ztbroker};
+use super::args::{Output, Place, Verb, Ztbroker};
 use super::config::{Config, ConfigError};
 use failure::Failure;
 use print::Printer;
@@ -38,7 +38,7 @@ pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
         }
     };
-    let as_json = matches!(&verb, Verb::Audit(Audit { listing, .. }) if listing.output == Output::Json);
+    let as_json = matches!(&verb, Verb::Audit(audit) if audit.listing().output == Output::Json);
     let printer = Printer::new(as_json);
     match execute(&place, verb, printer) {
         Ok(()) => ExitCode::SUCCESS,
@@ -58,7 +58,7 @@ fn execute(place: &Place, verb: Verb, printer: Printer) -> Result<(), Failure> {
             Verb::Dev(args) => dev::run(place, args, printer).await,
             Verb::User(verb) => user::run(&client(place)?, verb, printer).await,
             Verb::Token(verb) => token::run(&client(place)?, verb, printer).await,
-            Verb::Audit(args) => audit::run(&client(place)?, args, printer).await,
+            Verb::Audit(args) => audit::run(place, args, printer).await,
             Verb::Agents(verb) => agents::run(&client(place)?, verb, printer).await,
             Verb::Cluster(verb) => cluster::run(&client(place)?, verb, printer).await,
             Verb::Policy(verb) => policy::run(&client(place)?, verb, printer).await,
@@ -80,9 +80,14 @@ fn configuration(place: &Place) -> Result<Config, ConfigError> {
 
 /// The way to the broker of `place`.
 fn client(place: &Place) -> Result<Client, Failure> {
+    Ok(Client::new(&state(place)?))
+}
+
+/// The state folder of the broker of `place`.
+fn state(place: &Place) -> Result<PathBuf, Failure> {
     match &place.state {
-        Some(state) => Ok(Client::new(state)),
-        None => Ok(Client::new(&configuration(place)?.state)),
+        Some(state) => Ok(state.clone()),
+        None => Ok(configuration(place)?.state),
     }
 }
 

@@ -109,6 +109,20 @@ impl Client {
         Ok(())
     }
 
+    /// Hands the bytes that `path` streams to `each`, until it says no (false) or there are no more.
+    ///
+    /// # Errors
+    /// [`ClientError`]; what was handed over until then is not the whole.
+    pub(crate) async fn stream(&self, path: &str, mut each: impl FnMut(&[u8]) -> bool) -> Result<(), ClientError> {
+        let mut body = self.within(self.send(Method::GET, path, Body::empty())).await?.into_data_stream();
+        while let Some(chunk) = body.next().await {
+            if !each(&chunk.map_err(|error| self.broken(error))?) {
+                break;
+            }
+        }
+        Ok(())
+    }
+
     async fn whole(&self, method: Method, path: &str, body: Body) -> Result<Secret<Vec<u8>>, ClientError> {
         self.within(async {
             let body = self.send(method, path, body).await?;

@@ -22,10 +22,12 @@ use axum::{Json, Router};
 use tokio::net::{UnixListener, UnixStream};
 use tokio_util::sync::CancellationToken;
 
-use super::wire::{AddUser, ApproveDevice, JoinTokenSpec, MadeToken, PoliciesLoaded, SetPassword, TokenId, UserTokenSpec};
+use super::wire::{
+    AddUser, ApproveDevice, ExportRange, JoinTokenSpec, MadeToken, PoliciesLoaded, SetPassword, TokenId, UserTokenSpec,
+};
 use super::{Admin, AdminError, AuditQuery};
 use crate::broker::State;
-use crate::broker::audit::Follow;
+use crate::broker::audit::{Follow, JournalError};
 use crate::proto::name::Account;
 use crate::proto::{AgentId, ErrorBody};
 
@@ -73,6 +75,8 @@ fn routes() -> Router<Shared> {
         .route("/clusters", get(clusters))
         .route("/audit", get(audit))
         .route("/audit/follow", get(follow))
+        .route("/audit/export", get(export))
+        .route("/audit/end", get(audit_end))
         .route("/device/approve", post(approve_device))
         .route("/policy/reload", post(reload_policy))
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
@@ -206,6 +210,19 @@ async fn follow(admin: Admin, Extracted(shared): Extracted<Shared>, Query(query)
         Some((Ok::<_, Infallible>(lines), following))
     });
     ([(CONTENT_TYPE, "application/x-ndjson")], Body::from_stream(lines))
+}
+
+/// The lines of an export, until either side ends.
+async fn export(admin: Admin, Query(range): Query<ExportRange>) -> Result<impl IntoResponse, AdminError> {
+    let export = admin.export_audit(range.since, range.until).await?;
+    let lines = futures_util::stream::try_unfold(export, |mut export| async move {
+        Ok::<_, JournalError>(export.next().await?.map(|lines| (Bytes::from(lines), export)))
+    });
+    Ok(([(CONTENT_TYPE, "application/x-ndjson")], Body::from_stream(lines)))
+}
+
+async fn audit_end(admin: Admin) -> impl IntoResponse {
+    Json(admin.audit_end())
 }
 
 async fn approve_device(admin: Admin, Json(body): Json<ApproveDevice>) -> Result<StatusCode, AdminError> {

@@ -152,6 +152,18 @@ pub(crate) struct ApproveDevice {
     pub user: Account,
 }
 
+/// The question of `GET /audit/export`, in seconds since 1970.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ExportRange {
+    /// Not before this time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<u64>,
+    /// Before this time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<u64>,
+}
+
 /// What `POST /policy/reload` put in force.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct PoliciesLoaded {

@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::chain::Tip;
+use super::chain::{Line, Tip};
 use super::key::{Distrust, Keys, Signer};
 
 /// The event `checkpoint`: everything up to the event before it is as it was written.
@@ -34,11 +34,40 @@ impl Checkpoint {
         keys.check(&self.key, &self.message(time), &self.signature)
     }
 
+    /// The last checkpoint among the lines of `text`, as the event that a journal must hold.
+    ///
+    /// # Errors
+    /// [`NoCheckpoint`].
+    pub fn last_in(text: &[u8], keys: &Keys) -> Result<Tip, NoCheckpoint> {
+        let lines = text.split(|byte| *byte == b'\n').rev();
+        let found = lines.filter_map(|line| match Line::read(line) {
+            Line::Whole(link) if link.event == "checkpoint" => Some((serde_json::from_slice::<Self>(line).ok()?, link)),
+            _ => None,
+        });
+        let (checkpoint, link) = found.into_iter().next().ok_or(NoCheckpoint::None)?;
+        let follows = checkpoint.through.checked_add(1) == Some(link.seq) && checkpoint.chain == link.prev;
+        match checkpoint.check(keys, link.time) {
+            Ok(()) if follows => Ok(Tip { seq: link.seq, hash: link.hash }),
+            _ => Err(NoCheckpoint::Untrusted(checkpoint.key)),
+        }
+    }
+
     /// What is signed.
     fn message(&self, time: u64) -> String {
         let Self { through, chain, key, .. } = self;
         format!("ztctl audit checkpoint v1\n{through}\n{chain}\n{time}\n{key}\n")
     }
+}
+
+/// Why a file's last checkpoint says nothing.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NoCheckpoint {
+    /// There is none.
+    #[error("there is no checkpoint: a line with \"event\":\"checkpoint\" is expected, as a sink or an export has it")]
+    None,
+    /// It is not signed by a key that is trusted.
+    #[error("the checkpoint is not signed by a key that you trust: it says {0}")]
+    Untrusted(String),
 }
 
 /// The first line of an export: which events follow, and that there are no others between them.

@@ -26,6 +26,17 @@ pub enum Event {
     },
     /// Everything up to here is as it was written, signed by the journal's key.
     Checkpoint(Checkpoint),
+    /// A part of the journal was handed out.
+    AuditExported {
+        /// Not before this time, in seconds since 1970.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        since: Option<u64>,
+        /// Before this time.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        until: Option<u64>,
+        /// Which operator: `operator (uid N)`.
+        by: String,
+    },
     /// A policy set took effect.
     PolicyLoaded {
         /// The ids of its policies.

@@ -97,20 +97,24 @@ impl Follow {
 
 /// The records from `start`, which begins a line, to `end` or until they are [`CHUNK`] bytes; and where the next begins.
 fn read_range(path: &Path, start: u64, end: u64) -> io::Result<(Vec<Record>, u64)> {
+    let lines = raw_lines(path, start, end, u64::MAX)?;
+    let records = lines.split_inclusive(|byte| *byte == b'\n').map(parse).collect::<io::Result<_>>()?;
+    Ok((records, start + lines.len() as u64))
+}
+
+/// The lines from `start`, which begins one, to `end`, or until they are [`CHUNK`] bytes or `most` lines.
+pub(super) fn raw_lines(path: &Path, start: u64, end: u64, most: u64) -> io::Result<Vec<u8>> {
     let mut file = File::open(path)?;
     file.seek(SeekFrom::Start(start))?;
-    let mut lines = BufReader::new(file.take(end - start));
-    let (mut records, mut read, mut line) = (Vec::new(), start, Vec::new());
-    while read < end && read - start < CHUNK as u64 {
-        line.clear();
-        let length = lines.read_until(b'\n', &mut line)?;
-        if length == 0 {
+    let mut from = BufReader::new(file.take(end.saturating_sub(start)));
+    let (mut lines, mut count) = (Vec::new(), 0);
+    while start + (lines.len() as u64) < end && lines.len() < CHUNK && count < most {
+        if from.read_until(b'\n', &mut lines)? == 0 {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
-        records.push(parse(&line)?);
-        read += length as u64;
+        count += 1;
     }
-    Ok((records, read))
+    Ok(lines)
 }
 
 fn parse(line: &[u8]) -> io::Result<Record> {

@@ -1,5 +1,7 @@
 //! `ztbroker audit`: what the journal has, for people and for programs.
 
+mod verify;
+
 use url::form_urlencoded::Serializer;
 
 use super::failure::Failure;
@@ -7,11 +9,20 @@ use super::print::Printer;
 use super::table;
 use crate::broker::admin::AuditRecord;
 use crate::broker::admin::client::Client;
-use crate::broker::args::{Audit, Output};
+use crate::broker::args::{Audit, AuditVerb, Output, Place, ShowAudit};
 use crate::clock::Clock;
-use crate::moment;
+use crate::moment::{self, Since};
 
-pub(super) async fn run(client: &Client, args: Audit, printer: Printer) -> Result<(), Failure> {
+pub(super) async fn run(place: &Place, args: Audit, printer: Printer) -> Result<(), Failure> {
+    match args.verb {
+        None => show(&super::client(place)?, args.show, printer).await,
+        Some(AuditVerb::Verify(args)) => verify::run(place, args, printer).await,
+        Some(AuditVerb::Export { since, until }) => export(&super::client(place)?, since, until, printer).await,
+        Some(AuditVerb::Key) => printer.line(&verify::own_key(&super::state(place)?)?).map(drop),
+    }
+}
+
+async fn show(client: &Client, args: ShowAudit, printer: Printer) -> Result<(), Failure> {
     let path = path(&args, Clock::system().now());
     if args.follow {
         return follow(client, &path, args.listing.output, printer).await;
@@ -39,7 +50,21 @@ async fn follow(client: &Client, path: &str, output: Output, printer: Printer) -
     failed.map_or(Ok(()), Err)
 }
 
-fn path(args: &Audit, now: u64) -> String {
+async fn export(client: &Client, since: Option<Since>, until: Option<Since>, printer: Printer) -> Result<(), Failure> {
+    let (now, mut query) = (Clock::system().now(), Serializer::new(String::new()));
+    for (name, time) in [("since", since), ("until", until)] {
+        query.extend_pairs(time.map(|time| (name, time.seconds(now).to_string())));
+    }
+    let mut written = Ok(true);
+    let each = |bytes: &[u8]| {
+        written = printer.bytes(bytes);
+        matches!(written, Ok(true))
+    };
+    client.stream(&format!("/audit/export?{}", query.finish()), each).await?;
+    written.map(drop)
+}
+
+fn path(args: &ShowAudit, now: u64) -> String {
     let mut query = Serializer::new(String::new());
     if let Some(since) = args.since {
         query.append_pair("since", &since.seconds(now).to_string());

@@ -34,6 +34,16 @@ impl Failure {
         Self { hint: Some(hint.into()), ..self }
     }
 
+    /// What was verified is not as it was written.
+    pub(super) fn unproved(self) -> Self {
+        self.coded("does_not_verify", FAILED)
+    }
+
+    /// Nothing could be verified.
+    pub(super) fn unverifiable(self) -> Self {
+        self.coded("cannot_verify", UNVERIFIABLE)
+    }
+
     fn coded(self, code: &'static str, exit: u8) -> Self {
         Self { code, exit, ..self }
     }
@@ -95,6 +105,9 @@ impl From<AdminError> for Failure {
 }
 
 const FAILED: u8 = 1;
+
+/// As grep and diff have it: neither yes nor no.
+const UNVERIFIABLE: u8 = 2;
 
 /// Not allowed, or not found.
 const DENIED: u8 = 4;

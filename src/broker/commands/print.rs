@@ -21,8 +21,13 @@ impl Printer {
 
     /// One line of the result. False when nobody reads any more: a closed pipe is how `head` says that it has enough.
     pub(super) fn line(self, text: &str) -> Result<bool, Failure> {
+        self.bytes(format!("{}\n", harmless(text)).as_bytes())
+    }
+
+    /// Bytes of the result that a program reads, as they are. False when nobody reads any more.
+    pub(super) fn bytes(self, bytes: &[u8]) -> Result<bool, Failure> {
         let mut out = io::stdout().lock();
-        match out.write_all(format!("{}\n", harmless(text)).as_bytes()).and_then(|()| out.flush()) {
+        match out.write_all(bytes).and_then(|()| out.flush()) {
             Ok(()) => Ok(true),
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
             Err(error) => Err(Failure::new(format!("the output cannot be written: {error}"))),
