@@ -31,6 +31,7 @@ set edit:completion:arg-completer[ztbroker] = {|@words|
             cand audit 'Show what happened'
             cand agents 'List and remove the agents that joined'
             cand cluster 'Show the Kubernetes clusters of the configuration, and what their agents have to be told'
+            cand lock 'Lock people, logins, containers, agents or everything, at once and whatever the policies allow'
             cand policy 'Put a changed policy in force'
         }
         &'ztbroker;serve'= {
@@ -181,6 +182,43 @@ set edit:completion:arg-completer[ztbroker] = {|@words|
             cand --help 'Print help (see more with ''--help'')'
         }
         &'ztbroker;cluster;env'= {
+            cand --config 'The broker''s configuration [default: /etc/ztbroker/ztbroker.toml]'
+            cand --state 'The broker''s state folder, instead of the one that the configuration names'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'ztbroker;lock'= {
+            cand --config 'The broker''s configuration [default: /etc/ztbroker/ztbroker.toml]'
+            cand --state 'The broker''s state folder, instead of the one that the configuration names'
+            cand -h 'Print help'
+            cand --help 'Print help'
+            cand add 'Lock something: its open sessions end within a second, and none begins'
+            cand ls 'List what is locked'
+            cand rm 'Remove a lock; what it ended does not come back by itself'
+        }
+        &'ztbroker;lock;add'= {
+            cand --user 'Every session of a person: a name of the directory, or NAME@IDP'
+            cand --login 'Every session as this Unix user; `default` is a container''s own'
+            cand --container 'Every session in a container: its name, its id, or a pattern for apps and full names with `*` for any letters'
+            cand --agent 'Every session in the containers of an agent: its id, as `ztbroker agents ls` shows it'
+            cand --for 'For how long: 90s, 5m, 8h, 30d [default: until it is removed]'
+            cand --until 'Until when, in UTC: 2026-01-31 or 2026-01-31T09:30:00Z'
+            cand --reason 'Why: whoever is cut off or refused reads it'
+            cand --config 'The broker''s configuration [default: /etc/ztbroker/ztbroker.toml]'
+            cand --state 'The broker''s state folder, instead of the one that the configuration names'
+            cand --everything 'Every session'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'ztbroker;lock;ls'= {
+            cand -o 'For people, or for programs'
+            cand --output 'For people, or for programs'
+            cand --config 'The broker''s configuration [default: /etc/ztbroker/ztbroker.toml]'
+            cand --state 'The broker''s state folder, instead of the one that the configuration names'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'ztbroker;lock;rm'= {
             cand --config 'The broker''s configuration [default: /etc/ztbroker/ztbroker.toml]'
             cand --state 'The broker''s state folder, instead of the one that the configuration names'
             cand -h 'Print help'

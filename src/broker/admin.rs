@@ -4,6 +4,7 @@
 //! share the bodies of [`wire`].
 
 pub(crate) mod client;
+mod locks;
 pub(crate) mod socket;
 mod tokens;
 pub(crate) mod wire;
@@ -16,15 +17,16 @@ use std::sync::Arc;
 use super::audit::{Event, Follow, JournalError};
 use super::config::Cluster;
 use super::identity::{DirectoryError, IdentityProvider};
+use super::locks::LockId;
 use super::oauth::device::ApproveError;
 use super::policy::LoadError;
 use super::store::StoreError;
-use super::{State, oauth};
+use super::{State, oauth, recall};
 use crate::proto::name::Account;
 use crate::proto::{AgentId, ErrorBody, ErrorCode, Secret};
 
 pub use super::audit::{Query as AuditQuery, Record as AuditRecord};
-pub use wire::{AgentRow, ClusterRow, JoinTokenSpec, TokenId, TokenRow, UserRow, UserTokenSpec};
+pub use wire::{AgentRow, ClusterRow, JoinTokenSpec, LockSpec, LockWish, MadeLock, TokenId, TokenRow, UserRow, UserTokenSpec};
 
 /// A handle to a broker's administration; clones share it.
 #[derive(Clone)]
@@ -49,6 +51,22 @@ pub enum AdminError {
     /// There is none with that id.
     #[error("there is no agent {0}")]
     NoAgent(AgentId),
+    /// There is none with that id.
+    #[error("there is no lock {0}: `ztbroker lock ls` shows them")]
+    NoLock(LockId),
+    /// There is none of that name now.
+    #[error("no container {0} is here now: give its id, as the audit has it, or a pattern like 'web-*' for those to come")]
+    NoContainer(String),
+    /// The name means several.
+    #[error("{name} means {count} containers: say which, or '{name}*' for all; {names}")]
+    ManyContainers {
+        /// What was given.
+        name: String,
+        /// How many.
+        count: usize,
+        /// Some of them, with commas.
+        names: String,
+    },
     /// What was asked for is outside its limits.
     #[error("{0}")]
     Invalid(&'static str),
@@ -207,6 +225,10 @@ impl Admin {
         match loaded.map_err(|_| AdminError::Invalid("the policies could not be loaded: the broker is stopping"))? {
             Ok(set) => {
                 let policies = set.ids();
+                let ended = recall::judge_again(&self.state, &set);
+                if ended > 0 {
+                    tracing::info!("{ended} sessions ended: the policies no longer allow them");
+                }
                 self.write_down(Event::PolicyLoaded { policies: policies.clone() }).await?;
                 Ok(policies)
             }
@@ -241,7 +263,10 @@ impl AdminError {
     pub(crate) fn to_body(&self) -> ErrorBody {
         let code = match self {
             Self::UserExists(_) | Self::Invalid(_) | Self::Approve(_) | Self::Policy(_) => ErrorCode::InvalidRequest,
-            Self::NoUser(_) | Self::NoToken(_) | Self::NoAgent(_) => ErrorCode::NotFound,
+            Self::ManyContainers { .. } => ErrorCode::Ambiguous,
+            Self::NoUser(_) | Self::NoToken(_) | Self::NoAgent(_) | Self::NoLock(_) | Self::NoContainer(_) => {
+                ErrorCode::NotFound
+            }
             Self::Journal(_) | Self::Store(_) => ErrorCode::Unavailable,
             Self::Directory(_) => ErrorCode::Internal,
         };

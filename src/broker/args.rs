@@ -1,5 +1,7 @@
 //! The words of `ztbroker`: what can be typed, and nothing of what it does.
 
+pub(super) mod lock;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -63,6 +65,9 @@ pub(super) enum Verb {
     /// Show the Kubernetes clusters of the configuration, and what their agents have to be told
     #[command(subcommand, after_help = CLUSTER_HELP)]
     Cluster(Cluster),
+    /// Lock people, logins, containers, agents or everything, at once and whatever the policies allow
+    #[command(subcommand, after_help = lock::LOCK_HELP)]
+    Lock(lock::Lock),
     /// Put a changed policy in force
     #[command(subcommand, after_help = POLICY_HELP)]
     Policy(Policy),
@@ -323,8 +328,11 @@ mod tests {
     }
 
     #[test]
-    fn a_token_is_for_agents_or_for_a_user() {
+    fn a_token_is_for_agents_or_for_a_user_and_a_lock_on_one_thing() {
         assert!(parse("ztbroker token create --join --uses 3 --ttl 5m").is_ok());
+        for line in ["--user ada --for 1h", "--login root", "--container web-* --until 2030-01-01", "--everything --reason x"] {
+            assert!(parse(&format!("ztbroker lock add {line}")).is_ok(), "{line}");
+        }
         assert!(parse("ztbroker token create --user ci --action exec --container web-*").is_ok());
         for line in [
             "ztbroker token create",
@@ -333,6 +341,11 @@ mod tests {
             "ztbroker token create --user ci --cluster prod",
             "ztbroker token create --join --ttl soon",
             "ztbroker user add a/b",
+            "ztbroker lock add",
+            "ztbroker lock add --user ada --everything",
+            "ztbroker lock add --user ada --for 1h --until 2030-01-01",
+            "ztbroker lock add --agent x",
+            "ztbroker lock rm x",
         ] {
             assert_eq!(parse(line).unwrap_err().exit_code(), 2, "{line}");
         }

@@ -7,6 +7,7 @@ mod audit;
 mod cluster;
 mod dev;
 mod failure;
+mod lock;
 mod password;
 mod policy;
 mod print;
@@ -61,6 +62,7 @@ fn execute(place: &Place, verb: Verb, printer: Printer) -> Result<(), Failure> {
             Verb::Audit(args) => audit::run(&client(place)?, args, printer).await,
             Verb::Agents(verb) => agents::run(&client(place)?, verb, printer).await,
             Verb::Cluster(verb) => cluster::run(&client(place)?, verb, printer).await,
+            Verb::Lock(verb) => lock::run(&client(place)?, verb, printer).await,
             Verb::Policy(verb) => policy::run(&client(place)?, verb, printer).await,
         }
     });

@@ -3,6 +3,7 @@
 //! A set is loaded whole or not at all; the last good one stays. Obligations (how long at most, a reason) combine over the permits
 //! that decide. Where the engine cannot evaluate something, the answer is no.
 
+mod basis;
 mod decide;
 mod load;
 mod obligation;
@@ -19,6 +20,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use cedar_policy::{PolicyId, PolicySet};
 
+pub use basis::Basis;
 pub use decide::{Denial, Grant, Wish, authorize, listable};
 pub use load::LoadError;
 pub use schema::Circumstances;

@@ -22,6 +22,7 @@ mod kubernetes;
 mod large;
 mod layering;
 mod listing;
+mod locks;
 mod login;
 mod nginx;
 mod openssh;

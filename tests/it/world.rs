@@ -1,6 +1,7 @@
 //! A whole world in one process: a broker on a port of its own with TLS, agents with the `process` connector, and the real `ztctl`
 //! as a child, with a home of its own for each person.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::{Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -44,6 +45,7 @@ pub struct World {
     /// The authorities that everybody pins.
     pub ca: CaSet,
     root_pem: String,
+    address: SocketAddr,
     folder: TempDir,
     stop: CancellationToken,
     broker: Option<JoinHandle<()>>,
@@ -90,7 +92,7 @@ impl World {
         let (admin, ca, stop) = (broker.admin(), broker.ca_set(), CancellationToken::new());
         let serve = broker.serve(listener, stop.clone());
         let broker = tokio::spawn(async move { serve.await.unwrap() });
-        Self { url: format!("https://{address}"), admin, ca, root_pem, folder, stop, broker: Some(broker) }
+        Self { url: format!("https://{address}"), admin, ca, root_pem, address, folder, stop, broker: Some(broker) }
     }
 
     /// The file with the broker's private TLS root.
@@ -106,6 +108,21 @@ impl World {
     /// The broker's state folder.
     pub fn state(&self) -> PathBuf {
         self.folder.path().join("state")
+    }
+
+    /// The file of the policies.
+    pub fn policy(&self) -> PathBuf {
+        self.folder.path().join("policy.cedar")
+    }
+
+    /// Ends the broker in order and starts it again, with the configuration of [`World::start`].
+    pub async fn restart(&mut self) {
+        self.stop().await;
+        let broker = Broker::open(Config::dev(self.state(), self.address, self.policy()), Clock::system()).await.unwrap();
+        let listener = TcpListener::bind(self.address).await.unwrap();
+        (self.admin, self.stop) = (broker.admin(), CancellationToken::new());
+        let serve = broker.serve(listener, self.stop.clone());
+        self.broker = Some(tokio::spawn(async move { serve.await.unwrap() }));
     }
 
     /// The user CA's key, for certificates that the broker would never sign.

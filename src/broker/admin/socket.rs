@@ -22,10 +22,13 @@ use axum::{Json, Router};
 use tokio::net::{UnixListener, UnixStream};
 use tokio_util::sync::CancellationToken;
 
-use super::wire::{AddUser, ApproveDevice, JoinTokenSpec, MadeToken, PoliciesLoaded, SetPassword, TokenId, UserTokenSpec};
+use super::wire::{
+    AddUser, ApproveDevice, JoinTokenSpec, LockSpec, MadeToken, PoliciesLoaded, SetPassword, TokenId, UserTokenSpec,
+};
 use super::{Admin, AdminError, AuditQuery};
 use crate::broker::State;
 use crate::broker::audit::Follow;
+use crate::broker::locks::LockId;
 use crate::proto::name::Account;
 use crate::proto::{AgentId, ErrorBody};
 
@@ -70,6 +73,8 @@ fn routes() -> Router<Shared> {
         .route("/tokens/{id}", delete(remove_token))
         .route("/agents", get(agents))
         .route("/agents/{id}", delete(remove_agent))
+        .route("/locks", post(add_lock).get(locks))
+        .route("/locks/{id}", delete(remove_lock))
         .route("/clusters", get(clusters))
         .route("/audit", get(audit))
         .route("/audit/follow", get(follow))
@@ -178,6 +183,19 @@ async fn create_user_token(admin: Admin, Json(spec): Json<UserTokenSpec>) -> Res
 
 async fn remove_token(admin: Admin, Segment(id): Segment<TokenId>) -> Result<StatusCode, AdminError> {
     admin.remove_token(&id).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn add_lock(admin: Admin, Json(spec): Json<LockSpec>) -> Result<impl IntoResponse, AdminError> {
+    Ok(Json(admin.add_lock(spec).await?))
+}
+
+async fn locks(admin: Admin) -> Result<impl IntoResponse, AdminError> {
+    Ok(Json(admin.locks().await?))
+}
+
+async fn remove_lock(admin: Admin, Segment(id): Segment<LockId>) -> Result<StatusCode, AdminError> {
+    admin.remove_lock(&id).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

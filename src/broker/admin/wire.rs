@@ -7,7 +7,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::broker::enrolment::Assertions;
-use crate::proto::name::Account;
+use crate::broker::locks::Lock;
+use crate::proto::name::{Account, Login};
 use crate::proto::{Actions, AgentId, Secret};
 
 /// `POST /users`.
@@ -69,6 +70,48 @@ pub struct UserTokenSpec {
     /// Only containers with such a name or app, `*` for any letters; empty for all.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub containers: Vec<String>,
+}
+
+/// `POST /locks`: what is to be locked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LockSpec {
+    /// What it is on.
+    pub wish: LockWish,
+    /// For how long; for ever without this and `until`.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "maybe_seconds")]
+    pub lasts: Option<Duration>,
+    /// Until when, in seconds since 1970.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<u64>,
+    /// Why, for those who run into it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// What an operator wants locked, in an operator's words.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", content = "of", rename_all = "snake_case")]
+pub enum LockWish {
+    /// Every session.
+    Everything,
+    /// A person: a name of the directory, or NAME@IDP.
+    User(Account),
+    /// A Unix user inside.
+    Login(Login),
+    /// A container: an id, a name that is unique now, or a pattern with `*` for apps and full names.
+    Container(String),
+    /// An agent.
+    Agent(AgentId),
+}
+
+/// What `POST /locks` has done.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MadeLock {
+    /// The lock.
+    pub lock: Lock,
+    /// How many live sessions it ended.
+    pub ended: usize,
 }
 
 /// What a new token's secret is, said once.
@@ -222,6 +265,21 @@ mod seconds {
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
         u64::deserialize(from).map(Duration::from_secs)
+    }
+}
+
+/// Durations that may be missing.
+mod maybe_seconds {
+    use std::time::Duration;
+
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(duration: &Option<Duration>, to: S) -> Result<S::Ok, S::Error> {
+        duration.map(|duration| duration.as_secs()).serialize(to)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Duration>, D::Error> {
+        Ok(Option::<u64>::deserialize(from)?.map(Duration::from_secs))
     }
 }
 

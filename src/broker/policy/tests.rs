@@ -10,7 +10,7 @@ use crate::broker::registry::Container;
 use crate::proto::name::Login;
 use crate::proto::{Action, Actions, ContainerId, ErrorCode};
 
-const NOW: u64 = 1_800_000_000;
+pub(super) const NOW: u64 = 1_800_000_000;
 
 pub(in crate::broker) fn example_grant(now: u64) -> (ContainerId, Grant) {
     let container = Container::example("tomcat");
