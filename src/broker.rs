@@ -203,6 +203,7 @@ impl Broker {
         end_lost_sessions(&state).await?;
         let admin = tokio::spawn(admin::socket::serve(Arc::clone(&state), socket, state.shutdown.clone()));
         let pruning = tokio::spawn(prune(Arc::clone(&state)));
+        let policing = tokio::spawn(recall::keep_reading_policies(Arc::clone(&state)));
         let locking = tokio::spawn(recall::keep_reading_locks(Arc::clone(&state)));
         let router = http::router(Arc::clone(&state));
         let serving = http::serve(listener, tls, router, state.shutdown.clone());
@@ -216,7 +217,7 @@ impl Broker {
             state.agents.shut_down();
         };
         tokio::join!(serving, stopping);
-        for ended in [admin.await, pruning.await, locking.await] {
+        for ended in [admin.await, pruning.await, policing.await, locking.await] {
             if let Err(error) = ended {
                 tracing::error!(%error, "a task of the broker ended badly");
             }

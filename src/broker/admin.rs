@@ -93,6 +93,11 @@ impl Admin {
         Self::of_peer(state, rustix::process::geteuid().as_raw())
     }
 
+    /// The handle for what the broker does by itself.
+    pub(crate) fn of_broker(state: Arc<State>) -> Self {
+        Self { state, by: "broker".into() }
+    }
+
     /// The handle for what the user `uid` of this machine asks for.
     pub(crate) fn of_peer(state: Arc<State>, uid: u32) -> Self {
         Self { state, by: format!("operator (uid {uid})").into() }

@@ -10,13 +10,14 @@ mod obligation;
 mod projection;
 mod schema;
 mod source;
+mod watch;
 
 #[cfg(test)]
 mod tests;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use cedar_policy::{PolicyId, PolicySet};
 
@@ -26,6 +27,7 @@ pub use load::LoadError;
 pub use schema::Circumstances;
 #[cfg(test)]
 pub(super) use tests::example_grant;
+pub use watch::Fingerprint;
 
 /// A policy set that was found good.
 #[derive(Debug)]
@@ -50,6 +52,8 @@ impl Set {
 pub struct Policies {
     path: PathBuf,
     current: RwLock<Arc<Set>>,
+    /// The files that were read last, good or not. Held while they are read: one reload at a time.
+    read: Mutex<Fingerprint>,
 }
 
 impl Policies {
@@ -58,7 +62,8 @@ impl Policies {
     /// # Errors
     /// [`LoadError`], which names file, line and column of every mistake.
     pub fn load(path: &Path) -> Result<Self, LoadError> {
-        Ok(Self { path: path.to_path_buf(), current: RwLock::new(Arc::new(load::load(path)?)) })
+        let read = Mutex::new(Fingerprint::of(path));
+        Ok(Self { path: path.to_path_buf(), current: RwLock::new(Arc::new(load::load(path)?)), read })
     }
 
     /// The set in force.
@@ -71,8 +76,16 @@ impl Policies {
     /// # Errors
     /// [`LoadError`]: the set in force stays.
     pub fn reload(&self) -> Result<Arc<Set>, LoadError> {
+        let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        *read = Fingerprint::of(&self.path);
         let set = Arc::new(load::load(&self.path)?);
         *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&set);
         Ok(set)
+    }
+
+    /// The files as they are now, if they are not those that were read last.
+    pub fn changed(&self) -> Option<Fingerprint> {
+        let now = Fingerprint::of(&self.path);
+        (now != *self.read.lock().unwrap_or_else(PoisonError::into_inner)).then_some(now)
     }
 }

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::State;
-use super::policy::{Basis, Set};
+use super::admin::Admin;
+use super::policy::{Basis, Fingerprint, Set};
 use super::store::StoreError;
 use crate::proto::{ErrorBody, ErrorCode};
 
@@ -78,6 +79,24 @@ pub(crate) fn judge_again(state: &State, set: &Set) -> usize {
     ended
 }
 
+/// Loads the policies again whenever their files have changed and then stayed the same for a moment: a file that is being
+/// written is not read.
+pub(crate) async fn keep_reading_policies(state: Arc<State>) {
+    let mut pending: Option<Fingerprint> = None;
+    while state.shutdown.run_until_cancelled(tokio::time::sleep(READ_POLICIES)).await.is_some() {
+        let looking = Arc::clone(&state);
+        // A file system that hangs holds up a thread of its own.
+        let Ok(changed) = tokio::task::spawn_blocking(move || looking.policies.changed()).await else { return };
+        if changed.is_some() && changed == pending {
+            match Admin::of_broker(Arc::clone(&state)).reload_policy().await {
+                Ok(policies) => tracing::info!("the policy files have changed: {} policies are in force", policies.len()),
+                Err(error) => tracing::error!("the policy files have changed: {error}"),
+            }
+        }
+        pending = changed;
+    }
+}
+
 /// Until when `set` allows what was granted on `basis`, in seconds since 1970.
 pub(crate) fn allowed_until(basis: &Basis, set: &Set) -> Option<u64> {
     let grant = basis.decide(set).ok().filter(|_| basis.is_listed(set))?;
@@ -86,3 +105,6 @@ pub(crate) fn allowed_until(basis: &Basis, set: &Set) -> Option<u64> {
 
 /// Sessions end within a second of a lock, wherever it was made.
 const READ_LOCKS: Duration = Duration::from_millis(400);
+
+/// How often the policy files are looked at, and how long they have to stay the same.
+const READ_POLICIES: Duration = Duration::from_millis(500);

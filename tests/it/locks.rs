@@ -28,7 +28,7 @@ fn lock(wish: LockWish, reason: &str) -> LockSpec {
 }
 
 /// A command of this person's that runs until it is ended, and has begun.
-async fn running(person: &Person, name: &str, more: &[&str]) -> Child {
+pub async fn running(person: &Person, name: &str, more: &[&str]) -> Child {
     let arguments = [&["exec"], more, &[name, "--", "sh", "-c", "echo begun; exec sleep 600"]].concat();
     let mut child = person.ztctl(&arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut begun = [0; 6];

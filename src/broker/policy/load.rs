@@ -178,7 +178,7 @@ impl Place<'_> {
 }
 
 /// The file itself, or the folder's policy files sorted by name.
-fn files(path: &Path) -> Result<Vec<PathBuf>, LoadError> {
+pub(super) fn files(path: &Path) -> Result<Vec<PathBuf>, LoadError> {
     let error = |source| LoadError::Io { path: path.to_path_buf(), source };
     if !std::fs::metadata(path).map_err(error)?.is_dir() {
         return Ok(vec![path.to_path_buf()]);

@@ -232,8 +232,11 @@ fn a_reload_is_whole_or_not_at_all() {
     std::fs::write(dir.path().join("notes.txt"), "not a policy").unwrap();
     let policies = Policies::load(dir.path()).unwrap();
     assert_eq!(policies.current().ids(), ["b-1", "first"]);
+    assert_eq!(policies.changed(), None);
     std::fs::write(&path, "permit(").unwrap();
+    assert!(policies.changed().is_some());
     assert!(policies.reload().is_err());
+    assert_eq!(policies.changed(), None, "what was refused is not read again until it changes");
     assert_eq!(policies.current().ids(), ["b-1", "first"]);
     std::fs::write(&path, format!("@id(\"second\") {ALL}")).unwrap();
     policies.reload().unwrap();
