@@ -18,7 +18,7 @@ use crate::agent::environment::Variables;
 use crate::agent::process::{Control, Ending, Input, Output, Process, Size};
 use crate::agent::program::Asked;
 use crate::agent::reaper::Exit;
-use crate::agent::server::Session;
+use crate::agent::server::{Activity, Session};
 use crate::agent::signals::sig_of;
 use crate::agent::waiting::Waiting;
 use crate::proto::Action;
@@ -163,15 +163,16 @@ pub(super) async fn run(
     let (exited, seen) = watch::channel(false);
     let over = watch::Sender::new(false);
     let fed = if control.has_terminal() { Fed::Terminal } else { Fed::Process };
+    let output = (!control.has_terminal()).then_some(&session.activity);
     let ended = async { ending.wait_for(Option::is_some).await.ok().and_then(|reason| reason.clone()) };
     let work = async {
         let both = async {
             let errors = async {
                 if let Some(stderr) = stderr {
-                    drain(stderr, &writer, Some(STDERR), seen.clone()).await;
+                    drain(stderr, &writer, Some(STDERR), seen.clone(), output).await;
                 }
             };
-            tokio::join!(drain(stdout, &writer, None, seen.clone()), errors)
+            tokio::join!(drain(stdout, &writer, None, seen.clone(), output), errors)
         };
         let end = async {
             let end = end.await;
@@ -332,6 +333,7 @@ pub(super) async fn drain(
     writer: &ChannelWriteHalf<Msg>,
     kind: Option<u32>,
     mut exited: watch::Receiver<bool>,
+    activity: Option<&Activity>,
 ) {
     let mut buffer = BytesMut::new();
     let mut after_exit = 0;
@@ -350,6 +352,9 @@ pub(super) async fn drain(
             }
         };
         let Ok(1..) = read else { return };
+        if let Some(activity) = activity {
+            activity.seen();
+        }
         let output: Bytes = buffer.split().freeze();
         if ended {
             after_exit += output.len();

@@ -202,6 +202,7 @@ impl Visit<'_> {
             reason: self.asked.reason.clone(),
             client_address: self.address.to_string(),
             policies: grant.policies().to_vec(),
+            idle: grant.idle().map(|idle| idle.as_secs()),
             env: grant.env().iter().map(str::to_owned).collect(),
             serial: serial.number(),
             key_id: ca::key_id(&grant, session),
@@ -214,7 +215,7 @@ impl Visit<'_> {
         state.journal.append(Event::SessionAuthorised(Box::new(authorised))).await.map_err(|error| {
             unavailable(&error, "the audit journal cannot be written, so no session can start: tell the broker's operator")
         })?;
-        let seat = state.sessions.admit(session, basis, grant.deadline());
+        let seat = state.sessions.admit(session, basis, grant.deadline(), grant.idle());
         if let Err(refused) = self.still(request.headers(), &seat.live().basis, &presence).await {
             session::never_began(state, &seat, &refused.message).await;
             return Err(refused);

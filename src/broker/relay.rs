@@ -3,6 +3,7 @@
 //! A session ends when either side does, at its deadline, or when it is cut. The agent is told and gets a moment to tell the user;
 //! then both streams are dropped, whatever the agent does. The end is written down with what crossed.
 
+mod quiet;
 pub mod upgrade;
 
 #[cfg(test)]
@@ -42,6 +43,8 @@ pub struct Live {
     pub basis: Basis,
     /// When it ends at the latest, in seconds since 1970.
     deadline: watch::Sender<u64>,
+    /// After how long without anything happening it ends.
+    idle: Option<Duration>,
     /// Why it was cut, once it is.
     cut: watch::Sender<Option<String>>,
     /// What the agent said about its end.
@@ -69,12 +72,13 @@ pub struct Seat {
 }
 
 impl Sessions {
-    /// Takes a session in.
-    pub fn admit(self: &Arc<Self>, session: SessionId, basis: Basis, deadline: u64) -> Seat {
+    /// Takes a session in, which ends at `deadline` (seconds since 1970) and after `idle` without anything happening.
+    pub fn admit(self: &Arc<Self>, session: SessionId, basis: Basis, deadline: u64, idle: Option<Duration>) -> Seat {
         let live = Arc::new(Live {
             session,
             basis,
             deadline: watch::Sender::new(deadline),
+            idle,
             cut: watch::Sender::new(None),
             outcome: watch::Sender::new(None),
         });
@@ -248,7 +252,7 @@ impl Seat {
             let mut joined = std::pin::pin!(pipe::join(client, agent, &counts));
             tokio::select! {
                 _ = &mut joined => None,
-                (outcome, reason) = self.must_end(clock) => {
+                (outcome, reason) = self.must_end(clock, &counts) => {
                     // The agent ends the session in words that SSH can carry; one that does not is left behind.
                     let leave = async {
                         tell_agent(reason.clone()).await;
@@ -266,10 +270,11 @@ impl Seat {
         Finished { outcome, bytes_in: counts.forth(), bytes_out: counts.back(), why }
     }
 
-    async fn must_end(&self, clock: &Clock) -> (Outcome, String) {
+    async fn must_end(&self, clock: &Clock, counts: &Counts) -> (Outcome, String) {
         tokio::select! {
             () = self.deadline(clock) => (Outcome::Deadline, "the session's time is over".to_owned()),
             reason = self.live.cut_reason() => (Outcome::Cut, reason),
+            () = quiet::quiet(counts, self.live.idle) => (Outcome::Idle, "nothing has happened in it for too long".to_owned()),
         }
     }
 

@@ -51,6 +51,7 @@ pub(crate) async fn why(
             reason_required: false,
             max_session: None,
             env: Vec::new(),
+            idle: None,
         };
         match decided {
             Err(denial) => refused(denial.body(&row.name).message),
@@ -64,6 +65,7 @@ pub(crate) async fn why(
                     policies: grant.policies().to_vec(),
                     reason_required,
                     max_session: Some(grant.deadline().saturating_sub(now)),
+                    idle: grant.idle().map(|idle| idle.as_secs()),
                     env: grant.env().iter().map(str::to_owned).collect(),
                 },
             },

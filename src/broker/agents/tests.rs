@@ -202,8 +202,8 @@ async fn a_channel_runs_only_after_it_is_written_down_and_only_in_ones_own_sessi
         Arc::make_mut(&mut basis.container).agent = agent;
         basis
     };
-    let seat = world.sessions.admit(mine, served_by(world.presence.agent), NOW + 60);
-    let _other = world.sessions.admit(others, served_by(AgentId::of_key(b"other")), NOW + 60);
+    let seat = world.sessions.admit(mine, served_by(world.presence.agent), NOW + 60, None);
+    let _other = world.sessions.admit(others, served_by(AgentId::of_key(b"other")), NOW + 60, None);
     for (request, session, allowed) in [(1, mine, true), (2, others, false), (3, SessionId::random(), false)] {
         say(&mut writer, &FromAgent::Channel { request, session, channel: ChannelReport::Shell }).await;
         match command(&mut reader).await {

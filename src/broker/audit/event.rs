@@ -282,6 +282,9 @@ pub struct SessionAuthorised {
     pub client_address: String,
     /// The policies that decided.
     pub policies: Vec<String>,
+    /// After how many seconds without anything happening the session ends, where it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub idle: Option<u64>,
     /// The environment variables that the client may set, each a name or its beginning and a `*`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub env: Vec<String>,

@@ -20,7 +20,7 @@ fn world(deadline: u64) -> World {
     let sessions = Arc::new(Sessions::default());
     let (session, basis) = (SessionId::random(), Basis::example("web"));
     let agent_id = basis.container.agent;
-    let seat = sessions.admit(session, basis, deadline);
+    let seat = sessions.admit(session, basis, deadline, None);
     let ((client, client_far), (agent, agent_far)) = (duplex(8), duplex(8));
     let finished = tokio::spawn(async move {
         let (mut client, mut agent): (Link, Link) = (Box::new(client_far), Box::new(agent_far));
@@ -89,7 +89,7 @@ async fn a_deadline_comes_forward_and_never_moves_back() {
 async fn an_agent_that_cannot_be_told_holds_nothing_up() {
     let (client, agent) = (duplex(8), duplex(8));
     let sessions = Arc::new(Sessions::default());
-    let seat = sessions.admit(SessionId::random(), Basis::example("web"), NOW + 60);
+    let seat = sessions.admit(SessionId::random(), Basis::example("web"), NOW + 60, None);
     assert!(seat.live().cut("locked") && !seat.live().cut("again"));
     let (mut near, mut far): (Link, Link) = (Box::new(client.0), Box::new(agent.0));
     let begun = std::time::Instant::now();
