@@ -35,7 +35,7 @@ Register-ArgumentCompleter -Native -CommandName 'ztbroker' -ScriptBlock {
             [CompletionResult]::new('agents', 'agents', [CompletionResultType]::ParameterValue, 'List and remove the agents that joined')
             [CompletionResult]::new('cluster', 'cluster', [CompletionResultType]::ParameterValue, 'Show the Kubernetes clusters of the configuration, and what their agents have to be told')
             [CompletionResult]::new('lock', 'lock', [CompletionResultType]::ParameterValue, 'Lock people, logins, containers, agents or everything, at once and whatever the policies allow')
-            [CompletionResult]::new('policy', 'policy', [CompletionResultType]::ParameterValue, 'Put a changed policy in force')
+            [CompletionResult]::new('policy', 'policy', [CompletionResultType]::ParameterValue, 'Check, test and explain policies, and put changed ones in force')
             break
         }
         'ztbroker;serve' {
@@ -255,7 +255,39 @@ Register-ArgumentCompleter -Native -CommandName 'ztbroker' -ScriptBlock {
             [CompletionResult]::new('--state', '--state', [CompletionResultType]::ParameterName, 'The broker''s state folder, instead of the one that the configuration names')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
-            [CompletionResult]::new('reload', 'reload', [CompletionResultType]::ParameterValue, 'Load the policies again; a mistake in them changes nothing')
+            [CompletionResult]::new('check', 'check', [CompletionResultType]::ParameterValue, 'Look through policies without a broker: mistakes, and what may not be meant')
+            [CompletionResult]::new('test', 'test', [CompletionResultType]::ParameterValue, 'Hold policies against a file of expected decisions, without a broker')
+            [CompletionResult]::new('explain', 'explain', [CompletionResultType]::ParameterValue, 'Tell what the broker''s policies say of a person, a container and an action, and which of them decide')
+            [CompletionResult]::new('reload', 'reload', [CompletionResultType]::ParameterValue, 'Load the policies again, at once; a mistake in them changes nothing')
+            break
+        }
+        'ztbroker;policy;check' {
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The broker''s configuration [default: /etc/ztbroker/ztbroker.toml]')
+            [CompletionResult]::new('--state', '--state', [CompletionResultType]::ParameterName, 'The broker''s state folder, instead of the one that the configuration names')
+            [CompletionResult]::new('--deny-warnings', '--deny-warnings', [CompletionResultType]::ParameterName, 'Fail where something may not be meant as well')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'ztbroker;policy;test' {
+            [CompletionResult]::new('--policy', '--policy', [CompletionResultType]::ParameterName, 'The policy file, or the folder of policies [default: the one of the configuration]')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The broker''s configuration [default: /etc/ztbroker/ztbroker.toml]')
+            [CompletionResult]::new('--state', '--state', [CompletionResultType]::ParameterName, 'The broker''s state folder, instead of the one that the configuration names')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'ztbroker;policy;explain' {
+            [CompletionResult]::new('--login', '--login', [CompletionResultType]::ParameterName, 'As this Unix user; `default` is the container''s own')
+            [CompletionResult]::new('--reason', '--reason', [CompletionResultType]::ParameterName, 'With this reason')
+            [CompletionResult]::new('--command', '--command', [CompletionResultType]::ParameterName, 'With this as the one command')
+            [CompletionResult]::new('--address', '--address', [CompletionResultType]::ParameterName, 'From this address [default: 127.0.0.1]')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'For people, or for programs')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'For people, or for programs')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The broker''s configuration [default: /etc/ztbroker/ztbroker.toml]')
+            [CompletionResult]::new('--state', '--state', [CompletionResultType]::ParameterName, 'The broker''s state folder, instead of the one that the configuration names')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             break
         }
         'ztbroker;policy;reload' {

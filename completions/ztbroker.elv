@@ -32,7 +32,7 @@ set edit:completion:arg-completer[ztbroker] = {|@words|
             cand agents 'List and remove the agents that joined'
             cand cluster 'Show the Kubernetes clusters of the configuration, and what their agents have to be told'
             cand lock 'Lock people, logins, containers, agents or everything, at once and whatever the policies allow'
-            cand policy 'Put a changed policy in force'
+            cand policy 'Check, test and explain policies, and put changed ones in force'
         }
         &'ztbroker;serve'= {
             cand --listen 'Listen at ADDR instead of where the configuration says'
@@ -229,7 +229,36 @@ set edit:completion:arg-completer[ztbroker] = {|@words|
             cand --state 'The broker''s state folder, instead of the one that the configuration names'
             cand -h 'Print help'
             cand --help 'Print help'
-            cand reload 'Load the policies again; a mistake in them changes nothing'
+            cand check 'Look through policies without a broker: mistakes, and what may not be meant'
+            cand test 'Hold policies against a file of expected decisions, without a broker'
+            cand explain 'Tell what the broker''s policies say of a person, a container and an action, and which of them decide'
+            cand reload 'Load the policies again, at once; a mistake in them changes nothing'
+        }
+        &'ztbroker;policy;check'= {
+            cand --config 'The broker''s configuration [default: /etc/ztbroker/ztbroker.toml]'
+            cand --state 'The broker''s state folder, instead of the one that the configuration names'
+            cand --deny-warnings 'Fail where something may not be meant as well'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'ztbroker;policy;test'= {
+            cand --policy 'The policy file, or the folder of policies [default: the one of the configuration]'
+            cand --config 'The broker''s configuration [default: /etc/ztbroker/ztbroker.toml]'
+            cand --state 'The broker''s state folder, instead of the one that the configuration names'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'ztbroker;policy;explain'= {
+            cand --login 'As this Unix user; `default` is the container''s own'
+            cand --reason 'With this reason'
+            cand --command 'With this as the one command'
+            cand --address 'From this address [default: 127.0.0.1]'
+            cand -o 'For people, or for programs'
+            cand --output 'For people, or for programs'
+            cand --config 'The broker''s configuration [default: /etc/ztbroker/ztbroker.toml]'
+            cand --state 'The broker''s state folder, instead of the one that the configuration names'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
         }
         &'ztbroker;policy;reload'= {
             cand --config 'The broker''s configuration [default: /etc/ztbroker/ztbroker.toml]'

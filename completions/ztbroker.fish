@@ -36,7 +36,7 @@ complete -c ztbroker -n "__fish_ztbroker_needs_command" -f -a "audit" -d 'Show w
 complete -c ztbroker -n "__fish_ztbroker_needs_command" -f -a "agents" -d 'List and remove the agents that joined'
 complete -c ztbroker -n "__fish_ztbroker_needs_command" -f -a "cluster" -d 'Show the Kubernetes clusters of the configuration, and what their agents have to be told'
 complete -c ztbroker -n "__fish_ztbroker_needs_command" -f -a "lock" -d 'Lock people, logins, containers, agents or everything, at once and whatever the policies allow'
-complete -c ztbroker -n "__fish_ztbroker_needs_command" -f -a "policy" -d 'Put a changed policy in force'
+complete -c ztbroker -n "__fish_ztbroker_needs_command" -f -a "policy" -d 'Check, test and explain policies, and put changed ones in force'
 complete -c ztbroker -n "__fish_ztbroker_using_subcommand serve" -l listen -d 'Listen at ADDR instead of where the configuration says' -r
 complete -c ztbroker -n "__fish_ztbroker_using_subcommand serve" -l public-url -d 'Be called URL by people and agents' -r
 complete -c ztbroker -n "__fish_ztbroker_using_subcommand serve" -l policy -d 'Use the policy file, or the folder of policies, at PATH' -r -F
@@ -169,10 +169,30 @@ complete -c ztbroker -n "__fish_ztbroker_using_subcommand lock; and __fish_seen_
 complete -c ztbroker -n "__fish_ztbroker_using_subcommand lock; and __fish_seen_subcommand_from rm" -l config -d 'The broker\'s configuration [default: /etc/ztbroker/ztbroker.toml]' -r -F
 complete -c ztbroker -n "__fish_ztbroker_using_subcommand lock; and __fish_seen_subcommand_from rm" -l state -d 'The broker\'s state folder, instead of the one that the configuration names' -r -F
 complete -c ztbroker -n "__fish_ztbroker_using_subcommand lock; and __fish_seen_subcommand_from rm" -s h -l help -d 'Print help'
-complete -c ztbroker -n "__fish_ztbroker_using_subcommand policy; and not __fish_seen_subcommand_from reload" -l config -d 'The broker\'s configuration [default: /etc/ztbroker/ztbroker.toml]' -r -F
-complete -c ztbroker -n "__fish_ztbroker_using_subcommand policy; and not __fish_seen_subcommand_from reload" -l state -d 'The broker\'s state folder, instead of the one that the configuration names' -r -F
-complete -c ztbroker -n "__fish_ztbroker_using_subcommand policy; and not __fish_seen_subcommand_from reload" -s h -l help -d 'Print help'
-complete -c ztbroker -n "__fish_ztbroker_using_subcommand policy; and not __fish_seen_subcommand_from reload" -f -a "reload" -d 'Load the policies again; a mistake in them changes nothing'
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand policy; and not __fish_seen_subcommand_from check test explain reload" -l config -d 'The broker\'s configuration [default: /etc/ztbroker/ztbroker.toml]' -r -F
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand policy; and not __fish_seen_subcommand_from check test explain reload" -l state -d 'The broker\'s state folder, instead of the one that the configuration names' -r -F
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand policy; and not __fish_seen_subcommand_from check test explain reload" -s h -l help -d 'Print help'
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand policy; and not __fish_seen_subcommand_from check test explain reload" -f -a "check" -d 'Look through policies without a broker: mistakes, and what may not be meant'
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand policy; and not __fish_seen_subcommand_from check test explain reload" -f -a "test" -d 'Hold policies against a file of expected decisions, without a broker'
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand policy; and not __fish_seen_subcommand_from check test explain reload" -f -a "explain" -d 'Tell what the broker\'s policies say of a person, a container and an action, and which of them decide'
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand policy; and not __fish_seen_subcommand_from check test explain reload" -f -a "reload" -d 'Load the policies again, at once; a mistake in them changes nothing'
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand policy; and __fish_seen_subcommand_from check" -l config -d 'The broker\'s configuration [default: /etc/ztbroker/ztbroker.toml]' -r -F
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand policy; and __fish_seen_subcommand_from check" -l state -d 'The broker\'s state folder, instead of the one that the configuration names' -r -F
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand policy; and __fish_seen_subcommand_from check" -l deny-warnings -d 'Fail where something may not be meant as well'
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand policy; and __fish_seen_subcommand_from check" -s h -l help -d 'Print help'
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand policy; and __fish_seen_subcommand_from test" -l policy -d 'The policy file, or the folder of policies [default: the one of the configuration]' -r -F
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand policy; and __fish_seen_subcommand_from test" -l config -d 'The broker\'s configuration [default: /etc/ztbroker/ztbroker.toml]' -r -F
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand policy; and __fish_seen_subcommand_from test" -l state -d 'The broker\'s state folder, instead of the one that the configuration names' -r -F
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand policy; and __fish_seen_subcommand_from test" -s h -l help -d 'Print help'
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand policy; and __fish_seen_subcommand_from explain" -l login -d 'As this Unix user; `default` is the container\'s own' -r
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand policy; and __fish_seen_subcommand_from explain" -l reason -d 'With this reason' -r
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand policy; and __fish_seen_subcommand_from explain" -l command -d 'With this as the one command' -r
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand policy; and __fish_seen_subcommand_from explain" -l address -d 'From this address [default: 127.0.0.1]' -r
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand policy; and __fish_seen_subcommand_from explain" -s o -l output -d 'For people, or for programs' -r -f -a "table\t'Columns'
+json\t'JSON, one object a line'"
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand policy; and __fish_seen_subcommand_from explain" -l config -d 'The broker\'s configuration [default: /etc/ztbroker/ztbroker.toml]' -r -F
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand policy; and __fish_seen_subcommand_from explain" -l state -d 'The broker\'s state folder, instead of the one that the configuration names' -r -F
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand policy; and __fish_seen_subcommand_from explain" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c ztbroker -n "__fish_ztbroker_using_subcommand policy; and __fish_seen_subcommand_from reload" -l config -d 'The broker\'s configuration [default: /etc/ztbroker/ztbroker.toml]' -r -F
 complete -c ztbroker -n "__fish_ztbroker_using_subcommand policy; and __fish_seen_subcommand_from reload" -l state -d 'The broker\'s state folder, instead of the one that the configuration names' -r -F
 complete -c ztbroker -n "__fish_ztbroker_using_subcommand policy; and __fish_seen_subcommand_from reload" -s h -l help -d 'Print help'

@@ -55,8 +55,8 @@ mod workload;
 mod tests;
 
 pub use admin::{
-    Admin, AdminError, AgentRow, AuditQuery, AuditRecord, ClusterRow, JoinTokenSpec, LockSpec, LockWish, MadeLock, TokenId,
-    TokenRow, UserRow, UserTokenSpec,
+    Admin, AdminError, AgentRow, AuditQuery, AuditRecord, ClusterRow, ExplainSpec, Explained, JoinTokenSpec, LockSpec,
+    LockWish, MadeLock, TokenId, TokenRow, UserRow, UserTokenSpec,
 };
 pub use config::{Config, ConfigError};
 pub use state_folder::StateFolderError;

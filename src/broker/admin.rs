@@ -4,6 +4,7 @@
 //! share the bodies of [`wire`].
 
 pub(crate) mod client;
+mod explain;
 mod locks;
 pub(crate) mod socket;
 mod tokens;
@@ -26,7 +27,10 @@ use crate::proto::name::Account;
 use crate::proto::{AgentId, ErrorBody, ErrorCode, Secret};
 
 pub use super::audit::{Query as AuditQuery, Record as AuditRecord};
-pub use wire::{AgentRow, ClusterRow, JoinTokenSpec, LockSpec, LockWish, MadeLock, TokenId, TokenRow, UserRow, UserTokenSpec};
+pub use wire::{
+    AgentRow, ClusterRow, ExplainSpec, Explained, JoinTokenSpec, LockSpec, LockWish, MadeLock, TokenId, TokenRow, UserRow,
+    UserTokenSpec,
+};
 
 /// A handle to a broker's administration; clones share it.
 #[derive(Clone)]

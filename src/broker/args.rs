@@ -1,6 +1,7 @@
 //! The words of `ztbroker`: what can be typed, and nothing of what it does.
 
 pub(super) mod lock;
+pub(super) mod policy;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -68,9 +69,9 @@ pub(super) enum Verb {
     /// Lock people, logins, containers, agents or everything, at once and whatever the policies allow
     #[command(subcommand, after_help = lock::LOCK_HELP)]
     Lock(lock::Lock),
-    /// Put a changed policy in force
-    #[command(subcommand, after_help = POLICY_HELP)]
-    Policy(Policy),
+    /// Check, test and explain policies, and put changed ones in force
+    #[command(subcommand, after_help = policy::POLICY_HELP)]
+    Policy(policy::Policy),
 }
 
 #[derive(Debug, Args)]
@@ -224,12 +225,6 @@ pub(super) enum Cluster {
     },
 }
 
-#[derive(Debug, Subcommand)]
-pub(super) enum Policy {
-    /// Load the policies again; a mistake in them changes nothing
-    Reload,
-}
-
 /// How a list is shown.
 #[derive(Debug, Clone, Copy, Args)]
 pub(super) struct Listing {
@@ -254,7 +249,7 @@ Examples:
   ztbroker user add ada --group developers
   ztbroker token create --join --uses 10 --ttl 1h
 
-All verbs but serve and dev speak to the running broker, through a socket in its state folder.";
+All verbs but serve, dev, policy check and policy test speak to the running broker, through a socket in its state folder.";
 
 const SERVE_HELP: &str = "\
 Examples:
@@ -303,10 +298,6 @@ Examples:
 A cluster is a [[cluster]] of the configuration. Its agent joins by the token that the cluster makes for its service account, so that
 no secret has to be handed out.";
 
-const POLICY_HELP: &str = "\
-Examples:
-  ztbroker policy reload";
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -346,6 +337,8 @@ mod tests {
             "ztbroker lock add --user ada --for 1h --until 2030-01-01",
             "ztbroker lock add --agent x",
             "ztbroker lock rm x",
+            "ztbroker policy explain ada web moonwalk",
+            "ztbroker policy test",
         ] {
             assert_eq!(parse(line).unwrap_err().exit_code(), 2, "{line}");
         }

@@ -4,10 +4,13 @@
 //! that decide. Where the engine cannot evaluate something, the answer is no.
 
 mod basis;
+mod cases;
 mod decide;
+mod finding;
 mod load;
 mod obligation;
 mod projection;
+mod review;
 mod schema;
 mod source;
 mod watch;
@@ -22,8 +25,10 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use cedar_policy::{PolicyId, PolicySet};
 
 pub use basis::Basis;
+pub use cases::{Cases, InvalidCases, Mismatch};
 pub use decide::{Denial, Grant, Wish, authorize, listable};
-pub use load::LoadError;
+pub use finding::{Decision, Finding, Obliged};
+pub use load::{Fault, LoadError};
 pub use schema::Circumstances;
 #[cfg(test)]
 pub(super) use tests::example_grant;
@@ -36,9 +41,25 @@ pub struct Set {
     policies: PolicySet,
     obligations: HashMap<PolicyId, obligation::Obligations>,
     listing: projection::Projection,
+    /// Where each policy begins; without a message.
+    places: HashMap<PolicyId, Fault>,
+    /// What Cedar's validator finds odd.
+    warnings: Vec<Fault>,
 }
 
 impl Set {
+    /// Loads the file, or each `*.cedar` of the folder, at `path`.
+    ///
+    /// # Errors
+    /// [`LoadError`], which names file, line and column of every mistake.
+    pub fn load(path: &Path) -> Result<Self, LoadError> {
+        load::load(path)
+    }
+
+    fn place(&self, id: &PolicyId) -> Option<&Fault> {
+        self.places.get(id)
+    }
+
     /// The ids of its policies, sorted.
     pub fn ids(&self) -> Vec<String> {
         let mut ids: Vec<String> = self.obligations.keys().map(PolicyId::to_string).collect();

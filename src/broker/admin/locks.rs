@@ -7,7 +7,7 @@ use crate::broker::audit::Event;
 use crate::broker::identity::IdentityProvider;
 use crate::broker::locks::{Lock, LockId, LockTarget};
 use crate::broker::recall;
-use crate::broker::registry::{self, Resolution};
+use crate::broker::registry::{self, Resolution, Row};
 
 impl Admin {
     /// Locks something: what it is on can neither begin nor go on. Returns its id and how many sessions ended.
@@ -106,8 +106,13 @@ impl Admin {
         if let Ok(id) = name.parse() {
             return Ok(LockTarget::Container(id));
         }
+        Ok(LockTarget::Container(self.one_container(name)?.container.id))
+    }
+
+    /// The container that is here and that `name` means.
+    pub(super) fn one_container(&self, name: &str) -> Result<Row, AdminError> {
         match registry::resolve(name, &registry::rows(self.state.registry.that_may_be(name))) {
-            Resolution::One(row) => Ok(LockTarget::Container(row.container.id)),
+            Resolution::One(row) => Ok(row),
             Resolution::None => Err(AdminError::NoContainer(name.to_owned())),
             Resolution::Ambiguous(rows) => {
                 let names: Vec<&str> = rows.iter().take(NAMES).map(|row| row.container.full_name.as_str()).collect();

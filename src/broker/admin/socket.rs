@@ -23,7 +23,8 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio_util::sync::CancellationToken;
 
 use super::wire::{
-    AddUser, ApproveDevice, JoinTokenSpec, LockSpec, MadeToken, PoliciesLoaded, SetPassword, TokenId, UserTokenSpec,
+    AddUser, ApproveDevice, ExplainSpec, JoinTokenSpec, LockSpec, MadeToken, PoliciesLoaded, SetPassword, TokenId,
+    UserTokenSpec,
 };
 use super::{Admin, AdminError, AuditQuery};
 use crate::broker::State;
@@ -80,6 +81,7 @@ fn routes() -> Router<Shared> {
         .route("/audit/follow", get(follow))
         .route("/device/approve", post(approve_device))
         .route("/policy/reload", post(reload_policy))
+        .route("/policy/explain", post(explain))
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
 }
 
@@ -233,6 +235,10 @@ async fn approve_device(admin: Admin, Json(body): Json<ApproveDevice>) -> Result
 
 async fn reload_policy(admin: Admin) -> Result<impl IntoResponse, AdminError> {
     Ok(Json(PoliciesLoaded { policies: admin.reload_policy().await? }))
+}
+
+async fn explain(admin: Admin, Json(spec): Json<ExplainSpec>) -> Result<impl IntoResponse, AdminError> {
+    Ok(Json(admin.explain(spec).await?))
 }
 
 struct Following {

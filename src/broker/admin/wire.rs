@@ -1,6 +1,7 @@
 //! The bodies that cross the administration socket, the same for both ends: JSON, one struct an operation.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -8,8 +9,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::broker::enrolment::Assertions;
 use crate::broker::locks::Lock;
+use crate::broker::policy::Finding;
 use crate::proto::name::{Account, Login};
-use crate::proto::{Actions, AgentId, Secret};
+use crate::proto::{Action, Actions, AgentId, Secret};
 
 /// `POST /users`.
 #[derive(Debug, Serialize, Deserialize)]
@@ -200,6 +202,54 @@ pub(crate) struct ApproveDevice {
 pub(crate) struct PoliciesLoaded {
     /// The ids of the policies.
     pub policies: Vec<String>,
+}
+
+/// `POST /policy/explain`: what is to be explained.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ExplainSpec {
+    /// A person of the directory.
+    pub user: Account,
+    /// A container that is here: its name or its id.
+    pub container: String,
+    /// The action.
+    pub action: Action,
+    /// The Unix user inside.
+    pub login: Login,
+    /// The one command, if there is only one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub command: Option<String>,
+    /// The reason that would be given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Where the person would be; this machine, if it is not said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address: Option<IpAddr>,
+}
+
+/// What is to be said of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Explained {
+    /// `name@idp`.
+    pub user: String,
+    /// The groups that policy sees.
+    pub groups: Vec<Account>,
+    /// The container's full name.
+    pub container: String,
+    /// The Unix user inside.
+    pub login: Login,
+    /// The action.
+    pub action: Action,
+    /// Whether the person sees the container, which everything else needs.
+    pub list: Finding,
+    /// Whether policy allows the action.
+    pub finding: Finding,
+    /// The lock that is on it, in the words that the person reads.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub locked: Option<String>,
+    /// What of it the connector cannot do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unable: Option<String>,
 }
 
 /// A token's id: what it is called in lists and in the journal, worth nothing by itself.
