@@ -221,7 +221,7 @@ Register-ArgumentCompleter -Native -CommandName 'ztbroker' -ScriptBlock {
         }
         'ztbroker;lock;add' {
             [CompletionResult]::new('--user', '--user', [CompletionResultType]::ParameterName, 'Every session of a person: a name of the directory, or NAME@IDP')
-            [CompletionResult]::new('--login', '--login', [CompletionResultType]::ParameterName, 'Every session as this Unix user; `default` is a container''s own')
+            [CompletionResult]::new('--login', '--login', [CompletionResultType]::ParameterName, 'Every session as this Unix user; `default` is a container''s own, which in most images is root')
             [CompletionResult]::new('--container', '--container', [CompletionResultType]::ParameterName, 'Every session in a container: its name, its id, or a pattern for apps and full names with `*` for any letters')
             [CompletionResult]::new('--agent', '--agent', [CompletionResultType]::ParameterName, 'Every session in the containers of an agent: its id, as `ztbroker agents ls` shows it')
             [CompletionResult]::new('--for', '--for', [CompletionResultType]::ParameterName, 'For how long: 90s, 5m, 8h, 30d [default: until it is removed]')

@@ -198,7 +198,7 @@ set edit:completion:arg-completer[ztbroker] = {|@words|
         }
         &'ztbroker;lock;add'= {
             cand --user 'Every session of a person: a name of the directory, or NAME@IDP'
-            cand --login 'Every session as this Unix user; `default` is a container''s own'
+            cand --login 'Every session as this Unix user; `default` is a container''s own, which in most images is root'
             cand --container 'Every session in a container: its name, its id, or a pattern for apps and full names with `*` for any letters'
             cand --agent 'Every session in the containers of an agent: its id, as `ztbroker agents ls` shows it'
             cand --for 'For how long: 90s, 5m, 8h, 30d [default: until it is removed]'

@@ -151,7 +151,7 @@ complete -c ztbroker -n "__fish_ztbroker_using_subcommand lock; and not __fish_s
 complete -c ztbroker -n "__fish_ztbroker_using_subcommand lock; and not __fish_seen_subcommand_from add ls rm" -f -a "ls" -d 'List what is locked'
 complete -c ztbroker -n "__fish_ztbroker_using_subcommand lock; and not __fish_seen_subcommand_from add ls rm" -f -a "rm" -d 'Remove a lock; what it ended does not come back by itself'
 complete -c ztbroker -n "__fish_ztbroker_using_subcommand lock; and __fish_seen_subcommand_from add" -l user -d 'Every session of a person: a name of the directory, or NAME@IDP' -r
-complete -c ztbroker -n "__fish_ztbroker_using_subcommand lock; and __fish_seen_subcommand_from add" -l login -d 'Every session as this Unix user; `default` is a container\'s own' -r
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand lock; and __fish_seen_subcommand_from add" -l login -d 'Every session as this Unix user; `default` is a container\'s own, which in most images is root' -r
 complete -c ztbroker -n "__fish_ztbroker_using_subcommand lock; and __fish_seen_subcommand_from add" -l container -d 'Every session in a container: its name, its id, or a pattern for apps and full names with `*` for any letters' -r
 complete -c ztbroker -n "__fish_ztbroker_using_subcommand lock; and __fish_seen_subcommand_from add" -l agent -d 'Every session in the containers of an agent: its id, as `ztbroker agents ls` shows it' -r
 complete -c ztbroker -n "__fish_ztbroker_using_subcommand lock; and __fish_seen_subcommand_from add" -l for -d 'For how long: 90s, 5m, 8h, 30d [default: until it is removed]' -r

@@ -230,11 +230,15 @@ impl Admin {
     /// [`AdminError::Policy`] with every mistake and its place.
     pub async fn reload_policy(&self) -> Result<Vec<String>, AdminError> {
         let state = Arc::clone(&self.state);
-        let loaded = tokio::task::spawn_blocking(move || state.policies.reload()).await;
+        // Reading files and judging thousands of sessions keep a thread busy.
+        let load = move || -> Result<(Vec<String>, usize), LoadError> {
+            let set = state.policies.reload()?;
+            let ended = recall::judge_again(&state, &set);
+            Ok((set.ids(), ended))
+        };
+        let loaded = tokio::task::spawn_blocking(load).await;
         match loaded.map_err(|_| AdminError::Invalid("the policies could not be loaded: the broker is stopping"))? {
-            Ok(set) => {
-                let policies = set.ids();
-                let ended = recall::judge_again(&self.state, &set);
+            Ok((policies, ended)) => {
                 if ended > 0 {
                     tracing::info!("{ended} sessions ended: the policies no longer allow them");
                 }

@@ -14,7 +14,7 @@ use ztctl::agent::AgentConfig;
 use ztctl::broker::audit::Event;
 use ztctl::broker::{AuditQuery, LockSpec, LockWish};
 use ztctl::client::api::Api;
-use ztctl::proto::Action;
+use ztctl::proto::{Action, Secret};
 
 use crate::attacks::{Anybody, enter};
 use crate::stack::Stack;
@@ -168,6 +168,28 @@ async fn who_is_removed_and_what_the_policy_no_longer_allows_ends_within_a_secon
     world.admin.remove_user(&"ada".parse().unwrap()).await.unwrap();
     let (first, second) = tokio::join!(cut(hers, since), cut(shorter, since));
     assert!(first.stderr.contains("your account was removed") && second.stderr.contains("your account was removed"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lock_at_one_broker_holds_at_the_other_that_shares_its_database() {
+    let first = World::start().await;
+    let database = format!("sqlite://{}", first.state().join("broker.db").display());
+    let second = World::configured("127.0.0.1", OPEN, |config| config.database = Some(Secret::new(database))).await;
+    let _agent = second.agent("web").await;
+    let ada = second.person("ada", &[]).await;
+    let name = ada.names(1).await.remove(0);
+    let session = running(&ada, &name, &[]).await;
+    let since = Instant::now();
+    let made = first.admin.add_lock(lock(LockWish::Everything, "incident 42")).await.unwrap();
+    assert_eq!(made.ended, 0, "it has no session of its own");
+    assert!(cut(session, since).await.stderr.contains("no session may be open: incident 42"));
+    println!("lock at one broker -> session at the other ended {:?}", since.elapsed());
+    assert!(ada.run(&["exec", &name, "--", "true"]).await.stderr.contains("no session may be open: incident 42"));
+    first.admin.remove_lock(&made.lock.id).await.unwrap();
+    let deadline = Instant::now() + Duration::from_secs(5);
+    while ada.run(&["exec", &name, "--", "true"]).await.code != 0 {
+        assert!(Instant::now() < deadline, "the lock is gone");
+    }
 }
 
 #[test]

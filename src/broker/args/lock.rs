@@ -32,7 +32,7 @@ pub(in crate::broker) struct AddLock {
     /// Every session of a person: a name of the directory, or NAME@IDP
     #[arg(long, value_name = "NAME")]
     user: Option<Account>,
-    /// Every session as this Unix user; `default` is a container's own
+    /// Every session as this Unix user; `default` is a container's own, which in most images is root
     #[arg(long, value_name = "LOGIN")]
     login: Option<Login>,
     /// Every session in a container: its name, its id, or a pattern for apps and full names with `*` for any letters
