@@ -59,10 +59,10 @@ pub enum AdminError {
     #[error("there is no lock {0}: `ztbroker lock ls` shows them")]
     NoLock(LockId),
     /// There is none of that name now.
-    #[error("no container {0} is here now: give its id, as the audit has it, or a pattern like 'web-*' for those to come")]
+    #[error("no container {0} is here now")]
     NoContainer(String),
     /// The name means several.
-    #[error("{name} means {count} containers: say which, or '{name}*' for all; {names}")]
+    #[error("{name} means {count} containers, say which: {names}")]
     ManyContainers {
         /// What was given.
         name: String,

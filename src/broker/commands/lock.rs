@@ -3,8 +3,8 @@
 use super::failure::Failure;
 use super::print::Printer;
 use super::table;
-use crate::broker::admin::client::Client;
-use crate::broker::admin::{LockSpec, MadeLock};
+use crate::broker::admin::client::{Client, ClientError};
+use crate::broker::admin::{LockSpec, LockWish, MadeLock};
 use crate::broker::args::lock::{AddLock, Lock as Verb};
 use crate::broker::locks::Lock;
 use crate::moment;
@@ -33,7 +33,11 @@ pub(super) async fn run(client: &Client, verb: Verb, printer: Printer) -> Result
 async fn add(client: &Client, args: AddLock, printer: Printer) -> Result<(), Failure> {
     let wish = args.wish();
     let spec = LockSpec { wish, lasts: args.lasts, until: args.until, reason: args.reason };
-    let made: MadeLock = client.post("/locks", &spec).await?;
+    let made: MadeLock = client.post("/locks", &spec).await.map_err(|error| {
+        let unclear = matches!(spec.wish, LockWish::Container(_)) && matches!(error, ClientError::Refused(_));
+        let failure = Failure::from(error);
+        if unclear { failure.hint("give its id, as the audit has it, or a pattern: --container 'web-*'") } else { failure }
+    })?;
     printer.line(made.lock.id.as_str())?;
     let sessions = if made.ended == 1 { "session" } else { "sessions" };
     printer.remark(&format!("locked: {}; {} live {sessions} ended", made.lock.target, made.ended));
