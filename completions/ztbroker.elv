@@ -31,7 +31,8 @@ set edit:completion:arg-completer[ztbroker] = {|@words|
             cand audit 'Show what happened'
             cand agents 'List and remove the agents that joined'
             cand cluster 'Show the Kubernetes clusters of the configuration, and what their agents have to be told'
-            cand policy 'Put a changed policy in force'
+            cand lock 'Lock people, logins, containers, agents or everything, at once and whatever the policies allow'
+            cand policy 'Check, test and explain policies, and put changed ones in force'
         }
         &'ztbroker;serve'= {
             cand --listen 'Listen at ADDR instead of where the configuration says'
@@ -186,12 +187,78 @@ set edit:completion:arg-completer[ztbroker] = {|@words|
             cand -h 'Print help'
             cand --help 'Print help'
         }
+        &'ztbroker;lock'= {
+            cand --config 'The broker''s configuration [default: /etc/ztbroker/ztbroker.toml]'
+            cand --state 'The broker''s state folder, instead of the one that the configuration names'
+            cand -h 'Print help'
+            cand --help 'Print help'
+            cand add 'Lock something: its open sessions end within a second, and none begins'
+            cand ls 'List what is locked'
+            cand rm 'Remove a lock; what it ended does not come back by itself'
+        }
+        &'ztbroker;lock;add'= {
+            cand --user 'Every session of a person: a name of the directory, or NAME@IDP'
+            cand --login 'Every session as this Unix user; `default` is a container''s own, which in most images is root'
+            cand --container 'Every session in a container: its name, its id, or a pattern for apps and full names with `*` for any letters'
+            cand --agent 'Every session in the containers of an agent: its id, as `ztbroker agents ls` shows it'
+            cand --for 'For how long: 90s, 5m, 8h, 30d [default: until it is removed]'
+            cand --until 'Until when, in UTC: 2026-01-31 or 2026-01-31T09:30:00Z'
+            cand --reason 'Why: whoever is cut off or refused reads it'
+            cand --config 'The broker''s configuration [default: /etc/ztbroker/ztbroker.toml]'
+            cand --state 'The broker''s state folder, instead of the one that the configuration names'
+            cand --everything 'Every session'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'ztbroker;lock;ls'= {
+            cand -o 'For people, or for programs'
+            cand --output 'For people, or for programs'
+            cand --config 'The broker''s configuration [default: /etc/ztbroker/ztbroker.toml]'
+            cand --state 'The broker''s state folder, instead of the one that the configuration names'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'ztbroker;lock;rm'= {
+            cand --config 'The broker''s configuration [default: /etc/ztbroker/ztbroker.toml]'
+            cand --state 'The broker''s state folder, instead of the one that the configuration names'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
         &'ztbroker;policy'= {
             cand --config 'The broker''s configuration [default: /etc/ztbroker/ztbroker.toml]'
             cand --state 'The broker''s state folder, instead of the one that the configuration names'
             cand -h 'Print help'
             cand --help 'Print help'
-            cand reload 'Load the policies again; a mistake in them changes nothing'
+            cand check 'Look through policies without a broker: mistakes, and what may not be meant'
+            cand test 'Hold policies against a file of expected decisions, without a broker'
+            cand explain 'Tell what the broker''s policies say of a person, a container and an action, and which of them decide'
+            cand reload 'Load the policies again, at once; a mistake in them changes nothing'
+        }
+        &'ztbroker;policy;check'= {
+            cand --config 'The broker''s configuration [default: /etc/ztbroker/ztbroker.toml]'
+            cand --state 'The broker''s state folder, instead of the one that the configuration names'
+            cand --deny-warnings 'Fail where something may not be meant as well'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'ztbroker;policy;test'= {
+            cand --policy 'The policy file, or the folder of policies [default: the one of the configuration]'
+            cand --config 'The broker''s configuration [default: /etc/ztbroker/ztbroker.toml]'
+            cand --state 'The broker''s state folder, instead of the one that the configuration names'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'ztbroker;policy;explain'= {
+            cand --login 'As this Unix user; `default` is the container''s own'
+            cand --reason 'With this reason'
+            cand --command 'With this as the one command'
+            cand --address 'From this address [default: 127.0.0.1]'
+            cand -o 'For people, or for programs'
+            cand --output 'For people, or for programs'
+            cand --config 'The broker''s configuration [default: /etc/ztbroker/ztbroker.toml]'
+            cand --state 'The broker''s state folder, instead of the one that the configuration names'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
         }
         &'ztbroker;policy;reload'= {
             cand --config 'The broker''s configuration [default: /etc/ztbroker/ztbroker.toml]'

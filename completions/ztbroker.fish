@@ -35,7 +35,8 @@ complete -c ztbroker -n "__fish_ztbroker_needs_command" -f -a "token" -d 'Make, 
 complete -c ztbroker -n "__fish_ztbroker_needs_command" -f -a "audit" -d 'Show what happened'
 complete -c ztbroker -n "__fish_ztbroker_needs_command" -f -a "agents" -d 'List and remove the agents that joined'
 complete -c ztbroker -n "__fish_ztbroker_needs_command" -f -a "cluster" -d 'Show the Kubernetes clusters of the configuration, and what their agents have to be told'
-complete -c ztbroker -n "__fish_ztbroker_needs_command" -f -a "policy" -d 'Put a changed policy in force'
+complete -c ztbroker -n "__fish_ztbroker_needs_command" -f -a "lock" -d 'Lock people, logins, containers, agents or everything, at once and whatever the policies allow'
+complete -c ztbroker -n "__fish_ztbroker_needs_command" -f -a "policy" -d 'Check, test and explain policies, and put changed ones in force'
 complete -c ztbroker -n "__fish_ztbroker_using_subcommand serve" -l listen -d 'Listen at ADDR instead of where the configuration says' -r
 complete -c ztbroker -n "__fish_ztbroker_using_subcommand serve" -l public-url -d 'Be called URL by people and agents' -r
 complete -c ztbroker -n "__fish_ztbroker_using_subcommand serve" -l policy -d 'Use the policy file, or the folder of policies, at PATH' -r -F
@@ -143,10 +144,55 @@ complete -c ztbroker -n "__fish_ztbroker_using_subcommand cluster; and __fish_se
 complete -c ztbroker -n "__fish_ztbroker_using_subcommand cluster; and __fish_seen_subcommand_from env" -l config -d 'The broker\'s configuration [default: /etc/ztbroker/ztbroker.toml]' -r -F
 complete -c ztbroker -n "__fish_ztbroker_using_subcommand cluster; and __fish_seen_subcommand_from env" -l state -d 'The broker\'s state folder, instead of the one that the configuration names' -r -F
 complete -c ztbroker -n "__fish_ztbroker_using_subcommand cluster; and __fish_seen_subcommand_from env" -s h -l help -d 'Print help'
-complete -c ztbroker -n "__fish_ztbroker_using_subcommand policy; and not __fish_seen_subcommand_from reload" -l config -d 'The broker\'s configuration [default: /etc/ztbroker/ztbroker.toml]' -r -F
-complete -c ztbroker -n "__fish_ztbroker_using_subcommand policy; and not __fish_seen_subcommand_from reload" -l state -d 'The broker\'s state folder, instead of the one that the configuration names' -r -F
-complete -c ztbroker -n "__fish_ztbroker_using_subcommand policy; and not __fish_seen_subcommand_from reload" -s h -l help -d 'Print help'
-complete -c ztbroker -n "__fish_ztbroker_using_subcommand policy; and not __fish_seen_subcommand_from reload" -f -a "reload" -d 'Load the policies again; a mistake in them changes nothing'
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand lock; and not __fish_seen_subcommand_from add ls rm" -l config -d 'The broker\'s configuration [default: /etc/ztbroker/ztbroker.toml]' -r -F
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand lock; and not __fish_seen_subcommand_from add ls rm" -l state -d 'The broker\'s state folder, instead of the one that the configuration names' -r -F
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand lock; and not __fish_seen_subcommand_from add ls rm" -s h -l help -d 'Print help'
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand lock; and not __fish_seen_subcommand_from add ls rm" -f -a "add" -d 'Lock something: its open sessions end within a second, and none begins'
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand lock; and not __fish_seen_subcommand_from add ls rm" -f -a "ls" -d 'List what is locked'
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand lock; and not __fish_seen_subcommand_from add ls rm" -f -a "rm" -d 'Remove a lock; what it ended does not come back by itself'
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand lock; and __fish_seen_subcommand_from add" -l user -d 'Every session of a person: a name of the directory, or NAME@IDP' -r
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand lock; and __fish_seen_subcommand_from add" -l login -d 'Every session as this Unix user; `default` is a container\'s own, which in most images is root' -r
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand lock; and __fish_seen_subcommand_from add" -l container -d 'Every session in a container: its name, its id, or a pattern for apps and full names with `*` for any letters' -r
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand lock; and __fish_seen_subcommand_from add" -l agent -d 'Every session in the containers of an agent: its id, as `ztbroker agents ls` shows it' -r
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand lock; and __fish_seen_subcommand_from add" -l for -d 'For how long: 90s, 5m, 8h, 30d [default: until it is removed]' -r
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand lock; and __fish_seen_subcommand_from add" -l until -d 'Until when, in UTC: 2026-01-31 or 2026-01-31T09:30:00Z' -r
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand lock; and __fish_seen_subcommand_from add" -l reason -d 'Why: whoever is cut off or refused reads it' -r
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand lock; and __fish_seen_subcommand_from add" -l config -d 'The broker\'s configuration [default: /etc/ztbroker/ztbroker.toml]' -r -F
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand lock; and __fish_seen_subcommand_from add" -l state -d 'The broker\'s state folder, instead of the one that the configuration names' -r -F
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand lock; and __fish_seen_subcommand_from add" -l everything -d 'Every session'
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand lock; and __fish_seen_subcommand_from add" -s h -l help -d 'Print help'
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand lock; and __fish_seen_subcommand_from ls" -s o -l output -d 'For people, or for programs' -r -f -a "table\t'Columns'
+json\t'JSON, one object a line'"
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand lock; and __fish_seen_subcommand_from ls" -l config -d 'The broker\'s configuration [default: /etc/ztbroker/ztbroker.toml]' -r -F
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand lock; and __fish_seen_subcommand_from ls" -l state -d 'The broker\'s state folder, instead of the one that the configuration names' -r -F
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand lock; and __fish_seen_subcommand_from ls" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand lock; and __fish_seen_subcommand_from rm" -l config -d 'The broker\'s configuration [default: /etc/ztbroker/ztbroker.toml]' -r -F
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand lock; and __fish_seen_subcommand_from rm" -l state -d 'The broker\'s state folder, instead of the one that the configuration names' -r -F
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand lock; and __fish_seen_subcommand_from rm" -s h -l help -d 'Print help'
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand policy; and not __fish_seen_subcommand_from check test explain reload" -l config -d 'The broker\'s configuration [default: /etc/ztbroker/ztbroker.toml]' -r -F
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand policy; and not __fish_seen_subcommand_from check test explain reload" -l state -d 'The broker\'s state folder, instead of the one that the configuration names' -r -F
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand policy; and not __fish_seen_subcommand_from check test explain reload" -s h -l help -d 'Print help'
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand policy; and not __fish_seen_subcommand_from check test explain reload" -f -a "check" -d 'Look through policies without a broker: mistakes, and what may not be meant'
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand policy; and not __fish_seen_subcommand_from check test explain reload" -f -a "test" -d 'Hold policies against a file of expected decisions, without a broker'
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand policy; and not __fish_seen_subcommand_from check test explain reload" -f -a "explain" -d 'Tell what the broker\'s policies say of a person, a container and an action, and which of them decide'
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand policy; and not __fish_seen_subcommand_from check test explain reload" -f -a "reload" -d 'Load the policies again, at once; a mistake in them changes nothing'
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand policy; and __fish_seen_subcommand_from check" -l config -d 'The broker\'s configuration [default: /etc/ztbroker/ztbroker.toml]' -r -F
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand policy; and __fish_seen_subcommand_from check" -l state -d 'The broker\'s state folder, instead of the one that the configuration names' -r -F
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand policy; and __fish_seen_subcommand_from check" -l deny-warnings -d 'Fail where something may not be meant as well'
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand policy; and __fish_seen_subcommand_from check" -s h -l help -d 'Print help'
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand policy; and __fish_seen_subcommand_from test" -l policy -d 'The policy file, or the folder of policies [default: the one of the configuration]' -r -F
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand policy; and __fish_seen_subcommand_from test" -l config -d 'The broker\'s configuration [default: /etc/ztbroker/ztbroker.toml]' -r -F
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand policy; and __fish_seen_subcommand_from test" -l state -d 'The broker\'s state folder, instead of the one that the configuration names' -r -F
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand policy; and __fish_seen_subcommand_from test" -s h -l help -d 'Print help'
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand policy; and __fish_seen_subcommand_from explain" -l login -d 'As this Unix user; `default` is the container\'s own' -r
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand policy; and __fish_seen_subcommand_from explain" -l reason -d 'With this reason' -r
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand policy; and __fish_seen_subcommand_from explain" -l command -d 'With this as the one command' -r
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand policy; and __fish_seen_subcommand_from explain" -l address -d 'From this address [default: 127.0.0.1]' -r
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand policy; and __fish_seen_subcommand_from explain" -s o -l output -d 'For people, or for programs' -r -f -a "table\t'Columns'
+json\t'JSON, one object a line'"
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand policy; and __fish_seen_subcommand_from explain" -l config -d 'The broker\'s configuration [default: /etc/ztbroker/ztbroker.toml]' -r -F
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand policy; and __fish_seen_subcommand_from explain" -l state -d 'The broker\'s state folder, instead of the one that the configuration names' -r -F
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand policy; and __fish_seen_subcommand_from explain" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c ztbroker -n "__fish_ztbroker_using_subcommand policy; and __fish_seen_subcommand_from reload" -l config -d 'The broker\'s configuration [default: /etc/ztbroker/ztbroker.toml]' -r -F
 complete -c ztbroker -n "__fish_ztbroker_using_subcommand policy; and __fish_seen_subcommand_from reload" -l state -d 'The broker\'s state folder, instead of the one that the configuration names' -r -F
 complete -c ztbroker -n "__fish_ztbroker_using_subcommand policy; and __fish_seen_subcommand_from reload" -s h -l help -d 'Print help'

@@ -36,11 +36,13 @@ mod http;
 pub mod identity;
 mod jwt;
 mod list;
+pub mod locks;
 mod oauth;
 mod own_sessions;
 mod pages;
 pub mod policy;
 mod rate;
+mod recall;
 pub mod registry;
 pub mod relay;
 mod state_folder;
@@ -53,7 +55,8 @@ mod workload;
 mod tests;
 
 pub use admin::{
-    Admin, AdminError, AgentRow, AuditQuery, AuditRecord, ClusterRow, JoinTokenSpec, TokenId, TokenRow, UserRow, UserTokenSpec,
+    Admin, AdminError, AgentRow, AuditQuery, AuditRecord, ClusterRow, ExplainSpec, Explained, JoinTokenSpec, LockSpec,
+    LockWish, MadeLock, TokenId, TokenRow, UserRow, UserTokenSpec,
 };
 pub use config::{Config, ConfigError};
 pub use state_folder::StateFolderError;
@@ -73,6 +76,7 @@ pub(crate) struct State {
     pub(crate) store: store::Store,
     pub(crate) journal: audit::Journal,
     pub(crate) policies: policy::Policies,
+    pub(crate) locks: locks::Locks,
     pub(crate) ca: ca::Authority,
     pub(crate) registry: registry::Registry,
     pub(crate) agents: agents::Agents,
@@ -155,10 +159,12 @@ impl Broker {
             store,
             journal,
             policies,
+            locks: locks::Locks::default(),
             ca,
             tls_root,
             instance: folder.instance()?,
         });
+        recall::read_locks(&state).await?;
         Ok(Self { state, tls, folder })
     }
 
@@ -198,6 +204,8 @@ impl Broker {
         let admin = tokio::spawn(admin::socket::serve(Arc::clone(&state), socket, state.shutdown.clone()));
         let pruning = tokio::spawn(prune(Arc::clone(&state)));
         let signing = tokio::spawn(sign(Arc::clone(&state)));
+        let policing = tokio::spawn(recall::keep_reading_policies(Arc::clone(&state)));
+        let locking = tokio::spawn(recall::keep_reading_locks(Arc::clone(&state)));
         let router = http::router(Arc::clone(&state));
         let serving = http::serve(listener, tls, router, state.shutdown.clone());
         let stopping = async {
@@ -210,7 +218,7 @@ impl Broker {
             state.agents.shut_down();
         };
         tokio::join!(serving, stopping);
-        for ended in [admin.await, pruning.await, signing.await] {
+        for ended in [admin.await, pruning.await, signing.await, policing.await, locking.await] {
             if let Err(error) = ended {
                 tracing::error!(%error, "a task of the broker ended badly");
             }
@@ -234,7 +242,7 @@ async fn end_lost_sessions(state: &State) -> Result<(), ServeError> {
     for store::OpenSession { session, container, user, started_at } in lost {
         tracing::warn!(%session, %user, "a session was lost by the broker's last end");
         let (outcome, seconds) = (Outcome::Unknown, now.saturating_sub(started_at));
-        let event = Event::SessionEnded { session, user, container, outcome, bytes_in: 0, bytes_out: 0, seconds };
+        let event = Event::SessionEnded { session, user, container, outcome, why: None, bytes_in: 0, bytes_out: 0, seconds };
         state.journal.append(event).await?;
         if let Err(error) = state.store.end_session(session, now, false).await {
             tracing::warn!(%error, %session, "the database did not take a session's end");

@@ -15,6 +15,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use clap::Parser;
+use clap::error::ErrorKind;
 
 pub mod access;
 pub mod args;
@@ -79,12 +80,15 @@ pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
     let args: Vec<OsString> = args.collect();
     let arguments = match Arguments::try_parse_from(&args) {
         Ok(arguments) => arguments,
-        Err(error) if error.use_stderr() && ask_for_json(&args) => {
-            let failure = Failure::usage(&error);
-            Ui::system(true, Colour::Auto).failure(&failure);
+        // Without a verb clap's error is the help.
+        Err(error) if error.use_stderr() && error.kind() != ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+            let verb =
+                args.get(1).and_then(|verb| verb.to_str()).filter(|verb| args::command().find_subcommand(verb).is_some());
+            let failure = Failure::usage(&error, verb);
+            Ui::system(ask_for_json(&args), Colour::Auto).failure(&failure);
             return ExitCode::from(failure.exit_status(false));
         }
-        // clap prints help and version to standard output with status 0, errors to standard error with status 2.
+        // clap prints help and version to standard output.
         Err(error) => {
             let status = if error.use_stderr() { 2 } else { 0 };
             let _ = error.print();

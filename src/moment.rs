@@ -51,6 +51,14 @@ pub fn since(text: &str) -> Result<Since, String> {
     }
 }
 
+/// A date, or a date and a time, in seconds since 1970.
+///
+/// # Errors
+/// A sentence that says how it is written.
+pub fn at(text: &str) -> Result<u64, String> {
+    parse(text).ok_or_else(|| "write 2026-01-31 or 2026-01-31T09:30:00Z".to_owned())
+}
+
 /// A length of time in its two largest units: `1h30m`.
 pub fn length(seconds: u64) -> String {
     let units = [(DAY, "d"), (3600, "h"), (60, "m"), (1, "s")];

@@ -2,28 +2,28 @@
 //!
 //! The order at the end is the protocol's and what clients rely on: all output, the exit status, the end of the output, the close.
 
-use std::collections::VecDeque;
+mod streams;
+
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
-use bytes::{Buf, Bytes, BytesMut};
 use russh::server::{Handle, Msg};
-use russh::{Channel, ChannelMsg, ChannelReadHalf, ChannelWriteHalf};
+use russh::{Channel, ChannelWriteHalf};
 use rustix::process::Signal;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::watch;
 
 use crate::agent::connector::Request;
 use crate::agent::environment::Variables;
-use crate::agent::process::{Control, Ending, Input, Output, Process, Size};
+use crate::agent::process::{Control, Ending, Process, Size};
 use crate::agent::program::Asked;
 use crate::agent::reaper::Exit;
 use crate::agent::server::Session;
 use crate::agent::signals::sig_of;
-use crate::agent::waiting::Waiting;
 use crate::proto::Action;
 use crate::proto::agent::ChannelReport;
 use crate::proto::logs::LogsRequest;
+
+pub(super) use streams::{Fed, drain, feed};
 
 /// What a client wants on a channel.
 #[derive(Debug)]
@@ -163,15 +163,16 @@ pub(super) async fn run(
     let (exited, seen) = watch::channel(false);
     let over = watch::Sender::new(false);
     let fed = if control.has_terminal() { Fed::Terminal } else { Fed::Process };
+    let output = (!control.has_terminal()).then_some(&session.activity);
     let ended = async { ending.wait_for(Option::is_some).await.ok().and_then(|reason| reason.clone()) };
     let work = async {
         let both = async {
             let errors = async {
                 if let Some(stderr) = stderr {
-                    drain(stderr, &writer, Some(STDERR), seen.clone()).await;
+                    drain(stderr, &writer, Some(STDERR), seen.clone(), output).await;
                 }
             };
-            tokio::join!(drain(stdout, &writer, None, seen.clone()), errors)
+            tokio::join!(drain(stdout, &writer, None, seen.clone(), output), errors)
         };
         let end = async {
             let end = end.await;
@@ -246,124 +247,6 @@ async fn finish(connection: &Handle, writer: &ChannelWriteHalf<Msg>, exit: Exit)
     let _ = writer.close().await;
 }
 
-/// Hands the client's input to the process. Returns when the client closes the channel or leaves.
-///
-/// What a process does not read any more is dropped, as a closed pipe would; what it does not read yet waits here, counted in
-/// `waiting`, by which the door slows the client down. SSH's own queue is emptied at once: a full one would stop the whole link.
-/// `over` is set once the process gets nothing more: its input has ended, or it has closed it.
-pub(super) async fn feed(mut reader: ChannelReadHalf, stdin: Input, kind: Fed, waiting: &Waiting, over: &watch::Sender<bool>) {
-    let mut stdin = Some(stdin);
-    let (mut queue, mut counted, mut ended) = (VecDeque::<Bytes>::new(), waiting.share(), false);
-    loop {
-        let message = match (&mut stdin, queue.front_mut()) {
-            (Some(open), Some(next)) => tokio::select! {
-                message = reader.wait() => message,
-                written = open.write(next) => {
-                    match written {
-                        Ok(written @ 1..) => {
-                            next.advance(written);
-                            counted.less(written);
-                            if next.is_empty() {
-                                queue.pop_front();
-                            }
-                        }
-                        _ => {
-                            stdin = None;
-                            over.send_replace(true);
-                        }
-                    }
-                    continue;
-                }
-            },
-            (Some(open), None) if ended => {
-                // A terminal has no half-close; end-of-file is a character that its line discipline knows.
-                let _ = if kind == Fed::Terminal { open.write_all(&[END_OF_FILE]).await } else { open.shutdown().await };
-                stdin = None;
-                over.send_replace(true);
-                continue;
-            }
-            (None, Some(_)) => {
-                queue.clear();
-                counted.nothing();
-                continue;
-            }
-            (_, None) => reader.wait().await,
-        };
-        match message {
-            Some(ChannelMsg::Data { data }) if stdin.is_some() && !ended && !data.is_empty() => {
-                counted.more(data.len());
-                queue.push_back(data);
-            }
-            Some(ChannelMsg::Eof) => ended = true,
-            Some(ChannelMsg::Close) | None => {
-                if let (Fed::Connection, Some(open)) = (kind, &mut stdin) {
-                    let rest = async {
-                        for mut bytes in queue.drain(..) {
-                            open.write_all_buf(&mut bytes).await?;
-                        }
-                        open.shutdown().await
-                    };
-                    let _ = tokio::time::timeout(FLUSH, rest).await;
-                }
-                return;
-            }
-            Some(_) => {}
-        }
-    }
-}
-
-/// What is fed, as far as its ends differ.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Fed {
-    /// A process, to which nobody listens when the channel is closed.
-    Process,
-    /// The same on a terminal, which has no half-close.
-    Terminal,
-    /// A connection, whose other end gets all that was sent.
-    Connection,
-}
-
-/// Copies one output to the client, at the pace at which the client takes it.
-///
-/// It ends with the stream; or, as a process in the background may keep that open for ever, once the channel's own process has ended
-/// and nothing more comes for [`QUIET`] or more has come than a pipe can have held.
-pub(super) async fn drain(
-    mut stream: Output,
-    writer: &ChannelWriteHalf<Msg>,
-    kind: Option<u32>,
-    mut exited: watch::Receiver<bool>,
-) {
-    let mut buffer = BytesMut::new();
-    let mut after_exit = 0;
-    while after_exit <= PIPE_LIMIT {
-        buffer.reserve(CHUNK);
-        let ended = *exited.borrow_and_update();
-        let read = if ended {
-            match tokio::time::timeout(QUIET, stream.read_buf(&mut buffer)).await {
-                Ok(read) => read,
-                Err(_) => return,
-            }
-        } else {
-            tokio::select! {
-                read = stream.read_buf(&mut buffer) => read,
-                _ = exited.changed() => continue,
-            }
-        };
-        let Ok(1..) = read else { return };
-        let output: Bytes = buffer.split().freeze();
-        if ended {
-            after_exit += output.len();
-        }
-        let sent = match kind {
-            None => writer.data_bytes(output).await,
-            Some(kind) => writer.extended_data_bytes(kind, output).await,
-        };
-        if sent.is_err() {
-            return;
-        }
-    }
-}
-
 /// A command as reports have it: lossy UTF-8, cut at 4 KiB and at a letter's border.
 fn reported(command: &[u8]) -> String {
     let mut text = String::from_utf8_lossy(command).into_owned();
@@ -373,21 +256,6 @@ fn reported(command: &[u8]) -> String {
 
 /// SSH's number for stderr (RFC 4254 §5.2).
 const STDERR: u32 = 1;
-
-/// Ctrl-D.
-const END_OF_FILE: u8 = 4;
-
-/// One SSH packet.
-const CHUNK: usize = 32 * 1024;
-
-/// What is in a terminal's or a pipe's buffer is readable in far less; a tail later than this is somebody else's.
-const QUIET: Duration = Duration::from_millis(200);
-
-/// The most that a pipe can hold (`/proc/sys/fs/pipe-max-size`): more than that after the end is not the process's own output.
-const PIPE_LIMIT: usize = 1024 * 1024;
-
-/// How long the rest of what was sent may take to be taken.
-const FLUSH: Duration = Duration::from_secs(10);
 
 /// How long a full client may keep the session's last words.
 const SAY: Duration = Duration::from_millis(500);

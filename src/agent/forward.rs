@@ -123,7 +123,7 @@ async fn carry(session: &Session, channel: Channel<Msg>, line: Line) {
     let ended = async { ending.wait_for(Option::is_some).await.map(drop) };
     let both = async {
         let back = async {
-            drain(output, &writer, None, exited).await;
+            drain(output, &writer, None, exited, Some(&session.activity)).await;
             let _ = writer.eof().await;
         };
         let forth = async { done.wait_for(|done| *done).await.map(drop) };

@@ -3,6 +3,7 @@
 //! One link is one session. The door opens for a certificate that passes every check of [`crate::ssh::cert`], that the broker has
 //! announced on our own control connection, and that was never used; nothing else is asked for and nothing else is accepted.
 
+mod activity;
 mod door;
 mod severable;
 
@@ -17,6 +18,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+pub(super) use self::activity::Activity;
 use self::door::Door;
 use self::severable::Severable;
 use crate::agent::connector::{Containers, StartError};
@@ -25,6 +27,7 @@ use crate::agent::process::Process;
 use crate::agent::reaper::Exit;
 use crate::agent::sweep::Leader;
 use crate::agent::waiting::{self, Waiting};
+use crate::moment;
 use crate::proto::agent::{Announcement, ChannelReport, ContainerReport, FromAgent, LinkHeader, Outcome};
 use crate::proto::{Action, SessionId};
 use crate::ssh::cert::user::UserCertificate;
@@ -47,6 +50,8 @@ pub(super) struct Session {
     pub(super) channels: TaskTracker,
     /// Input that no process has read yet.
     pub(super) waiting: Waiting,
+    /// When somebody was last there.
+    pub(super) activity: Activity,
     /// Cancelled by whoever finds out that the container has stopped before the list knows.
     pub(super) stopped: CancellationToken,
     state: Mutex<State>,
@@ -71,8 +76,8 @@ impl Session {
     ) -> Self {
         let state = State { declared: announced.declared, leaders: Vec::new(), last_exit: None, over: false };
         let (ending, channels, waiting) = (watch::Sender::new(None), TaskTracker::new(), Waiting::default());
-        let (stopped, state) = (CancellationToken::new(), Mutex::new(state));
-        Self { host, grant, permits_pty, container, ending, channels, waiting, stopped, state }
+        let (activity, stopped, state) = (Activity::default(), CancellationToken::new(), Mutex::new(state));
+        Self { host, grant, permits_pty, container, ending, channels, waiting, activity, stopped, state }
     }
 
     /// Whether one of `reports` was declared at connect; a declaration covers one channel.
@@ -207,6 +212,7 @@ where
         reason = &mut cutting => {
             (Some((by_us, reason.unwrap_or_else(|_| "the session was cut".to_owned()))), Outcome::Cut)
         }
+        () = session.activity.ceased(session.grant.idle) => (Some((by_us, idle_for(session.grant.idle))), Outcome::Idle),
         () = session.container_gone() => {
             (Some((CONTAINER_ENDED, "its container has stopped".to_owned())), Outcome::ContainerEnded)
         }
@@ -228,6 +234,11 @@ where
     };
     tokio::join!(goodbye, end_processes(host, id, &session.container.runtime_id, &leaders));
     outcome
+}
+
+/// What the user reads at the end of a session in which nothing happened.
+fn idle_for(limit: Option<Duration>) -> String {
+    format!("nothing has happened in it for {}", moment::length(limit.unwrap_or_default().as_secs()))
 }
 
 /// Hangs up and kills; when the agent itself leaves there is no time for manners.
@@ -261,7 +272,7 @@ fn config(host: &Host, certificate: Certificate) -> Config {
         auth_rejection_time: Duration::from_millis(50),
         auth_rejection_time_initial: Some(Duration::ZERO),
         max_auth_attempts: 3,
-        // An idle shell is no reason to end it; the deadline is.
+        // An idle shell is no reason to end it, unless policy says so; see `activity`.
         inactivity_timeout: None,
         keepalive_interval: Some(Duration::from_secs(20)),
         keepalive_max: 3,

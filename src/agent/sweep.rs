@@ -3,6 +3,8 @@
 //! A process belongs to a session when it carries the session's marker in its environment, when it is in a Unix session that one of
 //! the channels started, or when an ancestor does. So a `nohup`, a `setsid` and a double fork do not outlive it.
 
+mod shared;
+
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
@@ -11,6 +13,8 @@ use tokio::time::{Instant, sleep};
 
 use crate::agent::environment::MARKER;
 use crate::proto::SessionId;
+
+use shared::Looking;
 
 /// A channel's first process. Its number may be used again by the system once all of its session is gone, its start time may not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -46,12 +50,16 @@ pub(super) type Snapshot = HashMap<i32, Process>;
 
 /// Ends every process of `session`. Returns when none is left, or after [`GIVE_UP`].
 pub(super) async fn sweep(session: SessionId, leaders: &[Leader], roots: Roots<'_>) {
-    let begun = Instant::now();
+    let (begun, looking) = (Instant::now(), Looking::begin());
+    let mut asked = std::time::Instant::now();
+    // Whoever's session ends in the same moment looks with us; and the user is told first.
+    sleep(TOGETHER).await;
     // What was once found stays known: a process whose parent ends by the hang-up may have nothing else by which to know it.
     let mut known = leaders.to_vec();
     let mut pause = LOOK_AGAIN;
     loop {
-        let found = find(session, &known, roots);
+        let found = find(session, &known, roots, &looking.look(asked));
+        asked = std::time::Instant::now();
         if found.is_empty() {
             return;
         }
@@ -82,29 +90,28 @@ pub(super) async fn sweep(session: SessionId, leaders: &[Leader], roots: Roots<'
 
 /// Kills every process of `session` now, without waiting.
 pub(super) fn kill(session: SessionId, leaders: &[Leader], roots: Roots<'_>) {
-    for process in find(session, leaders, roots) {
+    for process in find(session, leaders, roots, &snapshot()) {
         process.signal(Signal::KILL);
     }
 }
 
 /// The living processes of `session`, this one never among them.
-fn find(session: SessionId, known: &[Leader], roots: Roots<'_>) -> Vec<Leader> {
-    let marker = format!("{MARKER}={session}");
-    let processes = snapshot();
+fn find(session: SessionId, known: &[Leader], roots: Roots<'_>, processes: &Snapshot) -> Vec<Leader> {
+    let marker = session.to_string();
     let (inside, outside): (Vec<Leader>, Vec<Leader>) = known.iter().partition(|known| known.inside);
     let outside: HashSet<i32> = outside
         .iter()
         .filter(|known| processes.get(&known.pid).is_none_or(|now| now.started == known.started))
         .map(|known| known.pid)
         .collect();
-    let inside = roots(&processes, &inside);
+    let inside = roots(processes, &inside);
     let mut ours: HashSet<i32> = processes
         .values()
         .filter(|process| {
             outside.contains(&process.session)
                 || outside.contains(&process.pid)
                 || inside.contains(&process.pid)
-                || process.carries(&marker)
+                || process.marker.as_deref() == Some(marker.as_bytes())
         })
         .map(|process| process.pid)
         .collect();
@@ -124,7 +131,7 @@ fn find(session: SessionId, known: &[Leader], roots: Roots<'_>) -> Vec<Leader> {
     alive.map(|process| Leader { pid: process.pid, started: process.started, inside: false }).collect()
 }
 
-/// A line of `/proc/PID/stat`, as far as it matters here.
+/// A line of `/proc/PID/stat` and a variable of `/proc/PID/environ`, as far as they matter here.
 #[derive(Debug)]
 pub(super) struct Process {
     /// Its process id.
@@ -135,6 +142,8 @@ pub(super) struct Process {
     session: i32,
     /// When it started, in clock ticks since the machine did.
     pub(super) started: u64,
+    /// The session whose marker it carries.
+    marker: Option<Vec<u8>>,
 }
 
 impl Process {
@@ -153,25 +162,30 @@ impl Process {
             parent: fields.get(1)?.parse().ok()?,
             session: fields.get(3)?.parse().ok()?,
             started: fields.get(19)?.parse().ok()?,
+            marker: None,
         })
     }
 
-    fn carries(&self, marker: &str) -> bool {
-        std::fs::read(format!("/proc/{}/environ", self.pid))
-            .is_ok_and(|environ| environ.split(|byte| *byte == 0).any(|variable| variable == marker.as_bytes()))
+    fn marked(self) -> Self {
+        let environ = std::fs::read(format!("/proc/{}/environ", self.pid)).unwrap_or_default();
+        let value = |variable: &[u8]| variable.strip_prefix(MARKER.as_bytes())?.strip_prefix(b"=").map(<[u8]>::to_vec);
+        Self { marker: environ.split(|byte| *byte == 0).find_map(value), ..self }
     }
 }
 
 /// Every process there is, but for this one.
 pub(super) fn snapshot() -> Snapshot {
     let own = rustix::process::getpid().as_raw_nonzero().get();
-    all().filter(|process| process.pid != own).map(|process| (process.pid, process)).collect()
+    all().filter(|process| process.pid != own).map(|process| (process.pid, process.marked())).collect()
 }
 
 fn all() -> impl Iterator<Item = Process> {
     let folder = std::fs::read_dir("/proc").into_iter().flatten();
     folder.filter_map(|entry| Process::read(entry.ok()?.file_name().to_str()?.parse().ok()?))
 }
+
+/// How long is waited before the first look.
+const TOGETHER: Duration = Duration::from_millis(5);
 
 /// How long a process may take to end after the hang-up.
 pub(super) const KILL_AFTER: Duration = Duration::from_secs(3);
@@ -199,7 +213,7 @@ mod tests {
 
     async fn wait_for(count: usize, session: SessionId) {
         let deadline = Instant::now() + Duration::from_secs(10);
-        while find(session, &[], NONE).len() < count {
+        while find(session, &[], NONE, &snapshot()).len() < count {
             assert!(Instant::now() < deadline, "the processes never started");
             sleep(Duration::from_millis(10)).await;
         }
@@ -214,7 +228,7 @@ mod tests {
         let begun = Instant::now();
         let waited = std::thread::spawn(move || child.wait());
         sweep(session, &[], NONE).await;
-        assert!(find(session, &[], NONE).is_empty());
+        assert!(find(session, &[], NONE, &snapshot()).is_empty());
         assert!(begun.elapsed() >= KILL_AFTER && begun.elapsed() < GIVE_UP, "{:?}", begun.elapsed());
         waited.join().unwrap().unwrap();
     }
@@ -233,9 +247,9 @@ mod tests {
             sleep(Duration::from_millis(10)).await;
         }
         let leader = Leader::of(Pid::from_raw(pid).unwrap());
-        assert!(!find(session, &[leader], NONE).is_empty());
+        assert!(!find(session, &[leader], NONE, &snapshot()).is_empty());
         let recycled = Leader { started: leader.started + 1, ..leader };
-        assert!(find(session, &[recycled], NONE).is_empty(), "a number used again is somebody else");
+        assert!(find(session, &[recycled], NONE, &snapshot()).is_empty(), "a number used again is somebody else");
         let waited = std::thread::spawn(move || child.wait());
         sweep(session, &[leader], NONE).await;
         waited.join().unwrap().unwrap();
@@ -248,9 +262,9 @@ mod tests {
         let mut child = start(session, "(trap '' HUP; exec env -i setsid sleep 600) & wait");
         wait_for(2, session).await;
         let waited = std::thread::spawn(move || child.wait());
-        let before = find(session, &[], NONE);
+        let before = find(session, &[], NONE, &snapshot());
         sweep(session, &[], NONE).await;
-        assert!(find(session, &before, NONE).is_empty());
+        assert!(find(session, &before, NONE, &snapshot()).is_empty());
         waited.join().unwrap().unwrap();
     }
 

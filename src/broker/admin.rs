@@ -4,6 +4,8 @@
 //! share the bodies of [`wire`].
 
 pub(crate) mod client;
+mod explain;
+mod locks;
 pub(crate) mod socket;
 mod tokens;
 pub(crate) mod wire;
@@ -16,15 +18,19 @@ use std::sync::Arc;
 use super::audit::{Durable, Event, Export, Follow, JournalError};
 use super::config::Cluster;
 use super::identity::{DirectoryError, IdentityProvider};
+use super::locks::LockId;
 use super::oauth::device::ApproveError;
 use super::policy::LoadError;
 use super::store::StoreError;
-use super::{State, oauth};
+use super::{State, oauth, recall};
 use crate::proto::name::Account;
 use crate::proto::{AgentId, ErrorBody, ErrorCode, Secret};
 
 pub use super::audit::{Query as AuditQuery, Record as AuditRecord};
-pub use wire::{AgentRow, ClusterRow, JoinTokenSpec, TokenId, TokenRow, UserRow, UserTokenSpec};
+pub use wire::{
+    AgentRow, ClusterRow, ExplainSpec, Explained, JoinTokenSpec, LockSpec, LockWish, MadeLock, TokenId, TokenRow, UserRow,
+    UserTokenSpec,
+};
 
 /// A handle to a broker's administration; clones share it.
 #[derive(Clone)]
@@ -52,6 +58,22 @@ pub enum AdminError {
     /// The journal has nothing of that time.
     #[error("the audit journal has no events of that time")]
     NoEvents,
+    /// There is none with that id.
+    #[error("there is no lock {0}: `ztbroker lock ls` shows them")]
+    NoLock(LockId),
+    /// There is none of that name now.
+    #[error("no container {0} is here now")]
+    NoContainer(String),
+    /// The name means several.
+    #[error("{name} means {count} containers, say which: {names}")]
+    ManyContainers {
+        /// What was given.
+        name: String,
+        /// How many.
+        count: usize,
+        /// Some of them, with commas.
+        names: String,
+    },
     /// What was asked for is outside its limits.
     #[error("{0}")]
     Invalid(&'static str),
@@ -76,6 +98,11 @@ impl Admin {
     /// The handle of this process itself.
     pub(crate) fn new(state: Arc<State>) -> Self {
         Self::of_peer(state, rustix::process::geteuid().as_raw())
+    }
+
+    /// The handle for what the broker does by itself.
+    pub(crate) fn of_broker(state: Arc<State>) -> Self {
+        Self { state, by: "broker".into() }
     }
 
     /// The handle for what the user `uid` of this machine asks for.
@@ -220,10 +247,18 @@ impl Admin {
     /// [`AdminError::Policy`] with every mistake and its place.
     pub async fn reload_policy(&self) -> Result<Vec<String>, AdminError> {
         let state = Arc::clone(&self.state);
-        let loaded = tokio::task::spawn_blocking(move || state.policies.reload()).await;
+        // Reading files and judging thousands of sessions keep a thread busy.
+        let load = move || -> Result<(Vec<String>, usize), LoadError> {
+            let set = state.policies.reload()?;
+            let ended = recall::judge_again(&state, &set);
+            Ok((set.ids(), ended))
+        };
+        let loaded = tokio::task::spawn_blocking(load).await;
         match loaded.map_err(|_| AdminError::Invalid("the policies could not be loaded: the broker is stopping"))? {
-            Ok(set) => {
-                let policies = set.ids();
+            Ok((policies, ended)) => {
+                if ended > 0 {
+                    tracing::info!("{ended} sessions ended: the policies no longer allow them");
+                }
                 self.write_down(Event::PolicyLoaded { policies: policies.clone() }).await?;
                 Ok(policies)
             }
@@ -258,7 +293,10 @@ impl AdminError {
     pub(crate) fn to_body(&self) -> ErrorBody {
         let code = match self {
             Self::UserExists(_) | Self::Invalid(_) | Self::Approve(_) | Self::Policy(_) => ErrorCode::InvalidRequest,
-            Self::NoUser(_) | Self::NoToken(_) | Self::NoAgent(_) | Self::NoEvents => ErrorCode::NotFound,
+            Self::ManyContainers { .. } => ErrorCode::Ambiguous,
+            Self::NoUser(_) | Self::NoToken(_) | Self::NoAgent(_) | Self::NoLock(_) | Self::NoContainer(_) | Self::NoEvents => {
+                ErrorCode::NotFound
+            }
             Self::Journal(_) | Self::Store(_) => ErrorCode::Unavailable,
             Self::Directory(_) => ErrorCode::Internal,
         };

@@ -144,6 +144,12 @@ impl Presence {
         })
     }
 
+    /// The same for one of very many that may be sent in the same moment: waits for room, for as long as its caller has patience.
+    pub(crate) async fn tell_patiently(&self, command: FromBroker) {
+        // It fails only when the connection has ended.
+        let _ = self.commands.send(command).await;
+    }
+
     fn is_here(&self) -> bool {
         !self.gone.is_cancelled()
     }

@@ -1,5 +1,9 @@
 //! The words of `ztbroker`: what can be typed, and nothing of what it does.
 
+pub(super) mod audit;
+pub(super) mod lock;
+pub(super) mod policy;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -12,7 +16,7 @@ use super::enrolment::RUNTIMES;
 use crate::log::LogLevel;
 use crate::moment;
 use crate::proto::name::Account;
-use crate::proto::{Action, AgentId, SessionId};
+use crate::proto::{Action, AgentId};
 
 /// `ztbroker`'s command line, for man pages and completions.
 pub fn command() -> clap::Command {
@@ -55,17 +59,20 @@ pub(super) enum Verb {
     #[command(subcommand, after_help = TOKEN_HELP)]
     Token(Token),
     /// Show what happened, prove it, hand it out
-    #[command(after_help = AUDIT_HELP, args_conflicts_with_subcommands = true)]
-    Audit(Audit),
+    #[command(after_help = audit::AUDIT_HELP, args_conflicts_with_subcommands = true)]
+    Audit(audit::Audit),
     /// List and remove the agents that joined
     #[command(subcommand, after_help = AGENTS_HELP)]
     Agents(Agents),
     /// Show the Kubernetes clusters of the configuration, and what their agents have to be told
     #[command(subcommand, after_help = CLUSTER_HELP)]
     Cluster(Cluster),
-    /// Put a changed policy in force
-    #[command(subcommand, after_help = POLICY_HELP)]
-    Policy(Policy),
+    /// Lock people, logins, containers, agents or everything, at once and whatever the policies allow
+    #[command(subcommand, after_help = lock::LOCK_HELP)]
+    Lock(lock::Lock),
+    /// Check, test and explain policies, and put changed ones in force
+    #[command(subcommand, after_help = policy::POLICY_HELP)]
+    Policy(policy::Policy),
 }
 
 #[derive(Debug, Args)]
@@ -173,72 +180,6 @@ pub(super) struct CreateToken {
     pub(super) containers: Vec<String>,
 }
 
-#[derive(Debug, Args)]
-pub(super) struct Audit {
-    #[command(subcommand)]
-    pub(super) verb: Option<AuditVerb>,
-    #[command(flatten)]
-    pub(super) show: ShowAudit,
-}
-
-#[derive(Debug, Subcommand)]
-pub(super) enum AuditVerb {
-    /// Verify the journal, or a file with an export or a copy of it
-    #[command(after_help = VERIFY_HELP)]
-    Verify(VerifyAudit),
-    /// Write events out for somebody who verifies them with the public key alone
-    #[command(after_help = EXPORT_HELP)]
-    Export {
-        /// Only from this time on: 15m, 8h, 2d ago, or a date like 2026-01-31 or 2026-01-31T09:30:00Z
-        #[arg(long, value_name = "TIME", value_parser = moment::since)]
-        since: Option<moment::Since>,
-        /// Only what happened before this time
-        #[arg(long, value_name = "TIME", value_parser = moment::since)]
-        until: Option<moment::Since>,
-    },
-    /// Print the public key that the journal's checkpoints and exports are signed with
-    Key,
-}
-
-#[derive(Debug, Args)]
-pub(super) struct VerifyAudit {
-    /// An export, or a copy that a sink wrote; - for stdin [default: the broker's own journal]
-    #[arg(value_name = "FILE")]
-    pub(super) file: Option<PathBuf>,
-    /// A file that has a checkpoint, of which the last counts: what it signs must be there
-    #[arg(long, value_name = "FILE")]
-    pub(super) checkpoint: Option<PathBuf>,
-    /// The public keys to trust, as a file or as the line itself [default: the broker's own]
-    #[arg(long, value_name = "FILE|LINE")]
-    pub(super) key: Option<String>,
-    /// The file begins in the middle, as a sink's does after it was rotated
-    #[arg(long, requires = "file")]
-    pub(super) part: bool,
-    #[command(flatten)]
-    pub(super) listing: Listing,
-}
-
-#[derive(Debug, Args)]
-pub(super) struct ShowAudit {
-    /// Go on with what happens from now on
-    #[arg(long, short, conflicts_with_all = ["since", "limit"])]
-    pub(super) follow: bool,
-    /// Only what happened since: 15m, 8h, 2d ago, or a date like 2026-01-31 or 2026-01-31T09:30:00Z
-    #[arg(long, value_name = "TIME", value_parser = moment::since)]
-    pub(super) since: Option<moment::Since>,
-    /// Only what is about this session
-    #[arg(long, value_name = "ID")]
-    pub(super) session: Option<SessionId>,
-    /// Only what is about this user: a name, or NAME@IDP
-    #[arg(long, value_name = "NAME")]
-    pub(super) user: Option<Account>,
-    /// The last N that fit
-    #[arg(long, value_name = "N")]
-    pub(super) limit: Option<usize>,
-    #[command(flatten)]
-    pub(super) listing: Listing,
-}
-
 #[derive(Debug, Subcommand)]
 pub(super) enum Agents {
     /// List the agents
@@ -262,22 +203,6 @@ pub(super) enum Cluster {
         /// The cluster's name
         name: String,
     },
-}
-
-#[derive(Debug, Subcommand)]
-pub(super) enum Policy {
-    /// Load the policies again; a mistake in them changes nothing
-    Reload,
-}
-
-impl Audit {
-    /// How the answer is shown.
-    pub(super) fn listing(&self) -> Listing {
-        match &self.verb {
-            Some(AuditVerb::Verify(verify)) => verify.listing,
-            _ => self.show.listing,
-        }
-    }
 }
 
 /// How a list is shown.
@@ -304,7 +229,7 @@ Examples:
   ztbroker user add ada --group developers
   ztbroker token create --join --uses 10 --ttl 1h
 
-All verbs but serve and dev speak to the running broker, through a socket in its state folder.";
+All verbs but serve, dev, policy check and policy test speak to the running broker, through a socket in its state folder.";
 
 const SERVE_HELP: &str = "\
 Examples:
@@ -334,34 +259,6 @@ Examples:
   ztbroker token ls
   ztbroker token rm 0123456789abcdef";
 
-const AUDIT_HELP: &str = "\
-Examples:
-  ztbroker audit --since 1h
-  ztbroker audit --user ada --output json
-  ztbroker audit --follow
-  ztbroker audit verify
-
-What the events are and how they are signed is in deploy/audit.md.";
-
-const VERIFY_HELP: &str = "\
-Examples:
-  ztbroker audit verify
-  ztbroker audit verify --checkpoint /mnt/worm/audit.jsonl
-  ztbroker audit verify --key audit-key.pub january.jsonl
-  ztbroker audit verify --part --key audit-key.pub audit.jsonl.1
-
-Exit status: 0 everything is as it was written, 1 something is wrong (each fault is told with its event and line), 2 it could not be
-verified. A tail that was cut shows against a later checkpoint, which is why checkpoints are sent off the host; the broker's own journal is
-held against the running broker as well, or against the last checkpoint in its state folder.";
-
-const EXPORT_HELP: &str = "\
-Examples:
-  ztbroker audit export >audit.jsonl
-  ztbroker audit export --since 2026-01-01 --until 2026-02-01 >january.jsonl
-  ztbroker audit key >audit-key.pub
-
-The first line says which events follow and is signed. Every line is the journal's own, byte for byte.";
-
 const AGENTS_HELP: &str = "\
 Examples:
   ztbroker agents ls
@@ -374,10 +271,6 @@ Examples:
 
 A cluster is a [[cluster]] of the configuration. Its agent joins by the token that the cluster makes for its service account, so that
 no secret has to be handed out.";
-
-const POLICY_HELP: &str = "\
-Examples:
-  ztbroker policy reload";
 
 #[cfg(test)]
 mod tests {
@@ -409,8 +302,11 @@ mod tests {
     }
 
     #[test]
-    fn a_token_is_for_agents_or_for_a_user() {
+    fn a_token_is_for_agents_or_for_a_user_and_a_lock_on_one_thing() {
         assert!(parse("ztbroker token create --join --uses 3 --ttl 5m").is_ok());
+        for line in ["--user ada --for 1h", "--login root", "--container web-* --until 2030-01-01", "--everything --reason x"] {
+            assert!(parse(&format!("ztbroker lock add {line}")).is_ok(), "{line}");
+        }
         assert!(parse("ztbroker token create --user ci --action exec --container web-*").is_ok());
         for line in [
             "ztbroker token create",
@@ -421,6 +317,13 @@ mod tests {
             "ztbroker user add a/b",
             "ztbroker audit --follow verify",
             "ztbroker audit verify --part",
+            "ztbroker lock add",
+            "ztbroker lock add --user ada --everything",
+            "ztbroker lock add --user ada --for 1h --until 2030-01-01",
+            "ztbroker lock add --agent x",
+            "ztbroker lock rm x",
+            "ztbroker policy explain ada web moonwalk",
+            "ztbroker policy test",
         ] {
             assert_eq!(parse(line).unwrap_err().exit_code(), 2, "{line}");
         }

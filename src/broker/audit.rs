@@ -3,6 +3,7 @@
 //! One file, `journal.jsonl`, only ever appended to, by one thread. [`Journal::append`] returns when the event is on disk; many that
 //! wait at once share one sync. Where an event cannot be written, what it announces does not begin.
 
+mod bounds;
 mod chain;
 mod checkpoint;
 mod event;

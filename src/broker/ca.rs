@@ -161,6 +161,7 @@ fn user_certificate(grant: &Grant, session: SessionId) -> UserCertificate {
         deadline: grant.deadline(),
         record: grant.record(),
         env: grant.env().clone(),
+        idle: grant.idle(),
     }
 }
 

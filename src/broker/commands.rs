@@ -7,6 +7,7 @@ mod audit;
 mod cluster;
 mod dev;
 mod failure;
+mod lock;
 mod password;
 mod policy;
 mod print;
@@ -23,6 +24,7 @@ use clap::Parser;
 use tokio::runtime;
 
 use super::admin::client::Client;
+use super::args::policy::Policy;
 use super::args::{Output, Place, Verb, Ztbroker};
 use super::config::{Config, ConfigError};
 use failure::Failure;
@@ -38,7 +40,11 @@ pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
         }
     };
-    let as_json = matches!(&verb, Verb::Audit(audit) if audit.listing().output == Output::Json);
+    let as_json = match &verb {
+        Verb::Audit(audit) => audit.listing().output == Output::Json,
+        Verb::Policy(Policy::Explain(explain)) => explain.listing.output == Output::Json,
+        _ => false,
+    };
     let printer = Printer::new(as_json);
     match execute(&place, verb, printer) {
         Ok(()) => ExitCode::SUCCESS,
@@ -61,7 +67,8 @@ fn execute(place: &Place, verb: Verb, printer: Printer) -> Result<(), Failure> {
             Verb::Audit(args) => audit::run(place, args, printer).await,
             Verb::Agents(verb) => agents::run(&client(place)?, verb, printer).await,
             Verb::Cluster(verb) => cluster::run(&client(place)?, verb, printer).await,
-            Verb::Policy(verb) => policy::run(&client(place)?, verb, printer).await,
+            Verb::Lock(verb) => lock::run(&client(place)?, verb, printer).await,
+            Verb::Policy(verb) => policy::run(place, verb, printer).await,
         }
     });
     // A blocking thread may wait at a terminal; nothing is worth waiting for it.

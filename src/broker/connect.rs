@@ -19,12 +19,11 @@ use axum::response::{IntoResponse, Response};
 use super::agents::Presence;
 use super::audit::{Event, SessionAuthorised};
 use super::identity::{self, Caller};
-use super::policy::{self, Circumstances, Grant, Wish};
+use super::policy::{Basis, Grant};
 use super::registry::Row;
-use super::relay::About;
 use super::relay::upgrade::{Link, Wanted};
 use super::store::NewSession;
-use super::{State, ca, http, list};
+use super::{State, ca, http, list, recall};
 use crate::proto::agent::{Announcement, FromBroker, LinkHeader, RUNNING};
 use crate::proto::api::{ConnectReply, LINK_RAW};
 use crate::proto::version::CONNECT_UPGRADE;
@@ -47,15 +46,15 @@ async fn start(state: &Arc<State>, request: &mut Request) -> Result<Response, Er
     let asked = Asked::from_headers(request.headers())?;
     let address = http::client_address(state, request);
     let visit = Visit { state, caller, asked, address, purges };
-    let (row, grant) = visit.authorise().await?;
-    let presence = visit.presence(&row)?;
+    let granted = visit.authorise().await?;
+    let presence = visit.presence(&granted.row)?;
     let link = presence.link().await.ok_or_else(|| {
         ErrorBody::new(
             ErrorCode::AgentAway,
-            format!("the agent {} of {} did not open a connection in time", presence.name, row.name),
+            format!("the agent {} of {} did not open a connection in time", presence.name, granted.row.name),
         )
     })?;
-    visit.begin(wanted, request, row, grant, presence, link).await
+    visit.begin(wanted, request, granted, presence, link).await
 }
 
 /// One caller's wish, from here on trusted to be well-formed.
@@ -70,13 +69,13 @@ struct Visit<'a> {
 
 impl Visit<'_> {
     /// The container and the policy's yes. A refusal is written down.
-    async fn authorise(&self) -> Result<(Row, Grant), ErrorBody> {
+    async fn authorise(&self) -> Result<Granted, ErrorBody> {
         let found = list::find(self.state, &self.caller, self.address, &self.asked.as_typed, self.asked.container)
             .map_err(|body| (Denied { body, policies: Vec::new() }, None));
         let decided =
-            found.and_then(|row| self.decide(&row).map_err(|denied| (denied, Some(row.clone()))).map(|grant| (row, grant)));
+            found.and_then(|row| self.decide(&row).map_err(|denied| (denied, Some(row.clone()))).map(|given| (row, given)));
         let (denied, row) = match decided {
-            Ok(decided) => return Ok(decided),
+            Ok((row, (basis, grant))) => return Ok(Granted { row, basis, grant }),
             Err(denied) => denied,
         };
         let Denied { body, policies } = denied;
@@ -97,7 +96,7 @@ impl Visit<'_> {
     }
 
     /// What has to be granted, and what else may be.
-    fn decide(&self, row: &Row) -> Result<Grant, Denied> {
+    fn decide(&self, row: &Row) -> Result<(Basis, Grant), Denied> {
         let mut refused = None;
         let optional = self.asked.optional.iter().filter(|action| match self.grant(row, &[*action].into_iter().collect()) {
             Ok(_) => true,
@@ -113,20 +112,25 @@ impl Visit<'_> {
         }
     }
 
-    /// Policy first, so that what a connector can do tells nothing to whom it does not concern.
-    fn grant(&self, row: &Row, actions: &Actions) -> Result<Grant, Denied> {
-        let circumstances = Circumstances {
+    /// Policy first, so that locks and what a connector can do tell nothing to whom they do not concern.
+    fn grant(&self, row: &Row, actions: &Actions) -> Result<(Basis, Grant), Denied> {
+        let basis = Basis {
+            caller: self.caller.clone(),
+            container: Arc::clone(&row.container),
+            login: self.asked.login.clone(),
+            actions: actions.clone(),
+            command: self.asked.command.clone(),
+            reason: self.asked.reason.clone(),
             address: self.address,
             time: self.state.clock.now(),
-            reason: self.asked.reason.as_deref(),
-            command: self.asked.command.as_deref(),
+            max_session: self.state.config.max_session,
         };
-        let max_session = self.state.config.max_session;
-        let wish = Wish { actions, login: &self.asked.login, max_session };
-        let grant = policy::authorize(&self.state.policies.current(), &self.caller, &row.container, &wish, &circumstances)
+        let grant = basis
+            .decide(&self.state.policies.current())
             .map_err(|denial| Denied { body: denial.body(&row.name), policies: denial.policies().to_vec() })?;
+        recall::unlocked(self.state, &basis, &row.name).map_err(|body| Denied { body, policies: Vec::new() })?;
         match beyond(row, &grant) {
-            None => Ok(grant),
+            None => Ok((basis, grant)),
             Some(what) => {
                 let message = format!("{} cannot do that: {what}", row.name);
                 Err(Denied { body: ErrorBody::new(ErrorCode::Unsupported, message), policies: Vec::new() })
@@ -153,13 +157,21 @@ impl Visit<'_> {
         }
     }
 
-    /// Whether caller and agent are still there, where anybody was removed since the request came: a session that waits for its
-    /// link is not yet among those that a removal ends.
-    async fn still(&self, headers: &HeaderMap, presence: &Presence) -> Result<(), ErrorBody> {
+    /// Whether caller and agent are still there, nothing is locked and the policies still allow it, where sessions were looked
+    /// through since the request came: one that waits for its link was not yet among those that a removal, a lock or a change ends.
+    async fn still(&self, headers: &HeaderMap, basis: &Basis, presence: &Presence) -> Result<(), ErrorBody> {
         if self.state.sessions.purges() == self.purges {
             return Ok(());
         }
         identity::authenticate(self.state, headers).await?;
+        let name = &basis.container.full_name;
+        recall::unlocked(self.state, basis, name)?;
+        if recall::allowed_until(basis, &self.state.policies.current()).is_none_or(|until| until <= self.state.clock.now()) {
+            return Err(ErrorBody::new(
+                ErrorCode::Denied,
+                format!("the policy has just changed and does not allow it in {name}"),
+            ));
+        }
         if self.state.agents.present(presence.agent).is_none() {
             return Err(ErrorBody::new(ErrorCode::AgentAway, format!("the agent {} is not connected", presence.name)));
         }
@@ -171,11 +183,11 @@ impl Visit<'_> {
         self,
         wanted: Wanted,
         request: &mut Request,
-        row: Row,
-        grant: Grant,
+        granted: Granted,
         presence: Arc<Presence>,
         link: Link,
     ) -> Result<Response, ErrorBody> {
+        let Granted { row, basis, grant } = granted;
         let (state, session, serial) = (self.state, SessionId::random(), self.state.ca.draw_serial());
         let authorised = SessionAuthorised {
             session,
@@ -190,6 +202,7 @@ impl Visit<'_> {
             reason: self.asked.reason.clone(),
             client_address: self.address.to_string(),
             policies: grant.policies().to_vec(),
+            idle: grant.idle().map(|idle| idle.as_secs()),
             env: grant.env().iter().map(str::to_owned).collect(),
             serial: serial.number(),
             key_id: ca::key_id(&grant, session),
@@ -202,16 +215,9 @@ impl Visit<'_> {
         state.journal.append(Event::SessionAuthorised(Box::new(authorised))).await.map_err(|error| {
             unavailable(&error, "the audit journal cannot be written, so no session can start: tell the broker's operator")
         })?;
-        let about = About {
-            container: row.container.full_name.clone(),
-            login: grant.login().clone(),
-            actions: grant.actions().clone(),
-            client_address: self.address.to_string(),
-            started_at: state.clock.now(),
-        };
-        let seat = state.sessions.admit(session, presence.agent, grant.user(), grant.container(), grant.deadline(), about);
-        if let Err(refused) = self.still(request.headers(), &presence).await {
-            session::never_began(state, &seat, "the login or the agent was removed").await;
+        let seat = state.sessions.admit(session, basis, grant.deadline(), grant.idle());
+        if let Err(refused) = self.still(request.headers(), &seat.live().basis, &presence).await {
+            session::never_began(state, &seat, &refused.message).await;
             return Err(refused);
         }
         let now = state.clock.now();
@@ -283,6 +289,13 @@ pub(crate) fn beyond(row: &Row, grant: &Grant) -> Option<String> {
     let needs_user = grant.actions().iter().any(|action| action != Action::Logs);
     (grant.login().is_default() && !can.default_login && needs_user)
         .then(|| "it has no user of its own, say whom to be with --user NAME".to_owned())
+}
+
+/// What a visit is granted.
+struct Granted {
+    row: Row,
+    basis: Basis,
+    grant: Grant,
 }
 
 /// A refusal and the policies behind it.

@@ -15,12 +15,12 @@ pub(crate) async fn list(Extracted(state): Extracted<Arc<State>>, request: Reque
     let caller = identity::authenticate(&state, request.headers()).await?;
     let row = |live: &Arc<super::relay::Live>| SessionRow {
         id: live.session,
-        container: live.about.container.clone(),
-        login: live.about.login.clone(),
-        actions: live.about.actions.clone(),
-        client_address: live.about.client_address.clone(),
-        started_at: live.about.started_at,
-        deadline: live.deadline,
+        container: live.basis.container.full_name.clone(),
+        login: live.basis.login.clone(),
+        actions: live.basis.actions.clone(),
+        client_address: live.basis.address.to_string(),
+        started_at: live.basis.time,
+        deadline: live.deadline(),
     };
     Ok(Json(SessionList { sessions: state.sessions.of_user(&caller.user()).iter().map(row).collect() }))
 }

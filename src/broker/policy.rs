@@ -3,27 +3,36 @@
 //! A set is loaded whole or not at all; the last good one stays. Obligations (how long at most, a reason) combine over the permits
 //! that decide. Where the engine cannot evaluate something, the answer is no.
 
+mod basis;
+mod cases;
 mod decide;
+mod finding;
 mod load;
 mod obligation;
 mod projection;
+mod review;
 mod schema;
 mod source;
+mod watch;
 
 #[cfg(test)]
 mod tests;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use cedar_policy::{PolicyId, PolicySet};
 
+pub use basis::Basis;
+pub use cases::{Cases, InvalidCases, Mismatch};
 pub use decide::{Denial, Grant, Wish, authorize, listable};
-pub use load::LoadError;
+pub use finding::{Decision, Finding, Obliged};
+pub use load::{Fault, LoadError};
 pub use schema::Circumstances;
 #[cfg(test)]
 pub(super) use tests::example_grant;
+pub use watch::Fingerprint;
 
 /// A policy set that was found good.
 #[derive(Debug)]
@@ -32,9 +41,25 @@ pub struct Set {
     policies: PolicySet,
     obligations: HashMap<PolicyId, obligation::Obligations>,
     listing: projection::Projection,
+    /// Where each policy begins; without a message.
+    places: HashMap<PolicyId, Fault>,
+    /// What Cedar's validator finds odd.
+    warnings: Vec<Fault>,
 }
 
 impl Set {
+    /// Loads the file, or each `*.cedar` of the folder, at `path`.
+    ///
+    /// # Errors
+    /// [`LoadError`], which names file, line and column of every mistake.
+    pub fn load(path: &Path) -> Result<Self, LoadError> {
+        load::load(path)
+    }
+
+    fn place(&self, id: &PolicyId) -> Option<&Fault> {
+        self.places.get(id)
+    }
+
     /// The ids of its policies, sorted.
     pub fn ids(&self) -> Vec<String> {
         let mut ids: Vec<String> = self.obligations.keys().map(PolicyId::to_string).collect();
@@ -48,6 +73,8 @@ impl Set {
 pub struct Policies {
     path: PathBuf,
     current: RwLock<Arc<Set>>,
+    /// The files that were read last, good or not. Held while they are read: one reload at a time.
+    read: Mutex<Fingerprint>,
 }
 
 impl Policies {
@@ -56,7 +83,8 @@ impl Policies {
     /// # Errors
     /// [`LoadError`], which names file, line and column of every mistake.
     pub fn load(path: &Path) -> Result<Self, LoadError> {
-        Ok(Self { path: path.to_path_buf(), current: RwLock::new(Arc::new(load::load(path)?)) })
+        let read = Mutex::new(Fingerprint::of(path));
+        Ok(Self { path: path.to_path_buf(), current: RwLock::new(Arc::new(load::load(path)?)), read })
     }
 
     /// The set in force.
@@ -69,8 +97,16 @@ impl Policies {
     /// # Errors
     /// [`LoadError`]: the set in force stays.
     pub fn reload(&self) -> Result<Arc<Set>, LoadError> {
+        let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        *read = Fingerprint::of(&self.path);
         let set = Arc::new(load::load(&self.path)?);
         *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&set);
         Ok(set)
+    }
+
+    /// The files as they are now, if they are not those that were read last.
+    pub fn changed(&self) -> Option<Fingerprint> {
+        let now = Fingerprint::of(&self.path);
+        (now != *self.read.lock().unwrap_or_else(PoisonError::into_inner)).then_some(now)
     }
 }

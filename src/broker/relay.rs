@@ -3,6 +3,7 @@
 //! A session ends when either side does, at its deadline, or when it is cut. The agent is told and gets a moment to tell the user;
 //! then both streams are dropped, whatever the agent does. The end is written down with what crossed.
 
+mod quiet;
 pub mod upgrade;
 
 #[cfg(test)]
@@ -15,11 +16,11 @@ use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
 
+use super::policy::Basis;
 use crate::clock::Clock;
 use crate::pipe::{self, Counts};
 use crate::proto::agent::Outcome;
-use crate::proto::name::Login;
-use crate::proto::{Actions, AgentId, ContainerId, SessionId};
+use crate::proto::{AgentId, SessionId};
 
 use upgrade::Link;
 
@@ -27,7 +28,7 @@ use upgrade::Link;
 #[derive(Debug, Default)]
 pub struct Sessions {
     live: Mutex<HashMap<SessionId, Arc<Live>>>,
-    /// How often a person's or an agent's sessions were ended.
+    /// How often live sessions were looked through to end some.
     purges: AtomicU64,
     /// Wakes whoever waits for the last one to end.
     ended: Notify,
@@ -38,35 +39,16 @@ pub struct Sessions {
 pub struct Live {
     /// The session.
     pub session: SessionId,
-    /// The agent that serves it; nobody else may speak about it.
-    pub agent: AgentId,
-    /// Who: `name@idp`.
-    pub user: String,
-    /// The container.
-    pub container: ContainerId,
+    /// What it was granted on: who, in which container and whose agent, as whom.
+    pub basis: Basis,
     /// When it ends at the latest, in seconds since 1970.
-    pub deadline: u64,
-    /// What else its user is told of it.
-    pub about: About,
+    deadline: watch::Sender<u64>,
+    /// After how long without anything happening it ends.
+    idle: Option<Duration>,
     /// Why it was cut, once it is.
     cut: watch::Sender<Option<String>>,
     /// What the agent said about its end.
     outcome: watch::Sender<Option<Outcome>>,
-}
-
-/// What a session's user is told of it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct About {
-    /// The full name of its container.
-    pub container: String,
-    /// The Unix user inside.
-    pub login: Login,
-    /// What was granted.
-    pub actions: Actions,
-    /// Where the client is.
-    pub client_address: String,
-    /// When it began, in seconds since 1970.
-    pub started_at: u64,
 }
 
 /// What a finished session was.
@@ -78,6 +60,8 @@ pub struct Finished {
     pub bytes_in: u64,
     /// From the container to the client.
     pub bytes_out: u64,
+    /// Why it was ended, where it did not end by itself.
+    pub why: Option<String>,
 }
 
 /// A session's place among the live ones; it leaves when this is dropped, whichever way its task ends.
@@ -88,23 +72,13 @@ pub struct Seat {
 }
 
 impl Sessions {
-    /// Takes a session in.
-    pub fn admit(
-        self: &Arc<Self>,
-        session: SessionId,
-        agent: AgentId,
-        user: &str,
-        container: ContainerId,
-        deadline: u64,
-        about: About,
-    ) -> Seat {
+    /// Takes a session in, which ends at `deadline` (seconds since 1970) and after `idle` without anything happening.
+    pub fn admit(self: &Arc<Self>, session: SessionId, basis: Basis, deadline: u64, idle: Option<Duration>) -> Seat {
         let live = Arc::new(Live {
             session,
-            agent,
-            user: user.to_owned(),
-            container,
-            deadline,
-            about,
+            basis,
+            deadline: watch::Sender::new(deadline),
+            idle,
             cut: watch::Sender::new(None),
             outcome: watch::Sender::new(None),
         });
@@ -114,14 +88,14 @@ impl Sessions {
 
     /// The session, if it is alive and this agent's.
     pub fn of_agent(&self, agent: AgentId, session: SessionId) -> Option<Arc<Live>> {
-        self.lock().get(&session).filter(|live| live.agent == agent).cloned()
+        self.lock().get(&session).filter(|live| live.agent() == agent).cloned()
     }
 
     /// Those of `user` (`name@idp`) that nobody has cut, the oldest first.
     pub fn of_user(&self, user: &str) -> Vec<Arc<Live>> {
         let mut own: Vec<_> =
-            self.lock().values().filter(|live| live.user == user && live.cut.borrow().is_none()).cloned().collect();
-        own.sort_by_key(|live| (live.about.started_at, live.session));
+            self.lock().values().filter(|live| live.user() == user && live.cut.borrow().is_none()).cloned().collect();
+        own.sort_by_key(|live| (live.basis.time, live.session));
         own
     }
 
@@ -132,30 +106,39 @@ impl Sessions {
 
     /// Ends every session of `user` (`name@idp`).
     pub fn cut_user(&self, user: &str, reason: &str) {
-        self.purge(|live| live.user == user, reason);
+        self.purge(|live| live.user() == user, reason);
     }
 
     /// Ends every session that `agent` serves.
     pub fn cut_agent(&self, agent: AgentId, reason: &str) {
-        self.purge(|live| live.agent == agent, reason);
+        self.purge(|live| live.agent() == agent, reason);
     }
 
-    /// How often a person's or an agent's sessions were ended. Who judges a request, then admits its session and finds this
+    /// The live sessions, for whoever looks for some to end: see [`Sessions::purges`].
+    pub fn recall(&self) -> Vec<Arc<Live>> {
+        let live = self.lock();
+        // Under the lock: whoever is admitted later sees it.
+        self.purges.fetch_add(1, SeqCst);
+        live.values().cloned().collect()
+    }
+
+    /// How often live sessions were looked through to end some. Who judges a request, then admits its session and finds this
     /// changed must judge again: the session was not there yet to be ended.
     pub fn purges(&self) -> u64 {
         self.purges.load(SeqCst)
     }
 
     fn purge(&self, which: impl Fn(&Live) -> bool, reason: &str) {
-        let live = self.lock();
-        // Under the lock: whoever is admitted later sees it.
-        self.purges.fetch_add(1, SeqCst);
-        live.values().filter(|live| which(live)).for_each(|live| live.cut(reason));
+        for live in self.recall().iter().filter(|live| which(live)) {
+            live.cut(reason);
+        }
     }
 
     /// Ends all sessions.
     pub fn cut_all(&self, reason: &str) {
-        self.lock().values().for_each(|live| live.cut(reason));
+        for live in self.recall() {
+            live.cut(reason);
+        }
     }
 
     /// How many are alive.
@@ -182,30 +165,40 @@ impl Sessions {
     }
 }
 
-#[cfg(test)]
-impl About {
-    /// What tests say of a session.
-    pub(crate) fn example() -> Self {
-        Self {
-            container: "web-7f9c01ab34de".to_owned(),
-            login: Login::container_default(),
-            actions: Actions::default(),
-            client_address: "127.0.0.1".to_owned(),
-            started_at: 0,
-        }
-    }
-}
-
 impl Live {
-    /// Ends this session; the first reason counts.
-    pub fn cut(&self, reason: &str) {
+    /// The agent that serves it; nobody else may speak about it.
+    pub fn agent(&self) -> AgentId {
+        self.basis.container.agent
+    }
+
+    /// Who: `name@idp`.
+    pub fn user(&self) -> String {
+        self.basis.caller.user()
+    }
+
+    /// When it ends at the latest, in seconds since 1970.
+    pub fn deadline(&self) -> u64 {
+        *self.deadline.borrow()
+    }
+
+    /// Brings the deadline forward; it never moves back.
+    pub fn shorten(&self, deadline: u64) {
+        self.deadline.send_if_modified(|current| {
+            let earlier = deadline < *current;
+            *current = deadline.min(*current);
+            earlier
+        });
+    }
+
+    /// Ends this session; the first reason counts. Says whether this was it.
+    pub fn cut(&self, reason: &str) -> bool {
         self.cut.send_if_modified(|cut| {
             let first = cut.is_none();
             if first {
                 *cut = Some(reason.to_owned());
             }
             first
-        });
+        })
     }
 
     /// Takes the agent's word for how it ended; the first counts.
@@ -247,33 +240,54 @@ impl Seat {
     }
 
     /// Carries bytes until the session ends. `tell_agent` passes the reason of a cut on.
-    pub async fn carry(&self, client: &mut Link, agent: &mut Link, clock: &Clock, tell_agent: impl FnOnce(String)) -> Finished {
+    pub async fn carry(
+        &self,
+        client: &mut Link,
+        agent: &mut Link,
+        clock: &Clock,
+        tell_agent: impl AsyncFnOnce(String),
+    ) -> Finished {
         let counts = Counts::default();
-        let left = Duration::from_secs(self.live.deadline.saturating_sub(clock.now()));
         let forced = {
             let mut joined = std::pin::pin!(pipe::join(client, agent, &counts));
             tokio::select! {
                 _ = &mut joined => None,
-                outcome = self.must_end(left) => {
-                    let (outcome, reason) = outcome;
-                    tell_agent(reason);
+                (outcome, reason) = self.must_end(clock, &counts) => {
                     // The agent ends the session in words that SSH can carry; one that does not is left behind.
-                    let _ = tokio::time::timeout(GRACE, joined).await;
-                    Some(outcome)
+                    let leave = async {
+                        tell_agent(reason.clone()).await;
+                        joined.await
+                    };
+                    let _ = tokio::time::timeout(GRACE, leave).await;
+                    Some((outcome, reason))
                 }
             }
         };
-        let outcome = match forced {
-            Some(outcome) => outcome,
-            None => self.live.reported(REPORT).await.unwrap_or(Outcome::Disconnected),
+        let (outcome, why) = match forced {
+            Some((outcome, why)) => (outcome, Some(why)),
+            None => (self.live.reported(REPORT).await.unwrap_or(Outcome::Disconnected), None),
         };
-        Finished { outcome, bytes_in: counts.forth(), bytes_out: counts.back() }
+        Finished { outcome, bytes_in: counts.forth(), bytes_out: counts.back(), why }
     }
 
-    async fn must_end(&self, left: Duration) -> (Outcome, String) {
+    async fn must_end(&self, clock: &Clock, counts: &Counts) -> (Outcome, String) {
         tokio::select! {
-            () = tokio::time::sleep(left) => (Outcome::Deadline, "the session's time is over".to_owned()),
+            () = self.deadline(clock) => (Outcome::Deadline, "the session's time is over".to_owned()),
             reason = self.live.cut_reason() => (Outcome::Cut, reason),
+            () = quiet::quiet(counts, self.live.idle) => (Outcome::Idle, "nothing has happened in it for too long".to_owned()),
+        }
+    }
+
+    /// Returns at the deadline, which may come forward while it is waited for.
+    async fn deadline(&self, clock: &Clock) {
+        let mut deadline = self.live.deadline.subscribe();
+        loop {
+            let left = deadline.borrow_and_update().saturating_sub(clock.now());
+            tokio::select! {
+                () = tokio::time::sleep(Duration::from_secs(left)) => return,
+                // The sender is in the session itself, so that this is a change.
+                _ = deadline.changed() => {}
+            }
         }
     }
 }
@@ -285,8 +299,8 @@ impl Drop for Seat {
     }
 }
 
-/// How long the agent has, after a cut or the deadline, to say so to the user.
-const GRACE: Duration = Duration::from_secs(2);
+/// How long the agent has, after a cut or the deadline, to say so to the user: whoever is locked out has no byte after a second.
+const GRACE: Duration = Duration::from_millis(800);
 
 /// How long the agent's word about the end may come after the stream's end: it travels on another connection.
 const REPORT: Duration = Duration::from_secs(2);

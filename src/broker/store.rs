@@ -5,6 +5,7 @@
 
 mod agents;
 mod codes;
+mod locks;
 mod logins;
 mod schema;
 mod sessions;

@@ -9,8 +9,8 @@ use axum::extract::{Path, Request, State as Extracted};
 
 use super::connect::beyond;
 use super::identity;
-use super::policy::{self, Circumstances, Denial, Wish};
-use super::{State, http, list};
+use super::policy::{Basis, Denial};
+use super::{State, http, list, recall};
 use crate::proto::api::{Verdict, Why};
 use crate::proto::name::{Login, Target};
 use crate::proto::{Action, ErrorBody, ErrorCode};
@@ -26,12 +26,18 @@ pub(crate) async fn why(
     let address = http::client_address(&state, &request);
     let row = list::find(&state, &caller, address, &name, None)?;
     let (set, now) = (state.policies.current(), state.clock.now());
-    let decide = |action: Action, reason: Option<&str>| {
-        let circumstances = Circumstances { address, time: now, reason, command: None };
-        let actions = [action].into_iter().collect();
-        let wish = Wish { actions: &actions, login: &login, max_session: state.config.max_session };
-        policy::authorize(&set, &caller, &row.container, &wish, &circumstances)
+    let basis = |action: Action, reason: Option<&str>| Basis {
+        caller: caller.clone(),
+        container: Arc::clone(&row.container),
+        login: login.clone(),
+        actions: [action].into_iter().collect(),
+        command: None,
+        reason: reason.map(str::to_owned),
+        address,
+        time: now,
+        max_session: state.config.max_session,
     };
+    let decide = |action: Action, reason: Option<&str>| basis(action, reason).decide(&set);
     let verdict = |action: Action| {
         let (reason_required, decided) = match decide(action, None) {
             Err(Denial::ReasonRequired { .. }) => (true, decide(action, Some("why"))),
@@ -45,18 +51,21 @@ pub(crate) async fn why(
             reason_required: false,
             max_session: None,
             env: Vec::new(),
+            idle: None,
         };
         match decided {
             Err(denial) => refused(denial.body(&row.name).message),
-            Ok(grant) => match beyond(&row, &grant) {
-                Some(what) => refused(format!("{} cannot do that: {what}", row.name)),
-                None => Verdict {
+            Ok(grant) => match (recall::unlocked(&state, &basis(action, None), &row.name), beyond(&row, &grant)) {
+                (Err(locked), _) => refused(locked.message),
+                (_, Some(what)) => refused(format!("{} cannot do that: {what}", row.name)),
+                (Ok(()), None) => Verdict {
                     action,
                     allowed: true,
                     refused: None,
                     policies: grant.policies().to_vec(),
                     reason_required,
                     max_session: Some(grant.deadline().saturating_sub(now)),
+                    idle: grant.idle().map(|idle| idle.as_secs()),
                     env: grant.env().iter().map(str::to_owned).collect(),
                 },
             },

@@ -277,7 +277,7 @@ pub struct LogsArgs {
 #[derive(Debug, Clone, Args)]
 pub struct CpArgs {
     /// What to copy, and last where to: NAME:PATH in a container, any other path on this machine
-    #[arg(value_name = "FROM... TO", required = true, num_args = 2..)]
+    #[arg(value_names = ["FROM", "TO"], required = true, num_args = 2..)]
     pub paths: Vec<String>,
     /// Keep modes and times
     #[arg(long, short)]

@@ -80,11 +80,14 @@ impl Failure {
     }
 
     /// The command line cannot be parsed.
-    pub fn usage(error: &clap::Error) -> Self {
-        // The first line says what is wrong; the rest is advice for a person.
+    pub fn usage(error: &clap::Error, verb: Option<&str>) -> Self {
+        // clap's first line says what is wrong, the others what there is; the last one is our hint.
         let text = error.to_string();
-        let message = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
-        Self::new(Kind::Usage, "usage", message).hint("ztctl --help")
+        let mut lines =
+            text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with("For more information"));
+        let message = lines.next().unwrap_or_default().trim_start_matches("error: ").trim_end_matches(':');
+        let help = verb.map_or_else(|| "ztctl --help".to_owned(), |verb| format!("ztctl {verb} --help"));
+        Self::new(Kind::Usage, "usage", message).detail(lines.map(str::to_owned)).hint(help)
     }
 
     /// Standard output could not be written.

@@ -4,6 +4,8 @@
 use std::io;
 use std::process::ExitCode;
 
+use tokio_util::sync::CancellationToken;
+
 use super::Context;
 use super::access::Access;
 use super::args::ProxyArgs;
@@ -37,7 +39,8 @@ pub(super) async fn run(context: &mut Context, args: ProxyArgs) -> Result<ExitCo
     make_folder(&identity_agent, Guard::Secret)?;
     let agent = IdentityAgent::of_parent(&identity_agent, key, &certificate)
         .map_err(|error| Failure::identity_agent(&identity_agent, &error))?;
-    let agent = tokio::spawn(agent.serve());
+    let ended = CancellationToken::new();
+    let agent = tokio::spawn(agent.serve(ended.clone().cancelled_owned()));
     let mut streams = tokio::io::join(tokio::io::stdin(), tokio::io::stdout());
     let mut signals = Signals::listen(&[Signal::Hangup, Signal::Terminate]).map_err(Failure::runtime)?;
     let counts = Counts::default();
@@ -46,8 +49,8 @@ pub(super) async fn run(context: &mut Context, args: ProxyArgs) -> Result<ExitCo
         // An `ssh` that has what it wants hangs up.
         _ = signals.next() => Ok(()),
     };
-    agent.abort();
-    // Its names go with the task.
+    // Other connections may be calling through it.
+    ended.cancel();
     let _ = agent.await;
     match carried {
         Ok(()) => Ok(ExitCode::SUCCESS),

@@ -54,8 +54,9 @@ fn how(verdict: &Verdict) -> String {
     }
     let length = verdict.max_session.map(|seconds| format!("for {} at most", moment::length(seconds)));
     let reason = verdict.reason_required.then(|| "with --reason".to_owned());
+    let idle = verdict.idle.map(|seconds| format!("{} without activity", moment::length(seconds)));
     let variables = (!verdict.env.is_empty()).then(|| format!("may set {}", verdict.env.join(" ")));
-    length.into_iter().chain(reason).chain(variables).collect::<Vec<_>>().join(", ")
+    length.into_iter().chain(idle).chain(reason).chain(variables).collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]
@@ -73,6 +74,7 @@ mod tests {
             reason_required: true,
             max_session: Some(5400),
             env: Vec::new(),
+            idle: None,
         };
         let refused = Verdict {
             allowed: false,

@@ -231,6 +231,8 @@ pub enum Outcome {
     Deadline,
     /// The broker cut it.
     Cut,
+    /// Nothing happened in it for as long as policy bears. Only of a session whose certificate says so.
+    Idle,
     /// The container stopped.
     ContainerEnded,
     /// Nobody knows: the broker that carried it ended before it did.

@@ -213,6 +213,9 @@ pub struct Verdict {
     /// The longest session, in seconds, where it is allowed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_session: Option<u64>,
+    /// After how many seconds without anything happening the session ends, where it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub idle: Option<u64>,
     /// The environment variables that may be set beside those of the terminal, each a name or its beginning and a `*`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub env: Vec<String>,

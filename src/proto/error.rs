@@ -14,6 +14,8 @@ pub enum ErrorCode {
     Denied,
     /// Policy asks for a reason and none was given.
     ReasonRequired,
+    /// An operator has locked it for now.
+    Locked,
     /// No such container among those that the user may list.
     NotFound,
     /// More than one container matches; they are in [`ErrorBody::candidates`].
@@ -50,6 +52,7 @@ impl ErrorCode {
             Self::NotLoggedIn => "not_logged_in",
             Self::Denied => "denied",
             Self::ReasonRequired => "reason_required",
+            Self::Locked => "locked",
             Self::NotFound => "not_found",
             Self::Ambiguous => "ambiguous",
             Self::Unsupported => "unsupported",
@@ -70,7 +73,7 @@ impl ErrorCode {
     pub fn status(self) -> u16 {
         match self {
             Self::NotLoggedIn | Self::JoinRefused => 401,
-            Self::Denied | Self::ReasonRequired => 403,
+            Self::Denied | Self::ReasonRequired | Self::Locked => 403,
             Self::NotFound => 404,
             Self::Ambiguous | Self::Unsupported => 409,
             Self::InvalidRequest => 400,
@@ -124,7 +127,13 @@ mod tests {
 
     #[test]
     fn the_words_are_those_of_serde() {
-        for code in [ErrorCode::NotLoggedIn, ErrorCode::ClockSkew, ErrorCode::JoinRefused, ErrorCode::UpgradeRequired] {
+        for code in [
+            ErrorCode::NotLoggedIn,
+            ErrorCode::Locked,
+            ErrorCode::ClockSkew,
+            ErrorCode::JoinRefused,
+            ErrorCode::UpgradeRequired,
+        ] {
             assert_eq!(serde_json::to_value(code).unwrap(), code.as_str());
         }
     }

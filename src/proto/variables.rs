@@ -21,7 +21,7 @@ pub enum InvalidVariableNames {
     )]
     Name(String),
     /// One that no session may have from outside.
-    #[error("no client may set {0}: a program's loader or ztctl itself reads it")]
+    #[error("no client may set {0}: it is the login's, or a program's loader or ztctl itself reads it")]
     Never(String),
     /// Too many.
     #[error("more than {MOST} names of variables")]
@@ -117,22 +117,27 @@ fn is_name(text: &str) -> bool {
 }
 
 /// Whether no client may ever set it: an agent that is root starts its own binary, or `runuser`, with a session's environment
-/// before it becomes the login. The list is glibc's of what set-uid programs must not see (`unsecvars.h`), and our own names.
+/// before it becomes the login. The list is glibc's of what set-uid programs must not see (`unsecvars.h`), what the login sets, and
+/// our own names.
 fn is_forbidden(name: &str) -> bool {
     let beginnings = ["LD_", "DYLD_", "MALLOC_", "ZTCTL_", "ZTAGENT_", "ZTBROKER_"];
     let names = [
         "GCONV_PATH",
         "GETCONF_DIR",
         "GLIBC_TUNABLES",
+        "HOME",
         "HOSTALIASES",
         "LOCALDOMAIN",
         "LOCPATH",
+        "LOGNAME",
         "NIS_PATH",
         "NLSPATH",
         "RESOLV_HOST_CONF",
         "RES_OPTIONS",
+        "SHELL",
         "SSH_ORIGINAL_COMMAND",
         "TZDIR",
+        "USER",
     ];
     names.contains(&name) || beginnings.iter().any(|begins| name.starts_with(begins))
 }
@@ -147,17 +152,13 @@ fn is_written_out_only(name: &str) -> bool {
         "ENV",
         "FPATH",
         "GLOBIGNORE",
-        "HOME",
         "IFS",
-        "LOGNAME",
         "PAGER",
         "PATH",
         "PROMPT_COMMAND",
         "PS4",
-        "SHELL",
         "SHELLOPTS",
         "TMPDIR",
-        "USER",
         "VISUAL",
         "ZDOTDIR",
     ];
@@ -203,7 +204,8 @@ mod tests {
 
     #[test]
     fn what_runs_something_is_only_let_through_by_its_whole_name() {
-        for name in ["PATH", "BASH_ENV", "ENV", "IFS", "PYTHONSTARTUP", "PERL5OPT", "NODE_OPTIONS", "GIT_SSH_COMMAND", "HOME"] {
+        for name in ["PATH", "BASH_ENV", "ENV", "IFS", "PYTHONSTARTUP", "PERL5OPT", "NODE_OPTIONS", "GIT_SSH_COMMAND", "TMPDIR"]
+        {
             let beginning = format!("{}*", &name[..1]);
             assert!(!names(&beginning).admit(name), "{name} by {beginning}");
             assert!(names(name).admit(name), "{name}");
@@ -213,7 +215,9 @@ mod tests {
 
     #[test]
     fn what_loaders_and_we_read_is_never_let_through() {
-        for name in ["LD_PRELOAD", "LD_*", "DYLD_INSERT_LIBRARIES", "GLIBC_TUNABLES", "ZTCTL_SESSION", "ZTAGENT_*", "LOCPATH"] {
+        for name in
+            ["LD_PRELOAD", "LD_*", "DYLD_INSERT_LIBRARIES", "GLIBC_TUNABLES", "ZTCTL_SESSION", "ZTAGENT_*", "HOME", "USER"]
+        {
             assert!(matches!(name.parse::<VariableNames>(), Err(InvalidVariableNames::Never(_))), "{name}");
         }
         let wide = names("L*,Z*,G*,D*");

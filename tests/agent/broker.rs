@@ -101,6 +101,7 @@ impl World {
             deadline: Clock::system().now() + 600,
             record: false,
             env: VariableNames::default(),
+            idle: None,
         };
         Grant { certificate, declared: declared.to_vec(), announced: true }
     }

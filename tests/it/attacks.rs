@@ -77,6 +77,7 @@ fn said(opened: &Opened) -> UserCertificate {
         deadline: opened.reply.deadline,
         record: false,
         env: VariableNames::default(),
+        idle: None,
     }
 }
 

@@ -227,6 +227,47 @@ async fn scp_and_sftp_copy_files_with_their_modes_and_times() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn ansible_pings_and_copies_with_twenty_forks() {
+    let ansible = peer::program("ansible");
+    if !peer::present("ansible", ansible.is_some())
+        || !peer::present("openssh", peer::program("ssh").is_some() && peer::program("sshd").is_some())
+    {
+        return;
+    }
+    let world = World::with_policy(OPEN).await;
+    let mut agents = Vec::new();
+    for _ in 0..20 {
+        agents.push(world.agent("web").await);
+    }
+    let ada = world.person("ada", &[]).await;
+    let names = ada.names_within(20, Duration::from_secs(60)).await;
+    let desk = Desk::with(world, agents, ada, names[0].clone()).await;
+    let folder = tempfile::tempdir().unwrap();
+    let inventory: String = names.iter().map(|name| format!("{name}.zt\n")).collect();
+    std::fs::write(folder.path().join("hosts"), inventory).unwrap();
+    std::fs::write(folder.path().join("config.txt"), bytes(100_000)).unwrap();
+    let play = |module: &str, arguments: &str| {
+        let mut command = desk.program(ansible.as_ref().unwrap().to_str().unwrap());
+        command.env("ANSIBLE_SSH_ARGS", format!("-F {}", desk.home.join(".ssh/config").display()));
+        command.env("ANSIBLE_HOME", desk.home.join("ansible")).env("ANSIBLE_NOCOLOR", "1");
+        command.env("ANSIBLE_PYTHON_INTERPRETER", "/usr/bin/python3");
+        // Each of these containers is this machine: they must not share a place for what is on its way.
+        command.env("ANSIBLE_REMOTE_TMP", folder.path().join("tmp"));
+        command.args(["all", "-i"]).arg(folder.path().join("hosts")).args(["-f", "20", "-m", module, "-a", arguments]);
+        succeeds(&command.output().unwrap())
+    };
+    let pinged = play("ping", "");
+    assert_eq!(pinged.matches("\"pong\"").count(), 20, "{pinged}");
+    let to = folder.path().join("copied-{{ inventory_hostname }}");
+    let copied = play("copy", &format!("src={}/config.txt dest={} mode=0640", folder.path().display(), to.display()));
+    assert_eq!(copied.matches("CHANGED").count(), 20, "{copied}");
+    for name in &names {
+        let copy = std::fs::read(folder.path().join(format!("copied-{name}.zt"))).unwrap();
+        assert!(copy == bytes(100_000), "{name}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn rsync_of_ten_thousand_files_and_git_clone() {
     let Some(desk) = Desk::new().await else { return };
     if !peer::present("rsync", peer::program("rsync").is_some()) || !peer::present("git", peer::program("git").is_some()) {

@@ -1,8 +1,9 @@
 //! A whole world in one process: a broker on a port of its own with TLS, agents with the `process` connector, and the real `ztctl`
 //! as a child, with a home of its own for each person.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::process::{Output, Stdio};
+use std::process::Stdio;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
@@ -27,6 +28,7 @@ use ztctl::proto::{Action, Actions, Secret};
 use ztctl::ssh::{PrivateKey, new_key, public_line};
 use ztctl::transport::tls::Roots;
 
+pub use crate::said::Said;
 use crate::stack::user_code;
 
 /// Everybody may do everything.
@@ -44,6 +46,7 @@ pub struct World {
     /// The authorities that everybody pins.
     pub ca: CaSet,
     root_pem: String,
+    address: SocketAddr,
     folder: TempDir,
     stop: CancellationToken,
     broker: Option<JoinHandle<()>>,
@@ -84,13 +87,12 @@ impl World {
         std::fs::write(&file, policy).unwrap();
         let mut config = Config::dev(folder.path().join("state"), address, file);
         change(&mut config);
-        let broker = Broker::open(config, Clock::system()).await.unwrap();
-        let root_pem = broker.tls_root_pem().unwrap();
+        let opened = Broker::open(config, Clock::system()).await.unwrap();
+        let root_pem = opened.tls_root_pem().unwrap();
         std::fs::write(folder.path().join("root.pem"), &root_pem).unwrap();
-        let (admin, ca, stop) = (broker.admin(), broker.ca_set(), CancellationToken::new());
-        let serve = broker.serve(listener, stop.clone());
-        let broker = tokio::spawn(async move { serve.await.unwrap() });
-        Self { url: format!("https://{address}"), admin, ca, root_pem, folder, stop, broker: Some(broker) }
+        let (admin, ca) = (opened.admin(), opened.ca_set());
+        let (stop, broker) = serve(opened, listener);
+        Self { url: format!("https://{address}"), admin, ca, root_pem, address, folder, stop, broker: Some(broker) }
     }
 
     /// The file with the broker's private TLS root.
@@ -106,6 +108,20 @@ impl World {
     /// The broker's state folder.
     pub fn state(&self) -> PathBuf {
         self.folder.path().join("state")
+    }
+
+    /// The file of the policies.
+    pub fn policy(&self) -> PathBuf {
+        self.folder.path().join("policy.cedar")
+    }
+
+    /// Ends the broker in order and starts it again, with the configuration of [`World::start`].
+    pub async fn restart(&mut self) {
+        self.stop().await;
+        let opened = Broker::open(Config::dev(self.state(), self.address, self.policy()), Clock::system()).await.unwrap();
+        self.admin = opened.admin();
+        let (stop, broker) = serve(opened, TcpListener::bind(self.address).await.unwrap());
+        (self.stop, self.broker) = (stop, Some(broker));
     }
 
     /// The user CA's key, for certificates that the broker would never sign.
@@ -178,6 +194,12 @@ impl World {
             tokio::time::timeout(Duration::from_secs(10), broker).await.expect("the broker stops within ten seconds").unwrap();
         }
     }
+}
+
+fn serve(broker: Broker, listener: TcpListener) -> (CancellationToken, JoinHandle<()>) {
+    let stop = CancellationToken::new();
+    let serving = broker.serve(listener, stop.clone());
+    (stop, tokio::spawn(async move { serving.await.unwrap() }))
 }
 
 impl Drop for World {
@@ -326,32 +348,6 @@ impl Person {
             }
             assert!(Instant::now() < deadline, "{names:?} instead of {count} names: {}", said.stderr);
             tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-    }
-}
-
-/// What a finished program said.
-#[derive(Debug)]
-pub struct Said {
-    /// The exit status; 128 + n for a signal.
-    pub code: i32,
-    /// Standard output as text.
-    pub stdout: String,
-    /// Standard output as bytes.
-    pub bytes: Vec<u8>,
-    /// Standard error.
-    pub stderr: String,
-}
-
-impl From<Output> for Said {
-    fn from(output: Output) -> Self {
-        use std::os::unix::process::ExitStatusExt;
-        let code = output.status.code().or(output.status.signal().map(|signal| 128 + signal));
-        Self {
-            code: code.unwrap_or(-1),
-            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
-            bytes: output.stdout,
-            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
         }
     }
 }

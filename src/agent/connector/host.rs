@@ -136,7 +136,7 @@ impl HostConnector {
         let new_session = request.terminal.is_none();
         let specification = match &self.runuser {
             Some(runuser) if *request.asked != Asked::Files => {
-                let program = by_runuser(runuser, &account, request.asked, &variables);
+                let program = by_runuser(runuser, &account, request.asked, &variables, &request.variables);
                 // runuser is what becomes the user, and goes home.
                 let own = Account { uid, gid, groups: Vec::new(), ..account };
                 Specification::new(&program, &own, Path::new("/"), uid, new_session).encode()
@@ -154,10 +154,12 @@ impl HostConnector {
     }
 }
 
-/// `runuser -l NAME`, which keeps of the environment what tells of the session and of the client's terminal.
-fn by_runuser(runuser: &Path, account: &Account, asked: &Asked, variables: &Variables) -> Program {
+/// `runuser -l NAME`, which keeps of the environment what tells of the session and of the client's terminal, and what else the client
+/// was granted to set.
+fn by_runuser(runuser: &Path, account: &Account, asked: &Asked, variables: &Variables, client: &Variables) -> Program {
     let own = ["HOME", "USER", "LOGNAME", "SHELL", "PATH"].map(OsStr::new);
-    let kept: Vec<&OsStr> = variables.keys().map(OsString::as_os_str).filter(|name| !own.contains(name)).collect();
+    let kept: Vec<&OsStr> =
+        variables.keys().map(OsString::as_os_str).filter(|name| !own.contains(name) || client.contains_key(*name)).collect();
     let mut arguments: Vec<OsString> = vec![
         "runuser".into(),
         "--login".into(),
@@ -212,14 +214,19 @@ mod tests {
     fn runuser_gets_the_login_the_command_and_what_tells_of_the_session() {
         let account = Account::test("ada", 1000, "/home/ada", Some("/bin/bash"));
         let base = Variables::from([("PATH".into(), "/bin".into())]);
-        let client = Variables::from([("LANG".into(), "C".into()), ("TERM".into(), "xterm".into())]);
+        let mut client = Variables::from([("LANG".into(), "C".into()), ("TERM".into(), "xterm".into())]);
         let session = SessionId::random();
         let variables = environment::compose(&base, &account, session, "ada@local", &client);
-        let shell = by_runuser(Path::new("/sbin/runuser"), &account, &Asked::Shell, &variables);
+        let shell = by_runuser(Path::new("/sbin/runuser"), &account, &Asked::Shell, &variables, &client);
         let words: Vec<&str> = shell.arguments.iter().map(|word| word.to_str().unwrap()).collect();
         assert_eq!(words, ["runuser", "--login", "--whitelist-environment", "LANG,TERM,ZTCTL_SESSION,ZTCTL_USER", "ada"]);
-        let command = by_runuser(Path::new("/sbin/runuser"), &account, &Asked::Command(b"'id'".to_vec()), &variables);
+        let command = by_runuser(Path::new("/sbin/runuser"), &account, &Asked::Command(b"'id'".to_vec()), &variables, &client);
         assert_eq!(command.arguments[5..], ["--session-command", "'id'"]);
+        // What policy lets the client set is kept, its own path as well.
+        client.extend([("APP_MODE".into(), "x".into()), ("PATH".into(), "/opt/bin".into())]);
+        let variables = environment::compose(&base, &account, session, "ada@local", &client);
+        let shell = by_runuser(Path::new("/sbin/runuser"), &account, &Asked::Shell, &variables, &client);
+        assert_eq!(shell.arguments[3], "APP_MODE,LANG,PATH,TERM,ZTCTL_SESSION,ZTCTL_USER");
     }
 
     #[test]

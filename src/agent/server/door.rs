@@ -85,6 +85,7 @@ impl Door {
     /// Starts what was asked for, or says that it may not be.
     fn start(&mut self, id: ChannelId, wish: Wish, connection: &mut Connection) -> Result<(), russh::Error> {
         let Some(session) = &self.session else { return connection.channel_failure(id) };
+        session.activity.seen();
         let (action, granted) = (wish.action(), &session.grant.actions);
         // Who was granted one command may ask for a shell and gets that command.
         let forced = session.grant.force_command.is_some() && matches!(wish, Wish::Run(Asked::Shell | Asked::Command(_)));
@@ -145,6 +146,9 @@ impl Handler for Door {
     }
 
     async fn data(&mut self, _: ChannelId, data: &[u8], _: &mut Connection) -> Result<(), russh::Error> {
+        if let Some(session) = &self.session {
+            session.activity.seen();
+        }
         if self.session.as_ref().is_some_and(|session| session.waiting.overflows()) {
             tracing::warn!(session = %self.header.session, "the client sends more than it may; its session ends");
             return Err(russh::Error::Disconnect);

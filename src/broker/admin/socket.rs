@@ -23,11 +23,13 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio_util::sync::CancellationToken;
 
 use super::wire::{
-    AddUser, ApproveDevice, ExportRange, JoinTokenSpec, MadeToken, PoliciesLoaded, SetPassword, TokenId, UserTokenSpec,
+    AddUser, ApproveDevice, ExplainSpec, ExportRange, JoinTokenSpec, LockSpec, MadeToken, PoliciesLoaded, SetPassword, TokenId,
+    UserTokenSpec,
 };
 use super::{Admin, AdminError, AuditQuery};
 use crate::broker::State;
 use crate::broker::audit::{Follow, JournalError};
+use crate::broker::locks::LockId;
 use crate::proto::name::Account;
 use crate::proto::{AgentId, ErrorBody};
 
@@ -72,6 +74,8 @@ fn routes() -> Router<Shared> {
         .route("/tokens/{id}", delete(remove_token))
         .route("/agents", get(agents))
         .route("/agents/{id}", delete(remove_agent))
+        .route("/locks", post(add_lock).get(locks))
+        .route("/locks/{id}", delete(remove_lock))
         .route("/clusters", get(clusters))
         .route("/audit", get(audit))
         .route("/audit/follow", get(follow))
@@ -79,6 +83,7 @@ fn routes() -> Router<Shared> {
         .route("/audit/end", get(audit_end))
         .route("/device/approve", post(approve_device))
         .route("/policy/reload", post(reload_policy))
+        .route("/policy/explain", post(explain))
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
 }
 
@@ -185,6 +190,19 @@ async fn remove_token(admin: Admin, Segment(id): Segment<TokenId>) -> Result<Sta
     Ok(StatusCode::NO_CONTENT)
 }
 
+async fn add_lock(admin: Admin, Json(spec): Json<LockSpec>) -> Result<impl IntoResponse, AdminError> {
+    Ok(Json(admin.add_lock(spec).await?))
+}
+
+async fn locks(admin: Admin) -> Result<impl IntoResponse, AdminError> {
+    Ok(Json(admin.locks().await?))
+}
+
+async fn remove_lock(admin: Admin, Segment(id): Segment<LockId>) -> Result<StatusCode, AdminError> {
+    admin.remove_lock(&id).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
 async fn clusters(admin: Admin) -> impl IntoResponse {
     Json(admin.clusters())
 }
@@ -232,6 +250,10 @@ async fn approve_device(admin: Admin, Json(body): Json<ApproveDevice>) -> Result
 
 async fn reload_policy(admin: Admin) -> Result<impl IntoResponse, AdminError> {
     Ok(Json(PoliciesLoaded { policies: admin.reload_policy().await? }))
+}
+
+async fn explain(admin: Admin, Json(spec): Json<ExplainSpec>) -> Result<impl IntoResponse, AdminError> {
+    Ok(Json(admin.explain(spec).await?))
 }
 
 struct Following {

@@ -11,9 +11,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::client::{Client, ClientError};
 use super::wire::{AddUser, MadeToken, PoliciesLoaded};
-use super::{AgentRow, AuditRecord, JoinTokenSpec, TokenRow, UserRow, UserTokenSpec};
+use super::{AgentRow, AuditRecord, JoinTokenSpec, LockSpec, LockWish, MadeLock, TokenRow, UserRow, UserTokenSpec};
 use crate::broker::audit::Event;
 use crate::broker::enrolment::Assertions;
+use crate::broker::locks::Lock;
 use crate::broker::{Broker, Config};
 use crate::clock::Clock;
 use crate::proto::ErrorCode;
@@ -120,6 +121,35 @@ async fn tokens_are_shown_once_and_listed_without_secrets() {
     assert_eq!(refused(broker.client.delete(&format!("/tokens/{}", join.id)).await), ErrorCode::NotFound);
     let journal = format!("{:?}", broker.events().await);
     assert!(journal.contains("cluster prod") && !journal.contains(token.secret.expose()));
+    broker.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn locks_are_made_listed_and_removed() {
+    let broker = Running::start().await;
+    broker.add("ada").await.unwrap();
+    let wish = LockWish::User("ada".parse().unwrap());
+    let spec = LockSpec { wish, lasts: Some(Duration::from_secs(60)), until: None, reason: Some(" incident ".into()) };
+    let made: MadeLock = broker.client.post("/locks", &spec).await.unwrap();
+    assert_eq!((made.ended, made.lock.target.to_string().as_str()), (0, "user ada@local"));
+    assert_eq!((made.lock.until, made.lock.reason.as_deref()), (Some(1_800_000_060), Some("incident")));
+    let listed: Vec<Lock> = broker.client.get("/locks").await.unwrap();
+    assert!(matches!(&listed[..], [only] if *only == made.lock), "{listed:?}");
+    for spec in [
+        LockSpec { until: Some(2_000_000_000), ..spec.clone() },
+        LockSpec { reason: Some("two\nlines".into()), ..spec.clone() },
+        LockSpec { lasts: Some(Duration::ZERO), ..spec.clone() },
+    ] {
+        assert_eq!(refused(broker.client.tell("/locks", &spec).await), ErrorCode::InvalidRequest);
+    }
+    broker.client.delete(&format!("/locks/{}", made.lock.id)).await.unwrap();
+    assert_eq!(refused(broker.client.delete(&format!("/locks/{}", made.lock.id)).await), ErrorCode::NotFound);
+    let (lock, target, by) = (made.lock.id.to_string(), "user ada@local".to_owned(), operator());
+    let removed = Event::LockRemoved { lock: lock.clone(), target: target.clone(), by: by.clone() };
+    let added = Event::LockAdded { lock, target, reason: Some("incident".into()), until: Some(1_800_000_060), by };
+    let events = broker.events().await;
+    assert!(events.contains(&added) && events.contains(&removed), "{events:?}");
+    assert_eq!(added.user(), Some("ada@local"));
     broker.stop().await;
 }
 

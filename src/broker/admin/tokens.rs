@@ -138,7 +138,7 @@ fn user_scope(spec: &UserTokenSpec) -> String {
     format!("{} for {} s: {actions} on {containers}", spec.user, spec.ttl.as_secs())
 }
 
-fn is_pattern(text: &str) -> bool {
+pub(super) fn is_pattern(text: &str) -> bool {
     let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'.' | b'_' | b'-' | b'*');
     !text.is_empty() && text.len() <= 128 && text.bytes().all(allowed)
 }

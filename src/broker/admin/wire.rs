@@ -1,14 +1,17 @@
 //! The bodies that cross the administration socket, the same for both ends: JSON, one struct an operation.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::str::FromStr;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use crate::broker::enrolment::Assertions;
-use crate::proto::name::Account;
-use crate::proto::{Actions, AgentId, Secret};
+use crate::broker::locks::Lock;
+use crate::broker::policy::Finding;
+use crate::proto::name::{Account, Login};
+use crate::proto::{Action, Actions, AgentId, Secret};
 
 /// `POST /users`.
 #[derive(Debug, Serialize, Deserialize)]
@@ -69,6 +72,48 @@ pub struct UserTokenSpec {
     /// Only containers with such a name or app, `*` for any letters; empty for all.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub containers: Vec<String>,
+}
+
+/// `POST /locks`: what is to be locked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LockSpec {
+    /// What it is on.
+    pub wish: LockWish,
+    /// For how long; for ever without this and `until`.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "maybe_seconds")]
+    pub lasts: Option<Duration>,
+    /// Until when, in seconds since 1970.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<u64>,
+    /// Why, for those who run into it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// What an operator wants locked, in an operator's words.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", content = "of", rename_all = "snake_case")]
+pub enum LockWish {
+    /// Every session.
+    Everything,
+    /// A person: a name of the directory, or NAME@IDP.
+    User(Account),
+    /// A Unix user inside.
+    Login(Login),
+    /// A container: an id, a name that is unique now, or a pattern with `*` for apps and full names.
+    Container(String),
+    /// An agent.
+    Agent(AgentId),
+}
+
+/// What `POST /locks` has done.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MadeLock {
+    /// The lock.
+    pub lock: Lock,
+    /// How many live sessions it ended.
+    pub ended: usize,
 }
 
 /// What a new token's secret is, said once.
@@ -171,6 +216,54 @@ pub(crate) struct PoliciesLoaded {
     pub policies: Vec<String>,
 }
 
+/// `POST /policy/explain`: what is to be explained.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ExplainSpec {
+    /// A person of the directory.
+    pub user: Account,
+    /// A container that is here: its name or its id.
+    pub container: String,
+    /// The action.
+    pub action: Action,
+    /// The Unix user inside.
+    pub login: Login,
+    /// The one command, if there is only one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub command: Option<String>,
+    /// The reason that would be given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Where the person would be; this machine, if it is not said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address: Option<IpAddr>,
+}
+
+/// What is to be said of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Explained {
+    /// `name@idp`.
+    pub user: String,
+    /// The groups that policy sees.
+    pub groups: Vec<Account>,
+    /// The container's full name.
+    pub container: String,
+    /// The Unix user inside.
+    pub login: Login,
+    /// The action.
+    pub action: Action,
+    /// Whether the person sees the container, which everything else needs.
+    pub list: Finding,
+    /// Whether policy allows the action.
+    pub finding: Finding,
+    /// The lock that is on it, in the words that the person reads.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub locked: Option<String>,
+    /// What of it the connector cannot do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unable: Option<String>,
+}
+
 /// A token's id: what it is called in lists and in the journal, worth nothing by itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -234,6 +327,21 @@ mod seconds {
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
         u64::deserialize(from).map(Duration::from_secs)
+    }
+}
+
+/// Durations that may be missing.
+mod maybe_seconds {
+    use std::time::Duration;
+
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(duration: &Option<Duration>, to: S) -> Result<S::Ok, S::Error> {
+        duration.map(|duration| duration.as_secs()).serialize(to)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Duration>, D::Error> {
+        Ok(Option::<u64>::deserialize(from)?.map(Duration::from_secs))
     }
 }
 

@@ -9,9 +9,10 @@ use super::control::{Desk, End, Pace};
 use super::opening::{NotOpened, Proved, challenge};
 use super::*;
 use crate::broker::audit::{self, Event, Journal, Query};
+use crate::broker::policy::Basis;
 use crate::broker::registry::Registry;
 use crate::broker::registry::tests::{asserted, report};
-use crate::broker::relay::{About, Sessions};
+use crate::broker::relay::Sessions;
 use crate::clock::Clock;
 use crate::proto::agent::*;
 use crate::proto::frame::{self, FrameError, FrameReader};
@@ -196,9 +197,13 @@ async fn reports_arrive_and_leave_with_the_connection() {
 async fn a_channel_runs_only_after_it_is_written_down_and_only_in_ones_own_session() {
     let (world, mut reader, mut writer) = world(Pace::default());
     let (mine, others) = (SessionId::random(), SessionId::random());
-    let container = ContainerId::random();
-    let seat = world.sessions.admit(mine, world.presence.agent, "ada@local", container, NOW + 60, About::example());
-    let _other = world.sessions.admit(others, AgentId::of_key(b"other"), "bob@local", container, NOW + 60, About::example());
+    let served_by = |agent| {
+        let mut basis = Basis::example("web");
+        Arc::make_mut(&mut basis.container).agent = agent;
+        basis
+    };
+    let seat = world.sessions.admit(mine, served_by(world.presence.agent), NOW + 60, None);
+    let _other = world.sessions.admit(others, served_by(AgentId::of_key(b"other")), NOW + 60, None);
     for (request, session, allowed) in [(1, mine, true), (2, others, false), (3, SessionId::random(), false)] {
         say(&mut writer, &FromAgent::Channel { request, session, channel: ChannelReport::Shell }).await;
         match command(&mut reader).await {

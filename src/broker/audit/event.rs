@@ -1,6 +1,6 @@
 //! The audit events: what is written down, one variant each, the same words in the journal, the index and the reports.
 //!
-//! Text that a person, a workload or an agent chose is cut to [`TEXT_LIMIT`] where an event is appended; JSON escapes the rest.
+//! Text that a person, a workload or an agent chose is cut where an event is appended (`bounds`); JSON escapes the rest.
 
 use serde::{Deserialize, Serialize};
 
@@ -131,6 +131,30 @@ pub enum Event {
         #[serde(default)]
         by: String,
     },
+    /// Something was locked: no session of it begins, and those that were open ended.
+    LockAdded {
+        /// The lock's id.
+        lock: String,
+        /// What is locked: `everything`, `user ada@local`, `login root`, `container ID`, `containers PATTERN`, `agent ID`.
+        target: String,
+        /// Why, in the operator's words.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
+        /// When it ends by itself, in seconds since 1970.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        until: Option<u64>,
+        /// Which operator: `operator (uid N)`.
+        by: String,
+    },
+    /// A lock was removed.
+    LockRemoved {
+        /// The lock's id.
+        lock: String,
+        /// What was locked.
+        target: String,
+        /// Which operator: `operator (uid N)`.
+        by: String,
+    },
     /// An agent enrolled with a join token, or has proved which service account it is.
     AgentJoined {
         /// The agent.
@@ -228,6 +252,9 @@ pub enum Event {
         container: ContainerId,
         /// How it ended.
         outcome: Outcome,
+        /// Why it was ended, where it did not end by itself: what its user read.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        why: Option<String>,
         /// Bytes from the client to the container, as the relay saw them.
         bytes_in: u64,
         /// Bytes from the container to the client.
@@ -269,6 +296,9 @@ pub struct SessionAuthorised {
     pub client_address: String,
     /// The policies that decided.
     pub policies: Vec<String>,
+    /// After how many seconds without anything happening the session ends, where it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub idle: Option<u64>,
     /// The environment variables that the client may set, each a name or its beginning and a `*`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub env: Vec<String>,
@@ -320,75 +350,15 @@ impl Event {
             | Self::PasswordSet { user, .. }
             | Self::SessionDenied { user, .. }
             | Self::SessionEnded { user, .. } => Some(user),
+            Self::LockAdded { target, .. } | Self::LockRemoved { target, .. } => target.strip_prefix("user "),
             _ => None,
         }
     }
-
-    /// The event with every text in it cut to its limit, so that a line of the journal is bounded whoever chose the text.
-    pub(super) fn bounded(mut self) -> Self {
-        match &mut self {
-            Self::PolicyRefused { error } => cut(error, TEXT_LIMIT),
-            Self::LoginFailed { user, client_address, why } => {
-                for text in [user, client_address, why] {
-                    cut(text, TEXT_LIMIT);
-                }
-            }
-            Self::AgentRefused { name, why, .. } | Self::AgentGone { name, why, .. } => {
-                cut(name, TEXT_LIMIT);
-                cut(why, TEXT_LIMIT);
-            }
-            Self::AgentOverstepped { name, what, .. } => {
-                cut(name, TEXT_LIMIT);
-                cut(what, TEXT_LIMIT);
-            }
-            Self::AgentConnected { name, version, .. } => {
-                cut(name, TEXT_LIMIT);
-                cut(version, TEXT_LIMIT);
-            }
-            Self::SessionAuthorised(session) => {
-                session.command.iter_mut().for_each(|command| cut(command, COMMAND_LIMIT));
-                session.reason.iter_mut().for_each(|reason| cut(reason, TEXT_LIMIT));
-            }
-            Self::ChannelOpened { channel: ChannelReport::Exec { command }, .. } => cut(command, COMMAND_LIMIT),
-            Self::ChannelOpened {
-                channel: ChannelReport::Forward { host, .. } | ChannelReport::Listen { host, .. }, ..
-            } => {
-                cut(host, TEXT_LIMIT);
-            }
-            Self::SessionEnded { outcome, .. } => match outcome {
-                Outcome::Refused { why } => cut(why, TEXT_LIMIT),
-                Outcome::Signalled { signal } => cut(signal, 32),
-                _ => {}
-            },
-            _ => {}
-        }
-        self
-    }
 }
-
-fn cut(text: &mut String, limit: usize) {
-    if text.len() > limit {
-        let end = (0..=limit).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
-        text.truncate(end);
-    }
-}
-
-/// The most bytes of a text in an event: a long sentence.
-const TEXT_LIMIT: usize = 1024;
-
-/// The most bytes of a command in an event; the agent cuts there too.
-const COMMAND_LIMIT: usize = 4096;
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn text_is_cut_at_a_letter() {
-        let mut text = "é".repeat(TEXT_LIMIT);
-        cut(&mut text, 5);
-        assert_eq!(text, "éé");
-    }
 
     #[test]
     fn an_event_of_a_newer_version_is_still_a_record() {

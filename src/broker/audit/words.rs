@@ -72,6 +72,7 @@ mod tests {
             user: "ada@local".into(),
             container: ContainerId::derived(&[]),
             outcome: Outcome::Exited { status: 3 },
+            why: None,
             bytes_in: 1,
             bytes_out: 2,
             seconds: 4,

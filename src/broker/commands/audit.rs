@@ -9,7 +9,8 @@ use super::print::Printer;
 use super::table;
 use crate::broker::admin::AuditRecord;
 use crate::broker::admin::client::Client;
-use crate::broker::args::{Audit, AuditVerb, Output, Place, ShowAudit};
+use crate::broker::args::audit::{Audit, AuditVerb, ShowAudit};
+use crate::broker::args::{Output, Place};
 use crate::clock::Clock;
 use crate::moment::{self, Since};
 

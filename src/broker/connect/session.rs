@@ -34,10 +34,10 @@ impl Session {
         let finished = match tokio::join!(self.client(wanted, upgrade), self.agent(link)) {
             (Some(mut client), Some(mut agent)) => {
                 let live = self.seat.live();
-                let tell = |reason: String| {
-                    let cut = FromBroker::Cut { session: live.session, reason };
-                    // Without its control connection the agent sees the link end.
-                    let _ = self.presence.tell(cut);
+                let tell = async |reason: String| {
+                    // The agent may have come anew since; without a control connection it sees the link end.
+                    let now = self.state.agents.present(live.agent()).unwrap_or_else(|| Arc::clone(&self.presence));
+                    now.tell_patiently(FromBroker::Cut { session: live.session, reason }).await;
                 };
                 self.seat.carry(&mut client, &mut agent, &self.state.clock, tell).await
             }
@@ -93,17 +93,18 @@ pub(super) async fn never_began(state: &State, seat: &Seat, why: &str) {
 }
 
 fn nothing_crossed(outcome: Outcome) -> Finished {
-    Finished { outcome, bytes_in: 0, bytes_out: 0 }
+    Finished { outcome, bytes_in: 0, bytes_out: 0, why: None }
 }
 
 async fn ended(state: &State, seat: &Seat, finished: Finished, seconds: u64) {
     let live = seat.live();
-    let Finished { outcome, bytes_in, bytes_out } = finished;
+    let Finished { outcome, bytes_in, bytes_out, why } = finished;
     let event = Event::SessionEnded {
         session: live.session,
-        user: live.user.clone(),
-        container: live.container,
+        user: live.user(),
+        container: live.basis.container.id,
         outcome,
+        why,
         bytes_in,
         bytes_out,
         seconds,

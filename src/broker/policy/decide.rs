@@ -37,6 +37,7 @@ pub struct Grant {
     policies: Vec<String>,
     record: bool,
     env: VariableNames,
+    idle: Option<Duration>,
 }
 
 /// The policy's no.
@@ -110,6 +111,11 @@ impl Grant {
     pub fn env(&self) -> &VariableNames {
         &self.env
     }
+
+    /// After how long without anything happening the session ends.
+    pub fn idle(&self) -> Option<Duration> {
+        self.idle
+    }
 }
 
 impl Denial {
@@ -181,6 +187,7 @@ pub fn authorize(
         policies: decided.into_iter().collect(),
         record: false,
         env: asks.env.unwrap_or_default(),
+        idle: asks.idle,
     })
 }
 

@@ -76,30 +76,33 @@ pub(super) fn load(path: &Path) -> Result<Set, LoadError> {
 /// The set that `texts` (each with the path that it came from) make.
 pub(super) fn from_texts(texts: &[(PathBuf, String)]) -> Result<Set, LoadError> {
     let words = Words::new().map_err(LoadError::Schema)?;
-    let mut loader = Loader { validator: Validator::new(words.schema.clone()), accepted: Vec::new(), faults: Vec::new() };
+    let validator = Validator::new(words.schema.clone());
+    let mut loader = Loader { validator, accepted: Vec::new(), faults: Vec::new(), warnings: Vec::new() };
     for (path, text) in texts {
         loader.file(path, text);
     }
-    let Loader { accepted, faults, .. } = loader;
+    let Loader { accepted, faults, warnings, .. } = loader;
     if !faults.is_empty() {
         return Err(LoadError::Faults(faults));
     }
     let schema = |error: &dyn fmt::Display| LoadError::Schema(error.to_string());
-    let mut obligations = HashMap::new();
+    let (mut obligations, mut places) = (HashMap::new(), HashMap::new());
     let mut listing = Projection::default();
     let mut policies = PolicySet::new();
-    for (policy, asks) in accepted {
+    for (policy, asks, place) in accepted {
+        places.insert(policy.id().clone(), place);
         listing.read_by(&policy.to_json().map_err(|error| schema(&error))?);
         obligations.insert(policy.id().clone(), asks);
         policies.add(policy).map_err(|error| schema(&error))?;
     }
-    Ok(Set { words, policies, obligations, listing })
+    Ok(Set { words, policies, obligations, listing, places, warnings })
 }
 
 struct Loader {
     validator: Validator,
-    accepted: Vec<(Policy, Obligations)>,
+    accepted: Vec<(Policy, Obligations, Fault)>,
     faults: Vec<Fault>,
+    warnings: Vec<Fault>,
 }
 
 impl Loader {
@@ -119,7 +122,7 @@ impl Loader {
             Err(errors) => return self.faults.extend(errors.iter().map(|error| at.fault(error))),
         };
         let id = policy.annotation("id").unwrap_or(&default_id).to_owned();
-        if id.is_empty() || id.len() > 128 || self.accepted.iter().any(|(other, _)| other.id().to_string() == id) {
+        if id.is_empty() || id.len() > 128 || self.accepted.iter().any(|(other, ..)| other.id().to_string() == id) {
             let message = format!("the policy id \"{}\" is empty, too long or already taken", id.escape_debug());
             self.faults.push(at.fault_at_annotation(statement, "id", message));
         }
@@ -133,11 +136,13 @@ impl Loader {
             Ok(alone) => {
                 let result = self.validator.validate(&alone, ValidationMode::Strict);
                 self.faults.extend(result.validation_errors().map(|error| at.fault(error)));
+                self.warnings.extend(result.validation_warnings().map(|warning| at.fault(warning)));
             }
             Err(error) => self.faults.push(at.fault(&error)),
         }
         if self.faults.len() == before {
-            self.accepted.push((policy.new_id(PolicyId::new(id)), asks));
+            let place = at.at(source::start_of(statement), String::new(), None);
+            self.accepted.push((policy.new_id(PolicyId::new(id)), asks, place));
         }
     }
 }
@@ -178,7 +183,7 @@ impl Place<'_> {
 }
 
 /// The file itself, or the folder's policy files sorted by name.
-fn files(path: &Path) -> Result<Vec<PathBuf>, LoadError> {
+pub(super) fn files(path: &Path) -> Result<Vec<PathBuf>, LoadError> {
     let error = |source| LoadError::Io { path: path.to_path_buf(), source };
     if !std::fs::metadata(path).map_err(error)?.is_dir() {
         return Ok(vec![path.to_path_buf()]);

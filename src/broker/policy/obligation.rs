@@ -16,13 +16,15 @@ pub(super) struct Obligations {
     pub(super) reason: bool,
     /// `@env("LANG,APP_*")`: the variables that the client may set. A permit without it adds none and takes none away.
     pub(super) env: Option<VariableNames>,
+    /// `@idle("30m")`: the session ends when nothing happens in it for so long.
+    pub(super) idle: Option<Duration>,
 }
 
 /// An annotation that is not taken, and why.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum InvalidAnnotation {
     /// No annotation of ours.
-    #[error("unknown annotation @{0}: known are @id, @description, @max_session, @require and @env")]
+    #[error("unknown annotation @{0}: known are @id, @description, @max_session, @require, @env and @idle")]
     Unknown(String),
     /// One of ours to come.
     #[error("@{0} cannot be enforced by this version (ztctl {version}): remove the policy or upgrade", version = crate::proto::version::PROGRAM)]
@@ -33,6 +35,9 @@ pub(super) enum InvalidAnnotation {
     /// Not a length of time, or none that makes sense.
     #[error("@max_session(\"{0}\") is no length of time: a number and s, m or h is expected, at most 24h: \"30m\", \"1h\"")]
     MaxSession(String),
+    /// The same for the time in which nothing happens.
+    #[error("@idle(\"{0}\") is no length of time: a number and s, m or h is expected, at most 24h: \"30m\", \"1h\"")]
+    Idle(String),
     /// Something other than a reason is required.
     #[error("@require(\"{0}\") is not known: only @require(\"reason\") is")]
     Require(String),
@@ -46,13 +51,14 @@ impl Obligations {
     pub(super) fn take(&mut self, name: &str, value: &str, permit: bool) -> Result<(), InvalidAnnotation> {
         match name {
             "id" | "description" => return Ok(()),
-            "max_session" | "require" | "env" if !permit => return Err(InvalidAnnotation::OnForbid(name.to_owned())),
+            "max_session" | "require" | "env" | "idle" if !permit => return Err(InvalidAnnotation::OnForbid(name.to_owned())),
             "max_session" => {
                 let length = duration(value).ok_or_else(|| InvalidAnnotation::MaxSession(value.to_owned()))?;
                 self.max_session = Some(length);
             }
             "require" if value == "reason" => self.reason = true,
             "require" => return Err(InvalidAnnotation::Require(value.to_owned())),
+            "idle" => self.idle = Some(duration(value).ok_or_else(|| InvalidAnnotation::Idle(value.to_owned()))?),
             "env" => self.env = Some(value.parse()?),
             "record" | "mfa" | "approval" => return Err(InvalidAnnotation::NotEnforced(name.to_owned())),
             _ => return Err(InvalidAnnotation::Unknown(name.to_owned())),
@@ -60,10 +66,11 @@ impl Obligations {
         Ok(())
     }
 
-    /// Both together: the shorter time, every requirement, and only the variables that both let through.
+    /// Both together: the shorter times, every requirement, and only the variables that both let through.
     pub(super) fn and(&self, other: &Self) -> Self {
         Self {
             max_session: [self.max_session, other.max_session].into_iter().flatten().min(),
+            idle: [self.idle, other.idle].into_iter().flatten().min(),
             reason: self.reason || other.reason,
             env: match (&self.env, &other.env) {
                 (Some(ours), Some(theirs)) => Some(ours.and(theirs)),
@@ -73,7 +80,7 @@ impl Obligations {
     }
 }
 
-fn duration(text: &str) -> Option<Duration> {
+pub(super) fn duration(text: &str) -> Option<Duration> {
     let (number, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
     if !number.bytes().all(|byte| byte.is_ascii_digit()) {
         return None;
@@ -111,7 +118,9 @@ mod tests {
         let minute = Obligations { max_session: length(60), ..Obligations::default() };
         let why = Obligations { reason: true, ..Obligations::default() };
         let all = hour.and(&why).and(&minute);
-        assert_eq!(all, Obligations { max_session: length(60), reason: true, env: None });
+        assert_eq!(all, Obligations { max_session: length(60), reason: true, ..Obligations::default() });
+        let quiet = |seconds| Obligations { idle: length(seconds), ..Obligations::default() };
+        assert_eq!(quiet(60).and(&hour).and(&quiet(30)).idle, length(30));
         let env = |names: &str| Obligations { env: Some(names.parse().unwrap()), ..Obligations::default() };
         let both = hour.and(&env("APP_*,DEBUG")).and(&why).and(&env("APP_MODE,X"));
         assert_eq!(both.env, Some("APP_MODE".parse().unwrap()));

@@ -85,7 +85,7 @@ fn of_resource(operands: &Value) -> bool {
 }
 
 /// Whether a policy with this action scope can say anything about `action`.
-fn may_apply(scope: &Value, action: Action) -> bool {
+pub(super) fn may_apply(scope: &Value, action: Action) -> bool {
     let is = |entity: &Value| entity["id"] == action.as_str();
     match scope["op"].as_str() {
         Some("==") => is(&scope["entity"]),

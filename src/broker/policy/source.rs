@@ -19,6 +19,11 @@ pub(super) fn statements(text: &str) -> Vec<Range<usize>> {
     statements
 }
 
+/// Where the code of `text` begins, after space and comments.
+pub(super) fn start_of(text: &str) -> usize {
+    code(text).find(|(_, letter)| !letter.is_ascii_whitespace()).map_or(0, |(offset, _)| offset)
+}
+
 /// Where `wanted` stands in `text` as a whole word of code.
 pub(super) fn find_code(text: &str, wanted: &str) -> Option<usize> {
     code(text).map(|(offset, _)| offset).find(|offset| {
@@ -59,6 +64,7 @@ mod tests {
         let text = "permit(a); // one; two\n@id(\"x;\\\";y\") forbid(b);\n// the end;\n";
         let parts: Vec<&str> = statements(text).into_iter().map(|range| &text[range]).collect();
         assert_eq!(parts, ["permit(a);", " // one; two\n@id(\"x;\\\";y\") forbid(b);"]);
+        assert_eq!((start_of(" // no\n permit"), start_of("")), (8, 0));
         assert_eq!(statements("permit(a); permit("), [0..10, 10..18]);
         for hostile in ["", "\"", "\"\\", "//", "/", "é;\"é", "\"\\é"] {
             statements(hostile);

@@ -10,7 +10,7 @@ use crate::broker::registry::Container;
 use crate::proto::name::Login;
 use crate::proto::{Action, Actions, ContainerId, ErrorCode};
 
-const NOW: u64 = 1_800_000_000;
+pub(super) const NOW: u64 = 1_800_000_000;
 
 pub(in crate::broker) fn example_grant(now: u64) -> (ContainerId, Grant) {
     let container = Container::example("tomcat");
@@ -128,6 +128,13 @@ fn a_reason_is_required_where_a_permit_asks() {
 }
 
 #[test]
+fn the_shortest_quiet_counts() {
+    assert_eq!(shell(ALL, None).unwrap().idle(), None);
+    let text = format!(r#"@idle("1h") {ALL} {ALL} @idle("30m") {ALL}"#);
+    assert_eq!(shell(&text, None).unwrap().idle(), Some(Duration::from_secs(1800)));
+}
+
+#[test]
 fn variables_are_named_by_every_permit_that_names_any() {
     let env = |text: &str| shell(text, None).unwrap().env().to_string();
     assert_eq!(env(ALL), "");
@@ -215,6 +222,7 @@ fn annotations_are_known_or_refused() {
     }
     assert!(message("@max_session(\"banana\")", ALL).contains("banana"));
     assert!(message("@require(\"ticket\")", ALL).contains("only @require(\"reason\")"));
+    assert!(message("@idle(\"soon\")", ALL).contains("@idle(\"soon\") is no length of time"));
     assert!(message("@env(\"A-B\")", ALL).contains("\"A-B\" is no name of a variable"));
     assert!(message("@env(\"LD_PRELOAD\")", ALL).contains("no client may set LD_PRELOAD"));
     assert!(message("@env(\"A\")", "forbid(principal, action, resource);").contains("forbid"));
@@ -232,8 +240,11 @@ fn a_reload_is_whole_or_not_at_all() {
     std::fs::write(dir.path().join("notes.txt"), "not a policy").unwrap();
     let policies = Policies::load(dir.path()).unwrap();
     assert_eq!(policies.current().ids(), ["b-1", "first"]);
+    assert_eq!(policies.changed(), None);
     std::fs::write(&path, "permit(").unwrap();
+    assert!(policies.changed().is_some());
     assert!(policies.reload().is_err());
+    assert_eq!(policies.changed(), None, "what was refused is not read again until it changes");
     assert_eq!(policies.current().ids(), ["b-1", "first"]);
     std::fs::write(&path, format!("@id(\"second\") {ALL}")).unwrap();
     policies.reload().unwrap();

@@ -18,13 +18,14 @@ struct World {
 
 fn world(deadline: u64) -> World {
     let sessions = Arc::new(Sessions::default());
-    let (session, agent_id) = (SessionId::random(), AgentId::of_key(b"agent"));
-    let seat = sessions.admit(session, agent_id, "ada@local", ContainerId::random(), deadline, About::example());
+    let (session, basis) = (SessionId::random(), Basis::example("web"));
+    let agent_id = basis.container.agent;
+    let seat = sessions.admit(session, basis, deadline, None);
     let ((client, client_far), (agent, agent_far)) = (duplex(8), duplex(8));
     let finished = tokio::spawn(async move {
         let (mut client, mut agent): (Link, Link) = (Box::new(client_far), Box::new(agent_far));
         let mut told = None;
-        let finished = seat.carry(&mut client, &mut agent, &Clock::from_fn(|| NOW), |reason| told = Some(reason)).await;
+        let finished = seat.carry(&mut client, &mut agent, &Clock::from_fn(|| NOW), async |reason| told = Some(reason)).await;
         (finished, told)
     });
     World { sessions, session, agent_id, client, agent, finished }
@@ -46,7 +47,7 @@ async fn bytes_cross_and_are_counted_and_the_agents_word_is_the_outcome() {
     drop(world.client);
     let (finished, told) = world.finished.await.unwrap();
     assert_eq!(answer, "answer");
-    assert_eq!(finished, Finished { outcome: Outcome::Exited { status: 3 }, bytes_in: 14, bytes_out: 6 });
+    assert_eq!(finished, Finished { outcome: Outcome::Exited { status: 3 }, bytes_in: 14, bytes_out: 6, why: None });
     assert_eq!((told, world.sessions.count()), (None, 0));
 }
 
@@ -59,7 +60,8 @@ async fn a_cut_tells_the_agent_and_ends_even_if_nobody_obeys() {
     assert!(world.sessions.cut(world.session, "the shift is over"));
     assert!(!world.sessions.cut(SessionId::random(), "nobody"));
     let (finished, told) = world.finished.await.unwrap();
-    assert_eq!(finished, Finished { outcome: Outcome::Cut, bytes_in: 4, bytes_out: 0 });
+    let why = Some("the shift is over".to_owned());
+    assert_eq!(finished, Finished { outcome: Outcome::Cut, bytes_in: 4, bytes_out: 0, why });
     assert_eq!(told.as_deref(), Some("the shift is over"));
     assert_eq!(world.client.read(&mut some).await.unwrap(), 0, "the streams are dropped");
 }
@@ -70,6 +72,29 @@ async fn the_deadline_ends_a_session() {
     let (finished, told) = world.finished.await.unwrap();
     assert_eq!(finished.outcome, Outcome::Deadline);
     assert!(told.is_some());
+}
+
+#[tokio::test]
+async fn a_deadline_comes_forward_and_never_moves_back() {
+    let world = world(NOW + 600);
+    let live = world.sessions.of_agent(world.agent_id, world.session).unwrap();
+    live.shorten(NOW + 900);
+    assert_eq!(live.deadline(), NOW + 600);
+    live.shorten(NOW);
+    let (finished, told) = tokio::time::timeout(Duration::from_secs(20), world.finished).await.unwrap().unwrap();
+    assert_eq!((finished.outcome, finished.why, live.deadline()), (Outcome::Deadline, told, NOW));
+}
+
+#[tokio::test]
+async fn an_agent_that_cannot_be_told_holds_nothing_up() {
+    let (client, agent) = (duplex(8), duplex(8));
+    let sessions = Arc::new(Sessions::default());
+    let seat = sessions.admit(SessionId::random(), Basis::example("web"), NOW + 60, None);
+    assert!(seat.live().cut("locked") && !seat.live().cut("again"));
+    let (mut near, mut far): (Link, Link) = (Box::new(client.0), Box::new(agent.0));
+    let begun = std::time::Instant::now();
+    let finished = seat.carry(&mut near, &mut far, &Clock::from_fn(|| NOW), async |_| std::future::pending().await).await;
+    assert!(finished.outcome == Outcome::Cut && begun.elapsed() < Duration::from_secs(1), "{:?}", begun.elapsed());
 }
 
 #[tokio::test]

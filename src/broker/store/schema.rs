@@ -131,4 +131,12 @@ const STEPS: &[&[&str]] = &[
         "ALTER TABLE sessions ADD COLUMN swept_at BIGINT",
         "CREATE INDEX sessions_by_agent ON sessions (agent)",
     ],
+    &["CREATE TABLE locks (
+        id TEXT PRIMARY KEY,
+        kind TEXT NOT NULL,
+        target TEXT NOT NULL,
+        reason TEXT,
+        made_at BIGINT NOT NULL,
+        expires_at BIGINT,
+        made_by TEXT NOT NULL)"],
 ];

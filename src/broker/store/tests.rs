@@ -6,6 +6,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::broker::enrolment::Assertions;
+use crate::broker::locks::{Lock, LockId, LockTarget};
 use crate::proto::name::Account;
 use crate::proto::{Action, AgentId};
 
@@ -51,6 +52,32 @@ async fn a_database_opens_again_and_is_nobody_elses() {
     assert_eq!(groups, ["dev", "web"]);
     assert!(matches!(store.add_user(&ada(), &[], "hash", NOW).await, Err(StoreError::Exists(_))));
     assert!(matches!(Store::open("mysql://x/y").await, Err(StoreError::Address)));
+}
+
+#[tokio::test]
+async fn locks_outlive_the_broker_until_they_end() {
+    let (folder, store) = store().await;
+    let lock = |target, until| Lock {
+        id: LockId::random(),
+        target,
+        reason: Some("why".into()),
+        made_at: NOW,
+        until,
+        by: "operator (uid 0)".into(),
+    };
+    let (brief, long) = (lock(LockTarget::Login("root".parse().unwrap()), Some(NOW + 60)), lock(LockTarget::Everything, None));
+    for lock in [&brief, &long] {
+        store.add_lock(lock).await.unwrap();
+    }
+    store.close().await;
+    let store = Store::open(&url(&folder)).await.unwrap();
+    let locks = store.locks(NOW + 59).await.unwrap();
+    assert!(locks.len() == 2 && locks.contains(&brief) && locks.contains(&long), "{locks:?}");
+    let left = store.locks(NOW + 60).await.unwrap();
+    assert!(matches!(&left[..], [only] if *only == long), "{left:?}");
+    store.prune(NOW + 61).await.unwrap();
+    assert!(!store.remove_lock(&brief.id).await.unwrap() && store.remove_lock(&long.id).await.unwrap());
+    assert!(store.locks(NOW).await.unwrap().is_empty());
 }
 
 #[tokio::test]

@@ -72,8 +72,11 @@ impl Failure {
     pub fn refused(body: ErrorBody, broker: &BrokerUrl, ahead: Option<i64>) -> Self {
         let (kind, hint) = match body.code {
             ErrorCode::NotLoggedIn => (Kind::NotLoggedIn, format!("ztctl login {broker}")),
-            ErrorCode::Denied => (Kind::NotAllowed, "ztctl status shows who you are and your groups".to_owned()),
+            ErrorCode::Denied => (Kind::NotAllowed, "ztctl why NAME shows what you may do there".to_owned()),
             ErrorCode::ReasonRequired => (Kind::NotAllowed, "add --reason 'why'".to_owned()),
+            ErrorCode::Locked => {
+                (Kind::NotAllowed, "an operator locked it: ask your platform team; ztctl ls shows what is there".to_owned())
+            }
             ErrorCode::NotFound => (Kind::NotAllowed, "ztctl ls".to_owned()),
             ErrorCode::Ambiguous => return Self::ambiguous(body.message, &body.candidates),
             ErrorCode::Unsupported => (Kind::NotAllowed, String::new()),

@@ -25,7 +25,7 @@ impl Failure {
                     .hint("ztctl why NAME tells which variables the policy lets through")
             }
             SessionError::RequestRefused { .. } => Self::new(Kind::NotAllowed, "request_refused", words)
-                .hint("the policy or the container does not provide for it: ztctl status shows who you are"),
+                .hint("the policy or the container does not provide for it: ztctl why NAME shows what you may do there"),
             SessionError::FilesRefused { .. } => {
                 Self::new(Kind::Failed, "files_refused", words).hint("ztctl exec NAME -- PROGRAM runs what the container has")
             }

@@ -1,14 +1,17 @@
-//! The picker's rows: name, image, place and age in columns, ASCII only, none wider than the terminal, all different.
+//! The picker's rows: name, app, place, age and labels in columns, ASCII only, none wider than the terminal, all different.
 
 use std::collections::HashSet;
 
 use crate::cli::ls::age;
 use crate::proto::api::ContainerRow;
 
+/// How many columns there are: name, what it is a replica of, where, age, labels.
+const COLUMNS: usize = 5;
+
 /// One row for each of `containers`, of at most `width` bytes.
 pub(super) fn of(containers: &[ContainerRow], now: u64, width: usize) -> Vec<String> {
-    let cells: Vec<[String; 4]> = containers.iter().map(|row| cells(row, now)).collect();
-    let natural: [usize; 4] = std::array::from_fn(|column| cells.iter().map(|row| row[column].len()).max().unwrap_or(0));
+    let cells: Vec<[String; COLUMNS]> = containers.iter().map(|row| cells(row, now)).collect();
+    let natural: [usize; COLUMNS] = std::array::from_fn(|column| cells.iter().map(|row| row[column].len()).max().unwrap_or(0));
     let widths = fit(natural, width);
     let mut seen = HashSet::new();
     let mut rows = Vec::with_capacity(cells.len());
@@ -35,9 +38,18 @@ pub(super) fn of(containers: &[ContainerRow], now: u64, width: usize) -> Vec<Str
     rows
 }
 
-fn cells(row: &ContainerRow, now: u64) -> [String; 4] {
-    let image = if row.image.is_empty() { &row.app } else { &row.image };
-    [ascii(&row.name), ascii(image), ascii(&row.location), age(now.saturating_sub(row.started_at))]
+fn cells(row: &ContainerRow, now: u64) -> [String; COLUMNS] {
+    let age = age(now.saturating_sub(row.started_at));
+    [ascii(&row.name), ascii(&row.app), ascii(&row.location), age, ascii(&labels(row))]
+}
+
+/// The labels, those that people write before those that tools do, which have a domain in their names.
+fn labels(row: &ContainerRow) -> String {
+    let is_tools = |key: &str| key.contains(['.', '/']);
+    let (tools, people): (Vec<_>, Vec<_>) = row.labels.iter().partition(|(key, _)| is_tools(key));
+    // The app has a column of its own.
+    let told = people.into_iter().filter(|(_, value)| **value != row.app).chain(tools);
+    told.map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join(",")
 }
 
 /// One byte a cell: dialoguer counts bytes where the terminal counts cells.
@@ -45,22 +57,24 @@ fn ascii(text: &str) -> String {
     text.chars().take(LONGEST).map(|character| if matches!(character, ' '..='~') { character } else { '?' }).collect()
 }
 
-/// The widths at which all columns fit into `limit`: image and place give way first, then the age, then the name.
-fn fit(natural: [usize; 4], limit: usize) -> [usize; 4] {
+/// The widths at which all columns fit into `limit`: labels give way first, then app and place, then the age, then the name.
+fn fit(natural: [usize; COLUMNS], limit: usize) -> [usize; COLUMNS] {
     let mut widths = natural;
-    let total = |widths: &[usize; 4]| {
+    let total = |widths: &[usize; COLUMNS]| {
         let shown = widths.iter().filter(|width| **width > 0);
         shown.clone().sum::<usize>() + GAP.len() * shown.count().saturating_sub(1)
     };
     while total(&widths) > limit {
-        let [name, image, place, age] = widths;
+        let [name, app, place, age, labels] = widths;
         widths = match () {
-            () if image.max(place) > LEAST && image >= place => [name, image - 1, place, age],
-            () if image.max(place) > LEAST => [name, image, place - 1, age],
-            () if place > 0 => [name, image, 0, age],
-            () if age > 0 => [name, image, place, 0],
-            () if image > 0 => [name, 0, place, age],
-            () => return [limit, 0, 0, 0],
+            () if labels > LEAST => [name, app, place, age, labels - 1],
+            () if labels > 0 => [name, app, place, age, 0],
+            () if app.max(place) > LEAST && app >= place => [name, app - 1, place, age, 0],
+            () if app.max(place) > LEAST => [name, app, place - 1, age, 0],
+            () if place > 0 => [name, app, 0, age, 0],
+            () if age > 0 => [name, app, place, 0, 0],
+            () if app > 0 => [name, 0, place, age, 0],
+            () => return [limit, 0, 0, 0, 0],
         };
     }
     widths
@@ -85,7 +99,7 @@ fn cut_name(name: &str, width: usize) -> String {
 
 const GAP: &str = "  ";
 
-/// To this, image and place are narrowed before one of them is left out.
+/// To this, labels, app and place are narrowed before one of them is left out.
 const LEAST: usize = 8;
 
 /// More of a text than any terminal shows.
@@ -96,12 +110,12 @@ mod tests {
     use super::*;
     use crate::proto::ContainerId;
 
-    fn container(name: &str, image: &str, location: &str) -> ContainerRow {
+    fn container(name: &str, app: &str, location: &str) -> ContainerRow {
         ContainerRow {
-            id: ContainerId::derived(&[name.as_bytes(), image.as_bytes()]),
+            id: ContainerId::derived(&[name.as_bytes(), app.as_bytes()]),
             name: name.into(),
             full_name: name.into(),
-            image: image.into(),
+            app: app.into(),
             location: location.into(),
             started_at: 1000,
             ..ContainerRow::example("tomcat")
@@ -110,11 +124,14 @@ mod tests {
 
     #[test]
     fn columns_stand_below_each_other() {
-        let containers = [container("tomcat-7f9", "tomcat:10", "node-1"), container("db-01", "", "n2")];
+        let mut containers = [container("tomcat-7f9", "tomcat", "node-1"), container("db-01", "db", "n2")];
+        let labels = [("team", "shop"), ("com.example.built", "yes"), ("app", "tomcat")];
+        containers[0].labels = labels.into_iter().map(|(key, value)| (key.into(), value.into())).collect();
         assert_eq!(
             of(&containers, 1000 + 7300, 100),
-            ["tomcat-7f9  tomcat:10  node-1  2h", "db-01       tomcat     n2      2h"]
+            ["tomcat-7f9  tomcat  node-1  2h  team=shop,com.example.built=yes", "db-01       db      n2      2h"]
         );
+        assert_eq!(of(&containers, 1000 + 7300, 50)[0], "tomcat-7f9  tomcat  node-1  2h  team=shop,com.exa~");
     }
 
     #[test]

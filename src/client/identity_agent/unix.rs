@@ -1,8 +1,11 @@
 //! Sockets with names in a folder.
 
+use std::fs::File;
 use std::io;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::pin::pin;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::time::Duration;
 
@@ -11,6 +14,7 @@ use russh::keys::ssh_encoding::Encode;
 use russh::keys::ssh_key::Certificate;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{UnixListener, UnixStream};
+use tokio::task::JoinSet;
 
 use super::NAME;
 use crate::ssh::PrivateKey;
@@ -18,13 +22,20 @@ use crate::ssh::PrivateKey;
 /// Whether there is one on this system.
 pub const EXISTS: bool = true;
 
-/// The agent of one connection. Dropped, it takes its names away.
+/// The agent of one connection. It has two sockets: one for its own `ssh`, and one at which others' are passed on to whoever serves
+/// them. The shared name is another name of the second socket of one agent: of the one that started last, or was there to take it over.
 #[derive(Debug)]
 pub struct IdentityAgent {
     own: Bound,
-    shared: Bound,
+    all: Bound,
     folder: PathBuf,
     ssh: i32,
+    identity: Arc<Identity>,
+}
+
+/// What it is the agent of.
+#[derive(Debug)]
+struct Identity {
     key: PrivateKey,
     certificate: Vec<u8>,
     signed: AtomicBool,
@@ -39,27 +50,12 @@ struct Bound {
 }
 
 impl Bound {
-    /// Takes `path`, whoever has had it.
-    fn at(path: &Path) -> io::Result<Self> {
-        let new = path.with_extension(format!("{:08x}", rand::random::<u32>()));
-        let listener = UnixListener::bind(&new)?;
-        let inode = std::fs::symlink_metadata(&new)?.ino();
-        std::fs::rename(&new, path).inspect_err(|_| {
-            let _ = std::fs::remove_file(&new);
-        })?;
-        Ok(Self { listener, path: path.to_owned(), inode })
-    }
-
-    fn has_its_name(&self) -> bool {
-        std::fs::symlink_metadata(&self.path).is_ok_and(|file| file.ino() == self.inode)
-    }
-}
-
-impl Drop for Bound {
-    fn drop(&mut self) {
-        if self.has_its_name() {
-            let _ = std::fs::remove_file(&self.path);
-        }
+    /// At `path`, whoever has had it.
+    fn at(path: PathBuf) -> io::Result<Self> {
+        let _ = std::fs::remove_file(&path);
+        let listener = UnixListener::bind(&path)?;
+        let inode = std::fs::symlink_metadata(&path)?.ino();
+        Ok(Self { listener, path, inode })
     }
 }
 
@@ -76,68 +72,127 @@ impl IdentityAgent {
     fn new(folder: &Path, ssh: i32, key: PrivateKey, certificate: &Certificate) -> io::Result<Self> {
         let mut blob = Vec::new();
         certificate.encode(&mut blob).map_err(io::Error::other)?;
+        let _turn = turn(folder)?;
         clear(folder);
-        let own = Bound::at(&folder.join(ssh.to_string()))?;
-        let shared = Bound::at(&folder.join(NAME))?;
-        Ok(Self { own, shared, folder: folder.to_owned(), ssh, key, certificate: blob, signed: AtomicBool::new(false) })
+        let (own, all) = (Bound::at(folder.join(ssh.to_string()))?, Bound::at(folder.join(format!("{ssh}{ALL}")))?);
+        share(folder, &all.path)?;
+        let identity = Identity { key, certificate: blob, signed: AtomicBool::new(false) };
+        Ok(Self { own, all, folder: folder.to_owned(), ssh, identity: Arc::new(identity) })
     }
 
-    /// Answers until the signature is made, and [`AFTERWARDS`] for those who are still on their way.
-    pub async fn serve(self) {
-        let mut name = tokio::time::interval(LOOK);
-        let mut shared = None;
-        let until_signed = async {
-            loop {
-                let others = shared.as_ref().unwrap_or(&self.shared);
-                tokio::select! {
-                    called = self.own.listener.accept() => if let Ok((stream, _)) = called { self.call(stream).await },
-                    called = others.listener.accept() => if let Ok((stream, _)) = called { self.dispatch(stream).await },
-                    // Whoever took the name after us may be gone before our `ssh` has asked.
-                    _ = name.tick() => if !others.path.exists() { shared = Bound::at(&others.path).ok() },
-                }
-                if self.signed.load(SeqCst) {
-                    break;
-                }
+    /// Answers until `ended`, hands the shared name over, and sees to those who have called already.
+    pub async fn serve(self, ended: impl Future<Output = ()>) {
+        let mut calls = JoinSet::new();
+        let mut look = tokio::time::interval(LOOK);
+        let mut ended = pin!(ended);
+        loop {
+            tokio::select! {
+                called = self.own.listener.accept() => if let Ok((stream, _)) = called { self.call(stream, &mut calls) },
+                called = self.all.listener.accept() => if let Ok((stream, _)) = called { self.dispatch(stream, &mut calls) },
+                // Who had the shared name was killed.
+                _ = look.tick() => if !self.folder.join(NAME).exists() { let _ = self.retake(); },
+                () = &mut ended => break,
             }
-            let others = shared.as_ref().unwrap_or(&self.shared);
-            while let Ok((stream, _)) = others.listener.accept().await {
-                self.dispatch(stream).await;
+            while calls.try_join_next().is_some() {}
+        }
+        self.hand_over();
+        while let Ok(Ok((stream, _))) = tokio::time::timeout(LAST, self.all.listener.accept()).await {
+            self.dispatch(stream, &mut calls);
+        }
+        let all = async { while calls.join_next().await.is_some() {} };
+        let _ = tokio::time::timeout(CALL, all).await;
+    }
+
+    /// Our own `ssh` calls, or another agent for it.
+    fn call(&self, mut stream: UnixStream, calls: &mut JoinSet<()>) {
+        let identity = Arc::clone(&self.identity);
+        calls.spawn(async move {
+            // Who has been told and closes is the usual end.
+            let _ = tokio::time::timeout(CALL, identity.converse(&mut stream)).await;
+        });
+    }
+
+    /// Somebody calls at the shared name: our own `ssh`, or another's, which is passed on to whoever serves it.
+    fn dispatch(&self, mut stream: UnixStream, calls: &mut JoinSet<()>) {
+        let Some(pid) = stream.peer_cred().ok().and_then(|caller| caller.pid()) else { return };
+        if pid == self.ssh {
+            return self.call(stream, calls);
+        }
+        let path = self.folder.join(pid.to_string());
+        calls.spawn(async move {
+            if let Ok(mut other) = UnixStream::connect(path).await {
+                let _ = tokio::time::timeout(CALL, tokio::io::copy_bidirectional(&mut stream, &mut other)).await;
             }
-        };
-        let signed = async {
-            while !self.signed.load(SeqCst) {
-                tokio::time::sleep(LOOK).await;
+        });
+    }
+
+    fn retake(&self) -> io::Result<()> {
+        let _turn = turn(&self.folder)?;
+        if self.folder.join(NAME).exists() { Ok(()) } else { share(&self.folder, &self.all.path) }
+    }
+
+    /// Gives up our names, and the shared one to another agent, if it is ours and there is another one.
+    fn hand_over(&self) {
+        // Without the turn the names stay, and the next agent clears them away.
+        let Ok(_turn) = turn(&self.folder) else { return };
+        for bound in [&self.own, &self.all] {
+            if is(&bound.path, bound.inode) {
+                let _ = std::fs::remove_file(&bound.path);
             }
-            tokio::time::sleep(AFTERWARDS).await;
-        };
-        tokio::select! {
-            () = until_signed => {}
-            () = signed => {}
+        }
+        let shared = self.folder.join(NAME);
+        if is(&shared, self.all.inode) && !others(&self.folder).iter().any(|other| share(&self.folder, other).is_ok()) {
+            let _ = std::fs::remove_file(shared);
         }
     }
+}
 
-    /// Somebody at the shared name: our own `ssh`, or another's.
-    async fn dispatch(&self, mut stream: UnixStream) {
-        let caller = stream.peer_cred().ok().and_then(|caller| caller.pid());
-        match caller {
-            Some(pid) if pid == self.ssh => self.call(stream).await,
-            Some(pid) => {
-                let path = self.folder.join(pid.to_string());
-                tokio::spawn(async move {
-                    if let Ok(mut other) = UnixStream::connect(path).await {
-                        let _ = tokio::time::timeout(CALL, tokio::io::copy_bidirectional(&mut stream, &mut other)).await;
-                    }
-                });
-            }
-            None => {}
+impl Drop for IdentityAgent {
+    fn drop(&mut self) {
+        self.hand_over();
+    }
+}
+
+/// Names are taken and given up by one process at a time.
+fn turn(folder: &Path) -> io::Result<File> {
+    let file = File::options().create(true).truncate(false).write(true).mode(0o600).open(folder.join(TURN))?;
+    file.lock()?;
+    Ok(file)
+}
+
+/// Gives the shared name to the socket at `path` too, without a moment in which nobody has it.
+fn share(folder: &Path, path: &Path) -> io::Result<()> {
+    let new = folder.join(NEW);
+    let _ = std::fs::remove_file(&new);
+    std::fs::hard_link(path, &new)?;
+    std::fs::rename(&new, folder.join(NAME)).inspect_err(|_| {
+        let _ = std::fs::remove_file(&new);
+    })
+}
+
+fn is(path: &Path, inode: u64) -> bool {
+    std::fs::symlink_metadata(path).is_ok_and(|file| file.ino() == inode)
+}
+
+/// The second sockets of the agents that live.
+fn others(folder: &Path) -> Vec<PathBuf> {
+    let of_a_process = |path: &PathBuf| path.to_string_lossy().ends_with(ALL);
+    let found = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+    found.filter(of_a_process).filter(|path| std::os::unix::net::UnixStream::connect(path).is_ok()).collect()
+}
+
+/// Removes the names of those that were killed.
+fn clear(folder: &Path) {
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        let path = entry.path();
+        let dead = || std::os::unix::net::UnixStream::connect(&path);
+        if entry.file_name() != TURN && dead().is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused) {
+            let _ = std::fs::remove_file(path);
         }
     }
+}
 
-    async fn call(&self, mut stream: UnixStream) {
-        // Who has been told and closes is the usual end.
-        let _ = tokio::time::timeout(CALL, self.converse(&mut stream)).await;
-    }
-
+impl Identity {
     async fn converse(&self, stream: &mut UnixStream) -> io::Result<()> {
         loop {
             let length = stream.read_u32().await?;
@@ -184,17 +239,6 @@ impl IdentityAgent {
     }
 }
 
-/// Removes the sockets of those that were killed.
-fn clear(folder: &Path) {
-    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
-        let path = entry.path();
-        let dead = std::os::unix::net::UnixStream::connect(&path);
-        if dead.is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused) {
-            let _ = std::fs::remove_file(path);
-        }
-    }
-}
-
 fn put(into: &mut Vec<u8>, text: &[u8]) {
     into.extend(u32::try_from(text.len()).unwrap_or(u32::MAX).to_be_bytes());
     into.extend(text);
@@ -221,8 +265,17 @@ const CALL: Duration = Duration::from_secs(20);
 /// How often the name is looked at.
 const LOOK: Duration = Duration::from_millis(20);
 
-/// How long the name is served for others' connections after our own is through.
-const AFTERWARDS: Duration = Duration::from_millis(500);
+/// How long to wait for those who have found the name but not called yet.
+const LAST: Duration = Duration::from_millis(50);
+
+/// The file whose lock is the turn to change names.
+const TURN: &str = "turn";
+
+/// What the name of a second socket ends in.
+const ALL: &str = ".all";
+
+/// What a name is called until it has its own.
+const NEW: &str = "new";
 
 #[cfg(test)]
 mod tests {
@@ -261,13 +314,18 @@ mod tests {
     async fn it_signs_once_and_its_names_go() {
         let folder = tempfile::tempdir().unwrap();
         let (agent, own) = agent(folder.path());
-        let certificate = agent.certificate.clone();
-        let serving = tokio::spawn(agent.serve());
+        let certificate = agent.identity.certificate.clone();
+        let (end, ended) = tokio::sync::oneshot::channel::<()>();
+        let serving = tokio::spawn(agent.serve(async { drop(ended.await) }));
         let mut stream = UnixStream::connect(folder.path().join(NAME)).await.unwrap();
         let identities = ask(&mut stream, &[REQUEST_IDENTITIES]).await.unwrap();
         assert!(identities.windows(certificate.len()).any(|window| window == certificate));
         assert_eq!(ask(&mut stream, &sign_request(b"another key")).await.unwrap(), [FAILURE]);
         assert_eq!(ask(&mut stream, &sign_request(&certificate)).await.unwrap()[0], SIGN_RESPONSE);
+        let mut again = UnixStream::connect(folder.path().join(NAME)).await.unwrap();
+        assert_eq!(ask(&mut again, &sign_request(&certificate)).await.unwrap(), [FAILURE], "one signature");
+        drop((stream, again));
+        end.send(()).unwrap();
         serving.await.unwrap();
         assert!(!folder.path().join(NAME).exists() && !folder.path().join(own.to_string()).exists());
     }
@@ -285,8 +343,8 @@ mod tests {
     async fn a_stranger_gets_nothing_and_a_garbled_request_ends_the_call() {
         let folder = tempfile::tempdir().unwrap();
         let agent = agent_of(folder.path(), 1);
-        let certificate = agent.certificate.clone();
-        let serving = tokio::spawn(agent.serve());
+        let certificate = agent.identity.certificate.clone();
+        let serving = tokio::spawn(agent.serve(std::future::pending()));
         let mut stream = UnixStream::connect(folder.path().join(NAME)).await.unwrap();
         assert!(ask(&mut stream, &sign_request(&certificate)).await.is_err(), "we are not the process that it serves");
         let mut stream = UnixStream::connect(folder.path().join(NAME)).await.unwrap();
@@ -296,18 +354,42 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_name_comes_back_when_who_took_it_has_gone() {
+    async fn the_name_comes_back_when_who_took_it_was_killed() {
         let folder = tempfile::tempdir().unwrap();
         let (first, _) = agent(folder.path());
-        let serving = tokio::spawn(first.serve());
-        let second = Bound::at(&folder.path().join(NAME)).unwrap();
-        drop(second);
+        let serving = tokio::spawn(first.serve(std::future::pending()));
+        std::fs::remove_file(folder.path().join(NAME)).unwrap();
         let mut tries = 0;
         while UnixStream::connect(folder.path().join(NAME)).await.is_err() {
             tries += 1;
             assert!(tries < 100);
             tokio::time::sleep(LOOK).await;
         }
+        serving.abort();
+    }
+
+    #[tokio::test]
+    async fn who_leaves_hands_the_name_over_and_finishes_what_it_has_begun() {
+        let folder = tempfile::tempdir().unwrap();
+        // We are the `ssh` of the first; the second has the name, and passes us on.
+        let (first, _) = agent(folder.path());
+        let second = agent_of(folder.path(), 1);
+        let inode = |name: &str| std::fs::symlink_metadata(folder.path().join(name)).unwrap().ino();
+        let certificate = first.identity.certificate.clone();
+        let (first_inode, second_inode) = (first.all.inode, second.all.inode);
+        assert_eq!(inode(NAME), second_inode);
+        let serving = tokio::spawn(first.serve(std::future::pending()));
+        let (end, ended) = tokio::sync::oneshot::channel::<()>();
+        let leaving = tokio::spawn(second.serve(async { drop(ended.await) }));
+        let mut stream = UnixStream::connect(folder.path().join(NAME)).await.unwrap();
+        assert_eq!(ask(&mut stream, &[REQUEST_IDENTITIES]).await.unwrap()[0], IDENTITIES_ANSWER);
+        end.send(()).unwrap();
+        while inode(NAME) != first_inode {
+            tokio::time::sleep(LOOK).await;
+        }
+        assert_eq!(ask(&mut stream, &sign_request(&certificate)).await.unwrap()[0], SIGN_RESPONSE);
+        drop(stream);
+        leaving.await.unwrap();
         serving.abort();
     }
 }

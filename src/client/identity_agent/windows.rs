@@ -24,7 +24,7 @@ impl IdentityAgent {
     }
 
     /// Never called, as there is none.
-    pub async fn serve(self) {
+    pub async fn serve(self, _ended: impl Future<Output = ()>) {
         match self {}
     }
 }

@@ -30,6 +30,7 @@ impl Fixture {
             deadline: NOW + 3600,
             record: false,
             env: VariableNames::default(),
+            idle: None,
         };
         Self { ca: new_key().unwrap(), key: new_key().unwrap(), user }
     }
@@ -66,6 +67,7 @@ fn what_was_built_is_what_is_read() {
     let mut fixture = Fixture::new();
     assert!(fixture.builder().sign(&fixture.ca).unwrap().critical_options().get("env@ztctl").is_none());
     fixture.user.force_command = Some("cat '/var/log/a b'".into());
+    fixture.user.idle = Some(std::time::Duration::from_secs(1800));
     fixture.user.env = "APP_*,DEBUG".parse().unwrap();
     let certificate = fixture.builder().sign(&fixture.ca).unwrap();
     assert_eq!(fixture.check(&certificate).as_ref(), Ok(&fixture.user));

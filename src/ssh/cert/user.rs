@@ -1,5 +1,7 @@
 //! User certificates: one person, one login, one container, one session.
 
+use std::time::Duration;
+
 use russh::keys::ssh_key::certificate::{Builder, CertType};
 use russh::keys::ssh_key::{Certificate, PublicKey};
 
@@ -31,6 +33,8 @@ pub struct UserCertificate {
     pub record: bool,
     /// The environment variables that the client may set beside those of its terminal.
     pub env: VariableNames,
+    /// After how long without anything happening the session ends: whole seconds.
+    pub idle: Option<Duration>,
 }
 
 impl UserCertificate {
@@ -79,6 +83,9 @@ impl UserCertificate {
         }
         if !self.env.is_empty() {
             builder.critical_option(ENV, self.env.to_string())?;
+        }
+        if let Some(idle) = self.idle {
+            builder.critical_option(IDLE, idle.as_secs().to_string())?;
         }
         // A command on a terminal is no more than a command.
         if self.actions.allow(Action::Shell) || self.actions.allow(Action::Exec) {
@@ -135,6 +142,7 @@ impl UserCertificate {
             deadline,
             record: required(options.record, RECORD)?,
             env: options.env,
+            idle: options.idle,
         })
     }
 
@@ -158,6 +166,7 @@ impl UserCertificate {
             deadline: 2_000,
             record: false,
             env: VariableNames::default(),
+            idle: None,
         }
     }
 }
@@ -171,6 +180,7 @@ struct Options {
     record: Option<bool>,
     force_command: Option<String>,
     env: VariableNames,
+    idle: Option<Duration>,
 }
 
 impl Options {
@@ -187,6 +197,10 @@ impl Options {
                 });
             }
             ENV => self.env = value.parse().map_err(|_| Refusal::MalformedOption(ENV))?,
+            IDLE => {
+                let seconds = value.parse().map_err(|_| Refusal::MalformedOption(IDLE))?;
+                self.idle = Some(Duration::from_secs(seconds));
+            }
             FORCE_COMMAND => self.force_command = Some(value.to_owned()),
             unknown => return Err(Refusal::UnknownOption(unknown.escape_default().to_string())),
         }
@@ -208,6 +222,7 @@ const DEADLINE: &str = "deadline@ztctl";
 const ACTIONS: &str = "actions@ztctl";
 const RECORD: &str = "record@ztctl";
 const ENV: &str = "env@ztctl";
+const IDLE: &str = "idle@ztctl";
 const FORCE_COMMAND: &str = "force-command";
 const PERMIT_PTY: &str = "permit-pty";
 const PERMIT_PORT_FORWARDING: &str = "permit-port-forwarding";

@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use crate::broker::admin::client::{Client, ClientError};
-use crate::broker::args::{Output, Place, VerifyAudit};
+use crate::broker::args::audit::VerifyAudit;
+use crate::broker::args::{Output, Place};
 use crate::broker::audit::{
     Checkpoint, Durable, FOLDER, Fault, Inspection, JOURNAL, Keys, LAST_CHECKPOINT, Report, Signer, Tip,
 };

@@ -1,0 +1,63 @@
+//! Why somebody may do something, or not, as an operator asks it: with all policies that decide named.
+
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+
+use super::wire::{ExplainSpec, Explained};
+use super::{Admin, AdminError};
+use crate::broker::connect::beyond;
+use crate::broker::identity::{Caller, IdentityProvider};
+use crate::broker::policy::{Basis, Finding};
+use crate::broker::recall;
+use crate::proto::Action;
+use crate::proto::name::Account;
+
+impl Admin {
+    /// What the policies in force say of a person of the directory, a container that is here and an action. Nothing is done, so
+    /// nothing is written down.
+    ///
+    /// # Errors
+    /// [`AdminError::NoUser`], [`AdminError::NoContainer`], [`AdminError::ManyContainers`], and when the database cannot be read.
+    pub async fn explain(&self, spec: ExplainSpec) -> Result<Explained, AdminError> {
+        let here = format!("@{}", self.state.directory.name());
+        let name = spec.user.as_str().strip_suffix(&here).unwrap_or(spec.user.as_str());
+        let name: Account = name.parse().map_err(|_| AdminError::NoUser(spec.user.clone()))?;
+        let user = self.state.store.user(&name).await?.ok_or_else(|| AdminError::NoUser(name.clone()))?;
+        let row = self.one_container(&spec.container)?;
+        let now = self.state.clock.now();
+        let basis = Basis {
+            caller: Caller {
+                name,
+                idp: self.state.directory.name().to_owned(),
+                groups: user.groups,
+                login: None,
+                logged_in_at: now,
+                narrowed: None,
+                expires_at: None,
+            },
+            container: Arc::clone(&row.container),
+            login: spec.login,
+            actions: [spec.action].into_iter().collect(),
+            command: spec.command,
+            reason: spec.reason,
+            address: spec.address.unwrap_or(Ipv4Addr::LOCALHOST.into()),
+            time: now,
+            max_session: self.state.config.max_session,
+        };
+        let set = self.state.policies.current();
+        let full_name = &row.container.full_name;
+        let listing = Basis { actions: [Action::List].into_iter().collect(), reason: None, command: None, ..basis.clone() };
+        let grant = basis.decide(&set).ok();
+        Ok(Explained {
+            user: basis.caller.user(),
+            groups: basis.caller.groups.clone(),
+            container: full_name.clone(),
+            login: basis.login.clone(),
+            action: spec.action,
+            list: Finding::of(&set, &listing),
+            finding: Finding::of(&set, &basis),
+            locked: recall::unlocked(&self.state, &basis, full_name).err().map(|body| body.message),
+            unable: grant.and_then(|grant| beyond(&row, &grant)).filter(|_| spec.action != Action::List),
+        })
+    }
+}

@@ -1,0 +1,132 @@
+//! Locks as an operator makes, sees and removes them.
+
+use super::tokens::is_pattern;
+use super::wire::{LockSpec, LockWish, MadeLock};
+use super::{Admin, AdminError};
+use crate::broker::audit::Event;
+use crate::broker::identity::IdentityProvider;
+use crate::broker::locks::{Lock, LockId, LockTarget};
+use crate::broker::recall;
+use crate::broker::registry::{self, Resolution, Row};
+
+impl Admin {
+    /// Locks something: what it is on can neither begin nor go on. Returns its id and how many sessions ended.
+    ///
+    /// # Errors
+    /// [`AdminError::Invalid`] outside the limits, [`AdminError::NoUser`], [`AdminError::NoAgent`], [`AdminError::NoContainer`] or
+    /// [`AdminError::ManyContainers`] where nothing or too much is meant, and what keeps it from being written down.
+    pub async fn add_lock(&self, spec: LockSpec) -> Result<MadeLock, AdminError> {
+        let now = self.state.clock.now();
+        let until = match (spec.lasts, spec.until) {
+            (Some(_), Some(_)) => return Err(AdminError::Invalid("a lock has a length or an end, not both")),
+            (Some(length), None) => Some(now.saturating_add(length.as_secs())),
+            (None, until) => until,
+        };
+        if until.is_some_and(|until| until <= now) {
+            return Err(AdminError::Invalid("the lock's end has passed already"));
+        }
+        let reason = spec.reason.map(|reason| reason.trim().to_owned()).filter(|reason| !reason.is_empty());
+        if reason.as_deref().is_some_and(|reason| reason.len() > REASON || reason.chars().any(char::is_control)) {
+            return Err(AdminError::Invalid("a lock's reason is one line of at most 300 bytes"));
+        }
+        if self.state.store.locks(now).await?.len() >= LOCKS {
+            return Err(AdminError::Invalid("there are 1000 locks already: remove some, or lock everything"));
+        }
+        let target = self.target(spec.wish).await?;
+        let lock = Lock { id: LockId::random(), target, reason, made_at: now, until, by: self.by() };
+        self.write_down(Event::LockAdded {
+            lock: lock.id.to_string(),
+            target: lock.target.to_string(),
+            reason: lock.reason.clone(),
+            until: lock.until,
+            by: self.by(),
+        })
+        .await?;
+        self.state.store.add_lock(&lock).await?;
+        let ended = recall::read_locks(&self.state).await?;
+        Ok(MadeLock { lock, ended })
+    }
+
+    /// The locks that have not ended, the oldest first.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn locks(&self) -> Result<Vec<Lock>, AdminError> {
+        Ok(self.state.store.locks(self.state.clock.now()).await?)
+    }
+
+    /// Removes a lock. What it ended does not come back by itself.
+    ///
+    /// # Errors
+    /// [`AdminError::NoLock`], and what keeps it from being written down.
+    pub async fn remove_lock(&self, id: &LockId) -> Result<(), AdminError> {
+        let locks = self.locks().await?;
+        let lock = locks.into_iter().find(|lock| lock.id == *id).ok_or_else(|| AdminError::NoLock(id.clone()))?;
+        let target = lock.target.to_string();
+        self.write_down(Event::LockRemoved { lock: id.to_string(), target, by: self.by() }).await?;
+        self.state.store.remove_lock(id).await?;
+        recall::read_locks(&self.state).await?;
+        Ok(())
+    }
+
+    /// What is meant; a lock on something that there is not would lock nothing and say nothing.
+    async fn target(&self, wish: LockWish) -> Result<LockTarget, AdminError> {
+        let here = format!("@{}", self.state.directory.name());
+        match wish {
+            LockWish::Everything => Ok(LockTarget::Everything),
+            LockWish::Login(login) => Ok(LockTarget::Login(login)),
+            LockWish::User(user) => {
+                // A name without an identity provider, or with ours, is one of the directory.
+                let name = user.as_str().strip_suffix(&here).unwrap_or(user.as_str());
+                if name.contains('@') {
+                    return Ok(LockTarget::User(user.to_string()));
+                }
+                let name = name.parse().map_err(|_| AdminError::NoUser(user.clone()))?;
+                self.known(&name).await?;
+                Ok(LockTarget::User(self.whole_name(&name)))
+            }
+            LockWish::Agent(agent) => match self.state.store.agent(agent).await? {
+                Some(_) => Ok(LockTarget::Agent(agent)),
+                None => Err(AdminError::NoAgent(agent)),
+            },
+            LockWish::Container(name) => self.container(&name),
+        }
+    }
+
+    fn container(&self, name: &str) -> Result<LockTarget, AdminError> {
+        if !is_pattern(name) {
+            return Err(AdminError::Invalid(
+                "a container's name or pattern has lower-case letters, digits, `.`, `_`, `-` and `*`, at most 128",
+            ));
+        }
+        if name.contains('*') {
+            return Ok(LockTarget::Containers(name.to_owned()));
+        }
+        // One that is not here now may come back under its id.
+        if let Ok(id) = name.parse() {
+            return Ok(LockTarget::Container(id));
+        }
+        Ok(LockTarget::Container(self.one_container(name)?.container.id))
+    }
+
+    /// The container that is here and that `name` means.
+    pub(super) fn one_container(&self, name: &str) -> Result<Row, AdminError> {
+        match registry::resolve(name, &registry::rows(self.state.registry.that_may_be(name))) {
+            Resolution::One(row) => Ok(row),
+            Resolution::None => Err(AdminError::NoContainer(name.to_owned())),
+            Resolution::Ambiguous(rows) => {
+                let names: Vec<&str> = rows.iter().take(NAMES).map(|row| row.container.full_name.as_str()).collect();
+                Err(AdminError::ManyContainers { name: name.to_owned(), count: rows.len(), names: names.join(", ") })
+            }
+        }
+    }
+}
+
+/// The most bytes of a reason: a sentence on a terminal.
+const REASON: usize = 300;
+
+/// The most locks: each connect looks through all of them.
+const LOCKS: usize = 1000;
+
+/// How many of the containers that a name may mean are told.
+const NAMES: usize = 20;

@@ -1,0 +1,110 @@
+//! Taking sessions back: after a lock, after a change of the policies. Live sessions are judged again by what they were granted on.
+//!
+//! What is decided about comes into force before the live sessions are looked through, and whoever admits a session looks again
+//! when that has happened since ([`Sessions::purges`](super::relay::Sessions::purges)): none slips through between.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::State;
+use super::admin::Admin;
+use super::policy::{Basis, Fingerprint, Set};
+use super::store::StoreError;
+use crate::proto::{ErrorBody, ErrorCode};
+
+/// Whether no lock is on what `basis` tells of, a container that the caller sees as `name`.
+///
+/// # Errors
+/// `locked` with the lock's reason; `unavailable` when nobody can tell what is locked.
+pub(crate) fn unlocked(state: &State, basis: &Basis, name: &str) -> Result<(), ErrorBody> {
+    match state.locks.over(basis, state.clock.now()) {
+        Ok(None) => Ok(()),
+        Ok(Some(lock)) => Err(ErrorBody::new(ErrorCode::Locked, lock.message(name))),
+        Err(stale) => Err(ErrorBody::new(ErrorCode::Unavailable, stale.to_string())),
+    }
+}
+
+/// Reads the locks from the database, puts them in force, and ends what they are on. Says how many sessions that were.
+///
+/// # Errors
+/// When the database does not tell: those in force stay.
+pub(crate) async fn read_locks(state: &State) -> Result<usize, StoreError> {
+    let _reading = state.locks.reading.lock().await;
+    let locks = match state.store.locks(state.clock.now()).await {
+        Ok(locks) => locks,
+        Err(error) => {
+            state.locks.unheard();
+            return Err(error);
+        }
+    };
+    if !state.locks.replace(locks) {
+        return Ok(0);
+    }
+    let now = state.clock.now();
+    let mut ended = 0;
+    for live in state.sessions.recall() {
+        if let Ok(Some(lock)) = state.locks.over(&live.basis, now) {
+            ended += usize::from(live.cut(&lock.message(&live.basis.container.full_name)));
+        }
+    }
+    Ok(ended)
+}
+
+/// Reads the locks again and again, for those that another broker made or somebody wrote into the database.
+pub(crate) async fn keep_reading_locks(state: Arc<State>) {
+    loop {
+        if let Err(error) = read_locks(&state).await {
+            tracing::warn!(%error, "what is locked cannot be read from the database");
+        }
+        if state.shutdown.run_until_cancelled(tokio::time::sleep(READ_LOCKS)).await.is_none() {
+            return;
+        }
+    }
+}
+
+/// Judges the live sessions by a set that has come into force: what it no longer allows ends, what it allows for less time ends
+/// earlier. Says how many ended.
+pub(crate) fn judge_again(state: &State, set: &Set) -> usize {
+    let now = state.clock.now();
+    let mut ended = 0;
+    for live in state.sessions.recall() {
+        match allowed_until(&live.basis, set) {
+            Some(deadline) if deadline > now => live.shorten(deadline),
+            _ => {
+                let name = &live.basis.container.full_name;
+                ended += usize::from(live.cut(&format!("the policy has changed and no longer allows this session in {name}")));
+            }
+        }
+    }
+    ended
+}
+
+/// Loads the policies again whenever their files have changed and then stayed the same for a moment: a file that is being
+/// written is not read.
+pub(crate) async fn keep_reading_policies(state: Arc<State>) {
+    let mut pending: Option<Fingerprint> = None;
+    while state.shutdown.run_until_cancelled(tokio::time::sleep(READ_POLICIES)).await.is_some() {
+        let looking = Arc::clone(&state);
+        // A file system that hangs holds up a thread of its own.
+        let Ok(changed) = tokio::task::spawn_blocking(move || looking.policies.changed()).await else { return };
+        if changed.is_some() && changed == pending {
+            match Admin::of_broker(Arc::clone(&state)).reload_policy().await {
+                Ok(policies) => tracing::info!("the policy files have changed: {} policies are in force", policies.len()),
+                Err(error) => tracing::error!("the policy files have changed: {error}"),
+            }
+        }
+        pending = changed;
+    }
+}
+
+/// Until when `set` allows what was granted on `basis`, in seconds since 1970.
+pub(crate) fn allowed_until(basis: &Basis, set: &Set) -> Option<u64> {
+    let grant = basis.decide(set).ok().filter(|_| basis.is_listed(set))?;
+    Some(grant.deadline())
+}
+
+/// Sessions end within a second of a lock, wherever it was made.
+const READ_LOCKS: Duration = Duration::from_millis(400);
+
+/// How often the policy files are looked at, and how long they have to stay the same.
+const READ_POLICIES: Duration = Duration::from_millis(500);

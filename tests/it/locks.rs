@@ -1,0 +1,277 @@
+//! Taking back: locks, removed people and changed policies refuse what begins and end what is open, within a second, and the user
+//! reads why.
+
+use std::io::Write;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use russh::ChannelMsg;
+use russh::client::{Handle, Msg};
+use russh::keys::ssh_key::Certificate;
+use tokio::io::AsyncReadExt;
+use tokio::process::Child;
+use ztctl::agent::AgentConfig;
+use ztctl::broker::audit::Event;
+use ztctl::broker::{AuditQuery, LockSpec, LockWish};
+use ztctl::client::api::Api;
+use ztctl::proto::{Action, Secret};
+
+use crate::attacks::{Anybody, enter};
+use crate::stack::Stack;
+use crate::world::{OPEN, Person, RunningAgent, Said, World, connect};
+
+/// What nobody who is locked out has after it.
+const SECOND: Duration = Duration::from_secs(1);
+
+fn lock(wish: LockWish, reason: &str) -> LockSpec {
+    LockSpec { wish, lasts: None, until: None, reason: Some(reason.to_owned()) }
+}
+
+/// A command of this person's that runs until it is ended, and has begun.
+pub async fn running(person: &Person, name: &str, more: &[&str]) -> Child {
+    let arguments = [&["exec"], more, &[name, "--", "sh", "-c", "echo begun; exec sleep 600"]].concat();
+    let mut child = person.ztctl(&arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut begun = [0; 6];
+    let read = child.stdout.as_mut().unwrap().read_exact(&mut begun);
+    tokio::time::timeout(Duration::from_secs(20), read).await.expect("the command begins").unwrap();
+    child
+}
+
+/// What a command says that has to end within a second from `since`.
+async fn cut(child: Child, since: Instant) -> Said {
+    let output = tokio::time::timeout(Duration::from_secs(20), child.wait_with_output()).await.unwrap().unwrap();
+    let elapsed = since.elapsed();
+    let said = Said::from(output);
+    assert!(elapsed < SECOND, "it took {elapsed:?}: {}", said.stderr);
+    assert_eq!(said.code, 255, "{}", said.stderr);
+    said
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lock_ends_what_is_open_and_refuses_what_begins_and_says_why() {
+    let world = World::start().await;
+    let (_web, _db) = (world.agent("web").await, world.agent("db").await);
+    let (ada, eve) = (world.person("ada", &[]).await, world.person("eve", &[]).await);
+    let names = ada.names(2).await;
+    let (db, web) = (&names[0], &names[1]);
+    let (hers, others) = (running(&ada, web, &[]).await, running(&eve, web, &[]).await);
+    let since = Instant::now();
+    let made = world.admin.add_lock(lock(LockWish::User("ada".parse().unwrap()), "laptop stolen")).await.unwrap();
+    assert_eq!(made.ended, 1);
+    let said = cut(hers, since).await;
+    assert!(said.stderr.contains("you are locked out: laptop stolen"), "{}", said.stderr);
+    // She still sees what there is, and is told the same wherever she tries.
+    let refused = ada.run(&["exec", db, "--", "true"]).await;
+    assert_eq!(refused.code, 255);
+    assert!(refused.stderr.contains("you are locked out: laptop stolen") && refused.stderr.contains("hint: "), "{refused:?}");
+    assert!(ada.run(&["why", db]).await.stdout.contains("you are locked out"));
+    assert_eq!(ada.run(&["exec", "nothing", "--", "true"]).await.code, 255);
+    assert_eq!(eve.run(&["exec", web, "--", "true"]).await.code, 0);
+    world.admin.remove_lock(&made.lock.id).await.unwrap();
+    assert_eq!(ada.run(&["exec", db, "--", "true"]).await.code, 0);
+    // A container, by the name that it has; for a while.
+    let spec = LockSpec { lasts: Some(Duration::from_secs(2)), ..lock(LockWish::Container(web.clone()), "being repaired") };
+    let since = Instant::now();
+    let made = world.admin.add_lock(spec).await.unwrap();
+    let said = cut(others, since).await;
+    assert!(said.stderr.contains("is locked until ") && said.stderr.contains(": being repaired"), "{}", said.stderr);
+    let refused = eve.run(&["exec", web, "--", "true"]).await;
+    assert!(refused.stderr.contains(&format!("{web} is locked until ")), "{refused:?}");
+    assert_eq!(eve.run(&["exec", db, "--", "true"]).await.code, 0);
+    tokio::time::sleep_until((since + Duration::from_secs(3)).into()).await;
+    assert_eq!(eve.run(&["exec", web, "--", "true"]).await.code, 0);
+    assert!(world.admin.locks().await.unwrap().is_empty());
+    let events: Vec<Event> =
+        world.admin.audit(AuditQuery::default()).await.unwrap().into_iter().map(|record| record.event).collect();
+    let lock_events = events.iter().filter(|event| matches!(event, Event::LockAdded { .. } | Event::LockRemoved { .. }));
+    assert_eq!(lock_events.count(), 3, "{events:?}");
+    let ended = |event: &&Event| matches!(event, Event::SessionEnded { why: Some(why), .. } if why.contains("laptop stolen"));
+    assert_eq!(events.iter().filter(ended).count(), 1);
+    let denied = events.iter().filter(|event| matches!(event, Event::SessionDenied { code, .. } if code == "locked"));
+    assert_eq!(denied.count(), 2);
+    assert!(
+        events.iter().any(
+            |event| matches!(event, Event::LockAdded { target, .. } if *target == format!("container {}", target_id(&made)))
+        )
+    );
+}
+
+fn target_id(made: &ztctl::broker::MadeLock) -> String {
+    made.lock.target.words().1
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn locks_outlive_agents_and_the_broker() {
+    let mut world = World::start().await;
+    let token = world.join_token(1).await;
+    let config = world.agent_config(&token);
+    let key = config.key.clone();
+    let agent = RunningAgent::start(config, "web");
+    let ada = world.person("ada", &[]).await;
+    let name = ada.names(1).await.remove(0);
+    let id = world.admin.agents().await.unwrap().remove(0).id;
+    let login = world.admin.add_lock(lock(LockWish::Login("root".parse().unwrap()), "no root today")).await.unwrap();
+    assert_eq!(ada.run(&["exec", &name, "--", "true"]).await.code, 0, "only as root");
+    let session = running(&ada, &name, &[]).await;
+    let since = Instant::now();
+    let made = world.admin.add_lock(lock(LockWish::Agent(id), "node drained")).await.unwrap();
+    assert!(cut(session, since).await.stderr.contains(": node drained"));
+    // The agent comes anew.
+    agent.stop().await;
+    ada.names(0).await;
+    let _again = RunningAgent::start(AgentConfig { key, ..world.agent_config(&token) }, "web");
+    let name = ada.names(1).await.remove(0);
+    assert!(ada.run(&["exec", &name, "--", "true"]).await.stderr.contains("is locked: node drained"));
+    // So does the broker.
+    world.restart().await;
+    let name = ada.names(1).await.remove(0);
+    assert!(ada.run(&["exec", &name, "--", "true"]).await.stderr.contains("is locked: node drained"));
+    assert_eq!(world.admin.locks().await.unwrap().len(), 2);
+    world.admin.remove_lock(&made.lock.id).await.unwrap();
+    assert_eq!(ada.run(&["exec", &name, "--", "true"]).await.code, 0);
+    let root = ada.run(&["exec", "--user", "root", &name, "--", "true"]).await;
+    assert!(root.stderr.contains("the login root is locked: no root today"), "{root:?}");
+    world.admin.remove_lock(&login.lock.id).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_removed_and_what_the_policy_no_longer_allows_ends_within_a_second() {
+    let world = World::with_policy(OPEN).await;
+    let _agent = world.agent("web").await;
+    let (ada, eve) = (world.person("ada", &["dev"]).await, world.person("eve", &[]).await);
+    let name = ada.names(1).await.remove(0);
+    let (hers, shorter, others) =
+        (running(&ada, &name, &[]).await, running(&ada, &name, &["--reason", "short"]).await, running(&eve, &name, &[]).await);
+    let policy = r#"
+        permit (principal in Group::"dev", action, resource) unless { context has reason && context.reason == "short" };
+        @max_session("30s") permit (principal, action == Action::"exec", resource) when { context has reason };
+        permit (principal == User::"ada@local", action == Action::"list", resource);
+    "#;
+    std::fs::write(world.policy(), "permit (principal, action").unwrap();
+    assert!(world.admin.reload_policy().await.is_err(), "a mistake changes nothing");
+    std::fs::write(world.policy(), policy).unwrap();
+    let since = Instant::now();
+    world.admin.reload_policy().await.unwrap();
+    let said = cut(others, since).await;
+    assert!(said.stderr.contains("the policy has changed and no longer allows this session"), "{}", said.stderr);
+    // The other two go on, one of them for less time.
+    let sessions: serde_json::Value = serde_json::from_str(&ada.run(&["sessions", "--output", "json"]).await.stdout).unwrap();
+    let mut lengths: Vec<u64> = sessions["sessions"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| row["deadline"].as_u64().unwrap() - row["started_at"].as_u64().unwrap())
+        .collect();
+    lengths.sort_unstable();
+    assert!(lengths.len() == 2 && lengths[0] == 30 && lengths[1] > 3600, "{lengths:?}");
+    let since = Instant::now();
+    world.admin.remove_user(&"ada".parse().unwrap()).await.unwrap();
+    let (first, second) = tokio::join!(cut(hers, since), cut(shorter, since));
+    assert!(first.stderr.contains("your account was removed") && second.stderr.contains("your account was removed"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lock_at_one_broker_holds_at_the_other_that_shares_its_database() {
+    let first = World::start().await;
+    let database = format!("sqlite://{}", first.state().join("broker.db").display());
+    let second = World::configured("127.0.0.1", OPEN, |config| config.database = Some(Secret::new(database))).await;
+    let _agent = second.agent("web").await;
+    let ada = second.person("ada", &[]).await;
+    let name = ada.names(1).await.remove(0);
+    let session = running(&ada, &name, &[]).await;
+    let since = Instant::now();
+    let made = first.admin.add_lock(lock(LockWish::Everything, "incident 42")).await.unwrap();
+    assert_eq!(made.ended, 0, "it has no session of its own");
+    assert!(cut(session, since).await.stderr.contains("no session may be open: incident 42"));
+    println!("lock at one broker -> session at the other ended {:?}", since.elapsed());
+    assert!(ada.run(&["exec", &name, "--", "true"]).await.stderr.contains("no session may be open: incident 42"));
+    first.admin.remove_lock(&made.lock.id).await.unwrap();
+    let deadline = Instant::now() + Duration::from_secs(5);
+    while ada.run(&["exec", &name, "--", "true"]).await.code != 0 {
+        assert!(Instant::now() < deadline, "the lock is gone");
+    }
+}
+
+#[test]
+fn an_operator_locks_from_the_command_line_and_a_kill_of_the_broker_opens_nothing() {
+    let mut stack = Stack::start_at("127.0.0.1");
+    let id = stack.admin(&["lock", "add", "--everything", "--for", "1h", "--reason", "incident 42"]).trim().to_owned();
+    let listed = stack.admin(&["lock", "ls"]);
+    assert!(listed.contains(&id) && listed.contains("everything") && listed.contains("incident 42"), "{listed}");
+    stack.kill_broker();
+    stack.restart_broker();
+    let json: serde_json::Value = serde_json::from_str(&stack.admin(&["lock", "ls", "--output", "json"])).unwrap();
+    assert_eq!((&json["id"], &json["target"]["kind"]), (&id.as_str().into(), &"everything".into()));
+    stack.admin(&["lock", "rm", &id]);
+    assert_eq!(stack.admin(&["lock", "ls"]).lines().count(), 1, "the titles");
+    let audit = stack.admin(&["audit"]);
+    assert!(audit.contains("lock_added") && audit.contains("lock_removed"), "{audit}");
+}
+
+/// A session in this process whose command writes what is added to `file`.
+async fn following(api: &Api, name: &str, file: &str) -> (Handle<Anybody>, russh::Channel<Msg>) {
+    let opened = connect(api, name, &[Action::Exec]).await.unwrap();
+    let certificate = Certificate::from_openssh(&opened.reply.certificate).unwrap();
+    let inside = enter(opened.link, "default", opened.key, certificate).await.unwrap();
+    let mut channel = inside.channel_open_session().await.unwrap();
+    channel.exec(true, format!("exec tail -n 1 -f {file}")).await.unwrap();
+    while !matches!(channel.wait().await, Some(ChannelMsg::Data { .. })) {}
+    (inside, channel)
+}
+
+/// Reads to the end: when the last byte of output came, and what was said on stderr.
+async fn to_the_end(mut channel: russh::Channel<Msg>) -> (Instant, String) {
+    let (mut last, mut said) = (Instant::now(), String::new());
+    while let Some(message) = channel.wait().await {
+        match message {
+            ChannelMsg::Data { .. } => last = Instant::now(),
+            ChannelMsg::ExtendedData { data, .. } => said.push_str(&String::from_utf8_lossy(&data)),
+            _ => {}
+        }
+    }
+    (last, said)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hundred_sessions_have_no_byte_a_second_after_the_lock() {
+    let world = World::start().await;
+    let _agent = world.agent("web").await;
+    let ada = world.person("ada", &[]).await;
+    let name = ada.names(1).await.remove(0);
+    let api = world.api("ada").await;
+    // One writer for all of them: a hundred that write by themselves would measure this machine.
+    let file = ada.home().join("ticks");
+    let ticks = tokio::spawn({
+        let mut file = std::fs::File::create(&file).unwrap();
+        async move {
+            loop {
+                file.write_all(b"tick\n").unwrap();
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        }
+    });
+    let file = file.display().to_string();
+    let (mut handles, mut readers) = (Vec::new(), Vec::new());
+    for _ in 0..100 {
+        let (inside, channel) = following(&api, &name, &file).await;
+        handles.push(inside);
+        readers.push(tokio::spawn(to_the_end(channel)));
+    }
+    let since = Instant::now();
+    let made = world.admin.add_lock(lock(LockWish::Everything, "incident 42")).await.unwrap();
+    let told = since.elapsed();
+    assert_eq!(made.ended, 100);
+    let (mut latest, mut read_why) = (Duration::ZERO, 0);
+    for reader in readers {
+        let (last, said) = tokio::time::timeout(Duration::from_secs(20), reader).await.expect("it ends").unwrap();
+        latest = latest.max(last.saturating_duration_since(since));
+        read_why += usize::from(said.contains("no session may be open: incident 42"));
+    }
+    ticks.abort();
+    println!(
+        "lock -> returned {told:?}, last byte of 100 sessions {latest:?}, all closed {:?}, told why {read_why}",
+        since.elapsed()
+    );
+    assert!(latest < SECOND, "the last byte came after {latest:?}");
+    assert_eq!(read_why, 100);
+}
