@@ -48,6 +48,7 @@ pub mod relay;
 mod state_folder;
 mod store;
 mod tls;
+mod webhook;
 mod why;
 mod workload;
 
@@ -75,6 +76,7 @@ pub(crate) struct State {
     pub(crate) clock: Clock,
     pub(crate) store: store::Store,
     pub(crate) journal: audit::Journal,
+    pub(crate) sinks: audit::Sinks,
     pub(crate) policies: policy::Policies,
     pub(crate) locks: locks::Locks,
     pub(crate) ca: ca::Authority,
@@ -106,6 +108,9 @@ pub enum OpenError {
     /// The audit journal.
     #[error(transparent)]
     Journal(#[from] audit::JournalError),
+    /// A place for copies of the journal.
+    #[error(transparent)]
+    Sink(#[from] audit::SinkError),
     /// The policies.
     #[error(transparent)]
     Policy(#[from] policy::LoadError),
@@ -145,6 +150,7 @@ impl Broker {
         let (tls, tls_root) = tls::open(&config, &clock)?;
         let ca = ca::Authority::open(&folder.join("ca"))?.with_lifetime(config.certificate_lifetime.as_secs());
         let journal = audit::Journal::open(&folder.join(audit::FOLDER), config.audit.pace, clock.clone())?;
+        let sinks = audit::Sinks::new(&config.audit.sinks, &folder.join(audit::FOLDER))?;
         let store = store::Store::open(config.database_url().expose()).await?;
         let state = Arc::new(State {
             directory: identity::Directory::new(store.clone()),
@@ -158,6 +164,7 @@ impl Broker {
             clock,
             store,
             journal,
+            sinks,
             policies,
             locks: locks::Locks::default(),
             ca,
@@ -201,6 +208,7 @@ impl Broker {
         state.journal.append(Event::BrokerStarted { version: env!("CARGO_PKG_VERSION").to_owned() }).await?;
         state.journal.append(Event::PolicyLoaded { policies: state.policies.current().ids() }).await?;
         end_lost_sessions(&state).await?;
+        let copying: audit::Working = state.sinks.start(&state.journal, &state.clock);
         let admin = tokio::spawn(admin::socket::serve(Arc::clone(&state), socket, state.shutdown.clone()));
         let pruning = tokio::spawn(prune(Arc::clone(&state)));
         let signing = tokio::spawn(sign(Arc::clone(&state)));
@@ -227,6 +235,7 @@ impl Broker {
         let _ = std::fs::remove_file(&path);
         state.journal.append(Event::BrokerStopped {}).await?;
         state.journal.checkpoint().await?;
+        copying.finish(LAST_WORDS).await;
         state.store.close().await;
         Ok(())
     }

@@ -15,7 +15,7 @@ mod tests;
 
 use std::sync::Arc;
 
-use super::audit::{Durable, Event, Export, Follow, JournalError};
+use super::audit::{Durable, Event, Export, Follow, JournalError, SinkRow};
 use super::config::Cluster;
 use super::identity::{DirectoryError, IdentityProvider};
 use super::locks::LockId;
@@ -234,6 +234,16 @@ impl Admin {
     pub async fn export_audit(&self, since: Option<u64>, until: Option<u64>) -> Result<Export, AdminError> {
         self.write_down(Event::AuditExported { since, until, by: self.by() }).await?;
         self.state.journal.export(since, until, self.state.clock.now()).await?.ok_or(AdminError::NoEvents)
+    }
+
+    /// How the places are doing that get copies of the journal.
+    pub fn audit_sinks(&self) -> Vec<SinkRow> {
+        self.state.sinks.rows(self.state.journal.durable().tip.seq)
+    }
+
+    /// The files among them are opened anew, because somebody has moved them away.
+    pub(crate) fn reopen_sinks(&self) {
+        self.state.sinks.reopen();
     }
 
     /// How far the journal is on the disk.

@@ -236,7 +236,7 @@ Examples:
   ztbroker serve --config /etc/ztbroker/ztbroker.toml
   ztbroker serve --config ztbroker.toml --log debug
 
-SIGHUP loads the policies again. SIGTERM ends the broker in order: sessions are told, the journal is complete.";
+SIGHUP loads the policies again and opens the audit's files anew. SIGTERM ends the broker in order: sessions are told, the journal is complete.";
 
 const DEV_HELP: &str = "\
 Examples:

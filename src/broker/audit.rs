@@ -11,6 +11,7 @@ mod export;
 mod fault;
 mod key;
 mod query;
+mod sink;
 mod verify;
 pub mod words;
 mod writer;
@@ -33,6 +34,8 @@ pub use export::Export;
 pub use fault::Fault;
 pub use key::{InvalidKeys, KeyFault, Keys, Signer};
 pub use query::{Follow, Query};
+pub use sink::{SinkError, SinkRow};
+pub(crate) use sink::{Sinks, Working};
 pub use verify::{Inspection, Report};
 
 /// A handle to the journal; clones share one writer.

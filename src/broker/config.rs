@@ -21,7 +21,7 @@ use crate::log::LogLevel;
 use crate::proto::Secret;
 use crate::ssh::cert;
 
-pub use audit::Audit;
+pub use audit::{Audit, Destination, Sink};
 pub use cluster::Cluster;
 pub use network::Network;
 

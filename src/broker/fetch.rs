@@ -1,4 +1,5 @@
-//! The few documents that a broker fetches from others, such as published keys: one GET, no redirect, everything bounded.
+//! The few requests that a broker makes to others: one GET for a document such as published keys, one POST to tell something; no
+//! redirect, everything bounded.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -75,6 +76,18 @@ impl Fetcher {
             body.extend_from_slice(&chunk);
         }
         Ok(body)
+    }
+}
+
+impl Fetcher {
+    /// Sends `body` with these headers to `url`; done when the answer's status is 2xx, whatever else it says.
+    ///
+    /// # Errors
+    /// [`FetchError`].
+    pub(crate) async fn post(&self, url: &Url, headers: &[(&str, &str)], body: Vec<u8>) -> Result<(), FetchError> {
+        let request = headers.iter().fold(self.0.post(url.clone()), |request, (name, value)| request.header(*name, *value));
+        let status = request.body(body).send().await.map_err(unreachable)?.status();
+        if status.is_success() { Ok(()) } else { Err(FetchError::Status(status.as_u16())) }
     }
 }
 

@@ -81,6 +81,7 @@ fn routes() -> Router<Shared> {
         .route("/audit/follow", get(follow))
         .route("/audit/export", get(export))
         .route("/audit/end", get(audit_end))
+        .route("/audit/sinks", get(audit_sinks))
         .route("/device/approve", post(approve_device))
         .route("/policy/reload", post(reload_policy))
         .route("/policy/explain", post(explain))
@@ -241,6 +242,10 @@ async fn export(admin: Admin, Query(range): Query<ExportRange>) -> Result<impl I
 
 async fn audit_end(admin: Admin) -> impl IntoResponse {
     Json(admin.audit_end())
+}
+
+async fn audit_sinks(admin: Admin) -> impl IntoResponse {
+    Json(admin.audit_sinks())
 }
 
 async fn approve_device(admin: Admin, Json(body): Json<ApproveDevice>) -> Result<StatusCode, AdminError> {

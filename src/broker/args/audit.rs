@@ -34,6 +34,8 @@ pub(in crate::broker) enum AuditVerb {
     },
     /// Print the public key that the journal's checkpoints and exports are signed with
     Key,
+    /// List the places that get copies of the journal, and how far they are
+    Sinks(Listing),
 }
 
 #[derive(Debug, Args)]
@@ -80,6 +82,7 @@ impl Audit {
     pub(in crate::broker) fn listing(&self) -> Listing {
         match &self.verb {
             Some(AuditVerb::Verify(verify)) => verify.listing,
+            Some(AuditVerb::Sinks(listing)) => *listing,
             _ => self.show.listing,
         }
     }

@@ -10,7 +10,8 @@ use super::table;
 use crate::broker::admin::AuditRecord;
 use crate::broker::admin::client::Client;
 use crate::broker::args::audit::{Audit, AuditVerb, ShowAudit};
-use crate::broker::args::{Output, Place};
+use crate::broker::args::{Listing, Output, Place};
+use crate::broker::audit::SinkRow;
 use crate::clock::Clock;
 use crate::moment::{self, Since};
 
@@ -19,6 +20,7 @@ pub(super) async fn run(place: &Place, args: Audit, printer: Printer) -> Result<
         None => show(&super::client(place)?, args.show, printer).await,
         Some(AuditVerb::Verify(args)) => verify::run(place, args, printer).await,
         Some(AuditVerb::Export { since, until }) => export(&super::client(place)?, since, until, printer).await,
+        Some(AuditVerb::Sinks(listing)) => sinks(&super::client(place)?, listing, printer).await,
         Some(AuditVerb::Key) => printer.line(&verify::own_key(&super::state(place)?)?).map(drop),
     }
 }
@@ -63,6 +65,18 @@ async fn export(client: &Client, since: Option<Since>, until: Option<Since>, pri
     };
     client.stream(&format!("/audit/export?{}", query.finish()), each).await?;
     written.map(drop)
+}
+
+async fn sinks(client: &Client, listing: Listing, printer: Printer) -> Result<(), Failure> {
+    let sinks: Vec<SinkRow> = client.get("/audit/sinks").await?;
+    table::show(printer, listing, ["NAME", "TO", "DELIVERED", "BEHIND", "STATE"], &sinks, |sink| {
+        let to = if sink.to.is_empty() { &sink.kind } else { &sink.to };
+        let state = match (&sink.failing_since, &sink.error) {
+            (Some(since), Some(error)) => format!("failing since {}: {error}", moment::show(*since)),
+            _ => "good".to_owned(),
+        };
+        [sink.name.clone(), to.clone(), sink.delivered.to_string(), sink.behind.to_string(), state]
+    })
 }
 
 fn path(args: &ShowAudit, now: u64) -> String {

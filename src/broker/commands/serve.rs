@@ -67,6 +67,7 @@ impl Signals {
                 _ = self.terminate.recv() => {}
                 _ = self.interrupt.recv() => {}
                 _ = self.hang_up.recv() => {
+                    admin.reopen_sinks();
                     match admin.reload_policy().await {
                         Ok(policies) => tracing::info!("{} policies are in force", policies.len()),
                         Err(error) => tracing::error!("{error}"),

@@ -74,7 +74,7 @@ impl ClusterTable {
 }
 
 /// Keys that somebody on the way can change are worth nothing.
-fn is_safe(url: &Url) -> bool {
+pub(super) fn is_safe(url: &Url) -> bool {
     let loopback = match url.host() {
         Some(Host::Ipv4(address)) => address.is_loopback(),
         Some(Host::Ipv6(address)) => address.is_loopback(),

@@ -114,7 +114,7 @@ impl File {
         config.directory = self.directory.unwrap_or(config.directory);
         config.log_level = self.log.unwrap_or(config.log_level);
         config.clusters = self.clusters.into_iter().map(|table| table.resolve(folder)).collect::<Result<_, _>>()?;
-        config.audit = self.audit.resolve()?;
+        config.audit = self.audit.resolve(folder)?;
         config.check()?;
         Ok(config)
     }

@@ -68,6 +68,33 @@ fn a_cluster_is_named_with_its_keys_and_its_account() {
 }
 
 #[test]
+fn an_audit_sink_is_stdout_a_file_or_a_webhook() {
+    let sinks =
+        |rest: &str| load(&format!("version = 1\n{rest}")).map(|config| config.audit.sinks).map_err(|error| error.to_string());
+    let webhook =
+        "[[audit.sink]]\nkind = \"webhook\"\nname = \"siem\"\nurl = \"https://siem.example.com/\"\nsecret = \"siem.secret\"\n";
+    let found = sinks(&format!("[[audit.sink]]\nkind = \"stdout\"\n[[audit.sink]]\nkind = \"file\"\npath = \"/a\"\n{webhook}"))
+        .unwrap();
+    assert_eq!(found[0], Sink { name: "stdout".into(), to: Destination::Stdout });
+    assert_eq!(found[1], Sink { name: "file".into(), to: Destination::File("/a".into()) });
+    let Destination::Webhook { secret, .. } = &found[2].to else { panic!("{found:?}") };
+    assert_eq!((found[2].name.as_str(), secret.as_path()), ("siem", Path::new("/etc/ztbroker/siem.secret")));
+    let one = |rest: &str| sinks(&format!("[[audit.sink]]\n{rest}")).unwrap_err();
+    for (rest, why) in [
+        ("kind = \"stdout\"\npath = \"a\"\n", "without path"),
+        ("kind = \"file\"\n", "needs path"),
+        ("kind = \"webhook\"\nurl = \"https://a/\"\n", "secret = FILE"),
+        ("kind = \"webhook\"\nurl = \"http://a.example/\"\nsecret = \"s\"\n", "https://"),
+        ("kind = \"file\"\npath = \"a\"\nname = \"../x\"\n", "lower-case"),
+        ("kind = \"syslog\"\n", "unknown variant"),
+        ("kind = \"file\"\npath = \"a\"\n[[audit.sink]]\nkind = \"file\"\npath = \"b\"\n", "two audit sinks called \"file\""),
+    ] {
+        let said = one(rest);
+        assert!(said.contains(why), "{rest}: {said}");
+    }
+}
+
+#[test]
 fn a_newer_version_is_refused_whatever_else_it_says() {
     let said = complaint("version = 2\nteleport = true\n");
     assert!(said.contains("version 2") && said.contains("update ztbroker"), "{said}");
