@@ -36,7 +36,7 @@ fn main() {
 
     names_of(home.path(), &url, count);
     let mut one: Vec<Duration> =
-        (0..30).map(|_| whole(&mut ztctl(&["complete", "--index", "2", "--", "ztctl", "shell", "web-9999"]))).collect();
+        (0..30).map(|_| whole(&mut ztctl(&["complete", "--index", "2", "--", "ztctl", "shell", "web-0999"]))).collect();
     show("one TAB, a name", &mut one);
     let mut verb: Vec<Duration> =
         (0..30).map(|_| whole(&mut ztctl(&["complete", "--index", "1", "--", "ztctl", "s"]))).collect();

@@ -44,11 +44,37 @@ impl From<&ContainerRow> for Known {
     }
 }
 
-/// What is known, and for how long; `None` when nothing is, or nothing that can be used.
-pub fn load(file: &Path) -> Option<(Duration, Vec<Known>)> {
+/// The list, one container a line, of which only those are read that are wanted.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Names(String);
+
+impl Names {
+    /// The list of `rows`.
+    pub fn of(rows: &[ContainerRow]) -> Self {
+        // Texts always serialise.
+        Self(rows.iter().map(|row| serde_json::to_string(&Known::from(row)).unwrap_or_default() + "\n").collect())
+    }
+
+    /// All of it; what is damaged is left out.
+    pub fn all(&self) -> Vec<Known> {
+        self.0.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
+    }
+
+    /// Those whose name begins with `typed`.
+    pub fn beginning(&self, typed: &str) -> Vec<Known> {
+        // The name stands first in each line, as JSON has it.
+        let typed = serde_json::to_string(typed).unwrap_or_default();
+        let begin = format!("{{\"name\":{}", typed.trim_end_matches('"'));
+        let fitting = self.0.lines().filter(|line| line.starts_with(&begin));
+        fitting.filter_map(|line| serde_json::from_str(line).ok()).collect()
+    }
+}
+
+/// What is known, and for how long; `None` when nothing is, or nothing that can be read.
+pub fn load(file: &Path) -> Option<(Duration, Names)> {
     let bytes = private::read(file, Guard::Secret, LIMIT).ok()??;
     let age = fs::metadata(file).and_then(|found| found.modified()).ok()?.elapsed().unwrap_or_default();
-    Some((age, serde_json::from_slice(&bytes).ok()?))
+    Some((age, Names(String::from_utf8(bytes).ok()?)))
 }
 
 /// Keeps the list instead of the one before.
@@ -56,9 +82,7 @@ pub fn load(file: &Path) -> Option<(Duration, Vec<Known>)> {
 /// # Errors
 /// [`FileError`].
 pub fn save(file: &Path, rows: &[ContainerRow]) -> Result<(), FileError> {
-    let known: Vec<Known> = rows.iter().map(Known::from).collect();
-    // Texts always serialise.
-    private::write(file, Guard::Secret, &serde_json::to_vec(&known).unwrap_or_default())
+    private::write(file, Guard::Secret, Names::of(rows).0.as_bytes())
 }
 
 /// The most bytes of the file: 100 000 containers with their labels.
@@ -75,9 +99,10 @@ mod tests {
         assert!(load(&file).is_none());
         let row = ContainerRow { namespace: Some("shop".into()), ..ContainerRow::example("tomcat") };
         save(&file, std::slice::from_ref(&row)).unwrap();
-        let (age, known) = load(&file).unwrap();
-        assert!(age < Duration::from_secs(60) && known == [Known::from(&row)]);
+        let (age, names) = load(&file).unwrap();
+        assert!(age < Duration::from_secs(60) && names.all() == [Known::from(&row)]);
+        assert_eq!((names.beginning("tomcat-7").len(), names.beginning("omcat").len(), names.beginning("\"").len()), (1, 0, 0));
         fs::write(&file, b"[{").unwrap();
-        assert!(load(&file).is_none());
+        assert!(load(&file).unwrap().1.all().is_empty());
     }
 }

@@ -11,7 +11,7 @@ use super::refresh;
 use crate::cli::Context;
 use crate::cli::access::choose;
 use crate::client::config::Config;
-use crate::client::names;
+use crate::client::names::{self, Names};
 
 /// What there is to complete from; read when it is needed.
 pub(super) struct Known {
@@ -19,7 +19,7 @@ pub(super) struct Known {
     config: Config,
     /// The word before the one that is completed.
     before: String,
-    rows: OnceLock<Vec<names::Known>>,
+    names: OnceLock<Names>,
 }
 
 impl Known {
@@ -27,28 +27,32 @@ impl Known {
         // A configuration that cannot be read has no profiles; the verb will say so.
         let config = context.environment.paths.as_ref().and_then(|paths| Config::load(paths).ok()).unwrap_or_default();
         let before = words.len().checked_sub(2).and_then(|at| words[at].to_str()).unwrap_or_default().to_owned();
-        Self { context: context.clone(), config, before, rows: OnceLock::new() }
+        Self { context: context.clone(), config, before, names: OnceLock::new() }
     }
 
     #[cfg(test)]
     pub(super) fn nothing() -> Self {
-        Self::with(Vec::new())
+        Self::with(Names::default())
     }
 
     #[cfg(test)]
-    fn with(rows: Vec<names::Known>) -> Self {
-        Self { context: Context::nowhere(), config: Config::default(), before: String::new(), rows: OnceLock::from(rows) }
+    fn with(names: Names) -> Self {
+        Self { context: Context::nowhere(), config: Config::default(), before: String::new(), names: OnceLock::from(names) }
     }
 
     pub(super) fn context(&self) -> &Context {
         &self.context
     }
 
-    fn rows(&self) -> &[names::Known] {
-        self.rows.get_or_init(|| self.read().unwrap_or_default())
+    fn list(&self) -> &Names {
+        self.names.get_or_init(|| self.read().unwrap_or_default())
     }
 
-    fn read(&self) -> Option<Vec<names::Known>> {
+    fn rows(&self) -> Vec<names::Known> {
+        self.list().all()
+    }
+
+    fn read(&self) -> Option<Names> {
         if self.context.environment.token.is_some() {
             // A token for machines leaves nothing behind, so there is nothing to read.
             return refresh::asked(&self.context);
@@ -71,20 +75,20 @@ impl Known {
     }
 
     pub(super) fn names(&self, typed: &str) -> Vec<CompletionCandidate> {
-        let of = |name: fn(&names::Known) -> &String| {
-            let rows = self.rows().iter().filter(|row| name(row).starts_with(typed));
-            rows.map(|row| described(name(row), row)).collect::<Vec<_>>()
-        };
-        let short = of(|row| &row.name);
-        if short.is_empty() { of(|row| &row.full_name) } else { short }
+        let short: Vec<_> = self.list().beginning(typed).iter().map(|row| described(&row.name, row)).collect();
+        if !short.is_empty() {
+            return short;
+        }
+        let rows = self.rows();
+        rows.iter().filter(|row| row.full_name.starts_with(typed)).map(|row| described(&row.full_name, row)).collect()
     }
 
     pub(super) fn apps(&self, typed: &str) -> Vec<CompletionCandidate> {
-        candidates(self.rows().iter().map(|row| row.app.clone()), typed)
+        candidates(self.rows().into_iter().map(|row| row.app), typed)
     }
 
     pub(super) fn namespaces(&self, typed: &str) -> Vec<CompletionCandidate> {
-        candidates(self.rows().iter().filter_map(|row| row.namespace.clone()), typed)
+        candidates(self.rows().into_iter().filter_map(|row| row.namespace), typed)
     }
 
     /// `KEY=VALUE` with commas between: the last of them is completed.
@@ -98,7 +102,7 @@ impl Known {
         match last.split_once('=') {
             Some((written, _)) => {
                 let key = written.trim_end_matches('!');
-                let values = self.rows().iter().flat_map(all).filter(|(known, _)| known == key);
+                let values = self.rows().into_iter().flat_map(|row| all(&row)).filter(|(known, _)| known == key);
                 candidates(values.map(|(_, value)| format!("{done}{written}={value}")), typed)
             }
             None => candidates(self.rows().iter().flat_map(all).map(|(key, _)| format!("{done}{key}=")), typed),
@@ -168,7 +172,7 @@ mod tests {
             row("tomcat-a01", "tomcat", &[("team", "pay")]),
             row("db-1", "db", &[]),
         ];
-        Known::with(rows.iter().map(names::Known::from).collect())
+        Known::with(Names::of(&rows))
     }
 
     fn values(candidates: Vec<CompletionCandidate>) -> Vec<String> {

@@ -9,7 +9,8 @@ use crate::cli::access::Access;
 use crate::cli::failure::Failure;
 use crate::cli::shell::surroundings;
 use crate::client::http::BrokerUrl;
-use crate::client::{names, private, process};
+use crate::client::names::{self, Names};
+use crate::client::{private, process};
 
 /// Starts `ztctl complete --refresh` for `broker` and does not look back.
 pub(in crate::cli) fn in_background(broker: &BrokerUrl) {
@@ -35,7 +36,7 @@ pub(super) async fn run(context: &Context) -> Result<(), Failure> {
 }
 
 /// The list that a refresh leaves at `file`, if it does so soon.
-pub(super) fn awaited(file: &Path) -> Option<Vec<names::Known>> {
+pub(super) fn awaited(file: &Path) -> Option<Names> {
     let begin = Instant::now();
     while begin.elapsed() < FIRST {
         std::thread::sleep(LOOK);
@@ -49,7 +50,7 @@ pub(super) fn awaited(file: &Path) -> Option<Vec<names::Known>> {
 }
 
 /// The list, asked for now, if it comes soon; nothing is kept.
-pub(super) fn asked(context: &Context) -> Option<Vec<names::Known>> {
+pub(super) fn asked(context: &Context) -> Option<Names> {
     let asking = async {
         let asked = async {
             let access = Access::open(context).await?;
@@ -58,7 +59,7 @@ pub(super) fn asked(context: &Context) -> Option<Vec<names::Known>> {
         Ok(tokio::time::timeout(FIRST, asked).await.ok().and_then(Result::ok))
     };
     let list = crate::cli::block_on(asking).ok()??;
-    Some(list.containers.iter().map(names::Known::from).collect())
+    Some(Names::of(&list.containers))
 }
 
 /// How long the first list may keep a person waiting.
