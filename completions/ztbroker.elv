@@ -28,7 +28,7 @@ set edit:completion:arg-completer[ztbroker] = {|@words|
             cand dev 'Run a broker for trying things out, with a user and a join token, and say what to type next'
             cand user 'Add, list and remove the people of the broker''s own directory'
             cand token 'Make, list and revoke tokens for agents and for machines'
-            cand audit 'Show what happened'
+            cand audit 'Show what happened, prove it, hand it out'
             cand agents 'List and remove the agents that joined'
             cand cluster 'Show the Kubernetes clusters of the configuration, and what their agents have to be told'
             cand lock 'Lock people, logins, containers, agents or everything, at once and whatever the policies allow'
@@ -140,6 +140,43 @@ set edit:completion:arg-completer[ztbroker] = {|@words|
             cand --state 'The broker''s state folder, instead of the one that the configuration names'
             cand -f 'Go on with what happens from now on'
             cand --follow 'Go on with what happens from now on'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+            cand verify 'Verify the journal, or a file with an export or a copy of it'
+            cand export 'Write events out for somebody who verifies them with the public key alone'
+            cand key 'Print the public key that the journal''s checkpoints and exports are signed with'
+            cand sinks 'List the places that get copies of the journal, and how far they are'
+        }
+        &'ztbroker;audit;verify'= {
+            cand --checkpoint 'A file that has a checkpoint, of which the last counts: what it signs must be there'
+            cand --key 'The public keys to trust, as a file or as the line itself [default: the broker''s own]'
+            cand -o 'For people, or for programs'
+            cand --output 'For people, or for programs'
+            cand --config 'The broker''s configuration [default: /etc/ztbroker/ztbroker.toml]'
+            cand --state 'The broker''s state folder, instead of the one that the configuration names'
+            cand --part 'The file begins in the middle, as a sink''s does after it was rotated'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'ztbroker;audit;export'= {
+            cand --since 'Only from this time on: 15m, 8h, 2d ago, or a date like 2026-01-31 or 2026-01-31T09:30:00Z'
+            cand --until 'Only what happened before this time'
+            cand --config 'The broker''s configuration [default: /etc/ztbroker/ztbroker.toml]'
+            cand --state 'The broker''s state folder, instead of the one that the configuration names'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'ztbroker;audit;key'= {
+            cand --config 'The broker''s configuration [default: /etc/ztbroker/ztbroker.toml]'
+            cand --state 'The broker''s state folder, instead of the one that the configuration names'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'ztbroker;audit;sinks'= {
+            cand -o 'For people, or for programs'
+            cand --output 'For people, or for programs'
+            cand --config 'The broker''s configuration [default: /etc/ztbroker/ztbroker.toml]'
+            cand --state 'The broker''s state folder, instead of the one that the configuration names'
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
         }

@@ -32,7 +32,7 @@ complete -c ztbroker -n "__fish_ztbroker_needs_command" -f -a "serve" -d 'Run th
 complete -c ztbroker -n "__fish_ztbroker_needs_command" -f -a "dev" -d 'Run a broker for trying things out, with a user and a join token, and say what to type next'
 complete -c ztbroker -n "__fish_ztbroker_needs_command" -f -a "user" -d 'Add, list and remove the people of the broker\'s own directory'
 complete -c ztbroker -n "__fish_ztbroker_needs_command" -f -a "token" -d 'Make, list and revoke tokens for agents and for machines'
-complete -c ztbroker -n "__fish_ztbroker_needs_command" -f -a "audit" -d 'Show what happened'
+complete -c ztbroker -n "__fish_ztbroker_needs_command" -f -a "audit" -d 'Show what happened, prove it, hand it out'
 complete -c ztbroker -n "__fish_ztbroker_needs_command" -f -a "agents" -d 'List and remove the agents that joined'
 complete -c ztbroker -n "__fish_ztbroker_needs_command" -f -a "cluster" -d 'Show the Kubernetes clusters of the configuration, and what their agents have to be told'
 complete -c ztbroker -n "__fish_ztbroker_needs_command" -f -a "lock" -d 'Lock people, logins, containers, agents or everything, at once and whatever the policies allow'
@@ -108,16 +108,41 @@ complete -c ztbroker -n "__fish_ztbroker_using_subcommand token; and __fish_seen
 complete -c ztbroker -n "__fish_ztbroker_using_subcommand token; and __fish_seen_subcommand_from rm" -l config -d 'The broker\'s configuration [default: /etc/ztbroker/ztbroker.toml]' -r -F
 complete -c ztbroker -n "__fish_ztbroker_using_subcommand token; and __fish_seen_subcommand_from rm" -l state -d 'The broker\'s state folder, instead of the one that the configuration names' -r -F
 complete -c ztbroker -n "__fish_ztbroker_using_subcommand token; and __fish_seen_subcommand_from rm" -s h -l help -d 'Print help'
-complete -c ztbroker -n "__fish_ztbroker_using_subcommand audit" -l since -d 'Only what happened since: 15m, 8h, 2d ago, or a date like 2026-01-31 or 2026-01-31T09:30:00Z' -r
-complete -c ztbroker -n "__fish_ztbroker_using_subcommand audit" -l session -d 'Only what is about this session' -r
-complete -c ztbroker -n "__fish_ztbroker_using_subcommand audit" -l user -d 'Only what is about this user: a name, or NAME@IDP' -r
-complete -c ztbroker -n "__fish_ztbroker_using_subcommand audit" -l limit -d 'The last N that fit' -r
-complete -c ztbroker -n "__fish_ztbroker_using_subcommand audit" -s o -l output -d 'For people, or for programs' -r -f -a "table\t'Columns'
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand audit; and not __fish_seen_subcommand_from verify export key sinks" -l since -d 'Only what happened since: 15m, 8h, 2d ago, or a date like 2026-01-31 or 2026-01-31T09:30:00Z' -r
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand audit; and not __fish_seen_subcommand_from verify export key sinks" -l session -d 'Only what is about this session' -r
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand audit; and not __fish_seen_subcommand_from verify export key sinks" -l user -d 'Only what is about this user: a name, or NAME@IDP' -r
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand audit; and not __fish_seen_subcommand_from verify export key sinks" -l limit -d 'The last N that fit' -r
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand audit; and not __fish_seen_subcommand_from verify export key sinks" -s o -l output -d 'For people, or for programs' -r -f -a "table\t'Columns'
 json\t'JSON, one object a line'"
-complete -c ztbroker -n "__fish_ztbroker_using_subcommand audit" -l config -d 'The broker\'s configuration [default: /etc/ztbroker/ztbroker.toml]' -r -F
-complete -c ztbroker -n "__fish_ztbroker_using_subcommand audit" -l state -d 'The broker\'s state folder, instead of the one that the configuration names' -r -F
-complete -c ztbroker -n "__fish_ztbroker_using_subcommand audit" -s f -l follow -d 'Go on with what happens from now on'
-complete -c ztbroker -n "__fish_ztbroker_using_subcommand audit" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand audit; and not __fish_seen_subcommand_from verify export key sinks" -l config -d 'The broker\'s configuration [default: /etc/ztbroker/ztbroker.toml]' -r -F
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand audit; and not __fish_seen_subcommand_from verify export key sinks" -l state -d 'The broker\'s state folder, instead of the one that the configuration names' -r -F
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand audit; and not __fish_seen_subcommand_from verify export key sinks" -s f -l follow -d 'Go on with what happens from now on'
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand audit; and not __fish_seen_subcommand_from verify export key sinks" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand audit; and not __fish_seen_subcommand_from verify export key sinks" -f -a "verify" -d 'Verify the journal, or a file with an export or a copy of it'
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand audit; and not __fish_seen_subcommand_from verify export key sinks" -f -a "export" -d 'Write events out for somebody who verifies them with the public key alone'
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand audit; and not __fish_seen_subcommand_from verify export key sinks" -f -a "key" -d 'Print the public key that the journal\'s checkpoints and exports are signed with'
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand audit; and not __fish_seen_subcommand_from verify export key sinks" -f -a "sinks" -d 'List the places that get copies of the journal, and how far they are'
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand audit; and __fish_seen_subcommand_from verify" -l checkpoint -d 'A file that has a checkpoint, of which the last counts: what it signs must be there' -r -F
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand audit; and __fish_seen_subcommand_from verify" -l key -d 'The public keys to trust, as a file or as the line itself [default: the broker\'s own]' -r
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand audit; and __fish_seen_subcommand_from verify" -s o -l output -d 'For people, or for programs' -r -f -a "table\t'Columns'
+json\t'JSON, one object a line'"
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand audit; and __fish_seen_subcommand_from verify" -l config -d 'The broker\'s configuration [default: /etc/ztbroker/ztbroker.toml]' -r -F
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand audit; and __fish_seen_subcommand_from verify" -l state -d 'The broker\'s state folder, instead of the one that the configuration names' -r -F
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand audit; and __fish_seen_subcommand_from verify" -l part -d 'The file begins in the middle, as a sink\'s does after it was rotated'
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand audit; and __fish_seen_subcommand_from verify" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand audit; and __fish_seen_subcommand_from export" -l since -d 'Only from this time on: 15m, 8h, 2d ago, or a date like 2026-01-31 or 2026-01-31T09:30:00Z' -r
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand audit; and __fish_seen_subcommand_from export" -l until -d 'Only what happened before this time' -r
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand audit; and __fish_seen_subcommand_from export" -l config -d 'The broker\'s configuration [default: /etc/ztbroker/ztbroker.toml]' -r -F
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand audit; and __fish_seen_subcommand_from export" -l state -d 'The broker\'s state folder, instead of the one that the configuration names' -r -F
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand audit; and __fish_seen_subcommand_from export" -s h -l help -d 'Print help'
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand audit; and __fish_seen_subcommand_from key" -l config -d 'The broker\'s configuration [default: /etc/ztbroker/ztbroker.toml]' -r -F
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand audit; and __fish_seen_subcommand_from key" -l state -d 'The broker\'s state folder, instead of the one that the configuration names' -r -F
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand audit; and __fish_seen_subcommand_from key" -s h -l help -d 'Print help'
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand audit; and __fish_seen_subcommand_from sinks" -s o -l output -d 'For people, or for programs' -r -f -a "table\t'Columns'
+json\t'JSON, one object a line'"
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand audit; and __fish_seen_subcommand_from sinks" -l config -d 'The broker\'s configuration [default: /etc/ztbroker/ztbroker.toml]' -r -F
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand audit; and __fish_seen_subcommand_from sinks" -l state -d 'The broker\'s state folder, instead of the one that the configuration names' -r -F
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand audit; and __fish_seen_subcommand_from sinks" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c ztbroker -n "__fish_ztbroker_using_subcommand agents; and not __fish_seen_subcommand_from ls rm" -l config -d 'The broker\'s configuration [default: /etc/ztbroker/ztbroker.toml]' -r -F
 complete -c ztbroker -n "__fish_ztbroker_using_subcommand agents; and not __fish_seen_subcommand_from ls rm" -l state -d 'The broker\'s state folder, instead of the one that the configuration names' -r -F
 complete -c ztbroker -n "__fish_ztbroker_using_subcommand agents; and not __fish_seen_subcommand_from ls rm" -s h -l help -d 'Print help'
