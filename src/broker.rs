@@ -206,7 +206,7 @@ impl Broker {
         let path = folder.join(ADMIN_SOCKET);
         let socket = admin::socket::bind(&path).map_err(|source| ServeError::Socket { path: path.clone(), source })?;
         state.journal.append(Event::BrokerStarted { version: env!("CARGO_PKG_VERSION").to_owned() }).await?;
-        state.journal.append(Event::PolicyLoaded { policies: state.policies.current().ids() }).await?;
+        state.journal.append(Event::PolicyLoaded { policies: state.policies.current().ids(), by: "broker".to_owned() }).await?;
         end_lost_sessions(&state).await?;
         let copying: audit::Working = state.sinks.start(&state.journal, &state.clock);
         let admin = tokio::spawn(admin::socket::serve(Arc::clone(&state), socket, state.shutdown.clone()));

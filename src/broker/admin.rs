@@ -15,12 +15,14 @@ mod tests;
 
 use std::sync::Arc;
 
+use tokio::runtime::Handle;
+
 use super::audit::{Durable, Event, Export, Follow, JournalError, SinkRow};
 use super::config::Cluster;
 use super::identity::{DirectoryError, IdentityProvider};
 use super::locks::LockId;
 use super::oauth::device::ApproveError;
-use super::policy::LoadError;
+use super::policy::{LoadError, Set};
 use super::store::StoreError;
 use super::{State, oauth, recall};
 use crate::proto::name::Account;
@@ -251,17 +253,17 @@ impl Admin {
         self.state.journal.durable()
     }
 
-    /// Loads the policies again and returns their ids. A set with a mistake changes nothing.
+    /// Loads the policies again and returns their ids. A set with a mistake changes nothing, nor does one that cannot be written down.
     ///
     /// # Errors
-    /// [`AdminError::Policy`] with every mistake and its place.
+    /// [`AdminError::Policy`] with every mistake and its place, and what keeps it from being written down.
     pub async fn reload_policy(&self) -> Result<Vec<String>, AdminError> {
-        let state = Arc::clone(&self.state);
+        let (admin, runtime) = (self.clone(), Handle::current());
         // Reading files and judging thousands of sessions keep a thread busy.
-        let load = move || -> Result<(Vec<String>, usize), LoadError> {
-            let set = state.policies.reload()?;
-            let ended = recall::judge_again(&state, &set);
-            Ok((set.ids(), ended))
+        let load = move || -> Result<(Vec<String>, usize), AdminError> {
+            let loaded = |set: &Set| Event::PolicyLoaded { policies: set.ids(), by: admin.by() };
+            let set = admin.state.policies.reload(|set| runtime.block_on(admin.write_down(loaded(set))))?;
+            Ok((set.ids(), recall::judge_again(&admin.state, &set)))
         };
         let loaded = tokio::task::spawn_blocking(load).await;
         match loaded.map_err(|_| AdminError::Invalid("the policies could not be loaded: the broker is stopping"))? {
@@ -269,13 +271,13 @@ impl Admin {
                 if ended > 0 {
                     tracing::info!("{ended} sessions ended: the policies no longer allow them");
                 }
-                self.write_down(Event::PolicyLoaded { policies: policies.clone() }).await?;
                 Ok(policies)
             }
-            Err(error) => {
-                self.write_down(Event::PolicyRefused { error: error.to_string() }).await?;
+            Err(AdminError::Policy(error)) => {
+                self.write_down(Event::PolicyRefused { error: error.to_string(), by: self.by() }).await?;
                 Err(error.into())
             }
+            Err(error) => Err(error),
         }
     }
 

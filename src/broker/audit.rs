@@ -6,6 +6,8 @@
 mod bounds;
 mod chain;
 mod checkpoint;
+#[cfg(test)]
+mod document;
 mod event;
 mod export;
 mod fault;

@@ -92,14 +92,19 @@ impl Policies {
         Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Loads the same path again and puts the new set in force, all of it at once.
+    /// Loads the same path again and puts the new set in force, all of it at once, when `first` has been done with it.
     ///
     /// # Errors
-    /// [`LoadError`]: the set in force stays.
-    pub fn reload(&self) -> Result<Arc<Set>, LoadError> {
+    /// [`LoadError`] or that of `first`: the set in force stays.
+    pub fn reload<E: From<LoadError>>(&self, first: impl FnOnce(&Set) -> Result<(), E>) -> Result<Arc<Set>, E> {
         let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
         *read = Fingerprint::of(&self.path);
         let set = Arc::new(load::load(&self.path)?);
+        if let Err(error) = first(&set) {
+            // Nothing is wrong with the files: they are to be read again.
+            *read = Fingerprint::default();
+            return Err(error);
+        }
         *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&set);
         Ok(set)
     }

@@ -1,5 +1,7 @@
 //! A running broker, asked through its socket as `ztbroker` asks.
 
+mod audited;
+
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -11,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::client::{Client, ClientError};
 use super::wire::{AddUser, MadeToken, PoliciesLoaded};
-use super::{AgentRow, AuditRecord, JoinTokenSpec, LockSpec, LockWish, MadeLock, TokenRow, UserRow, UserTokenSpec};
+use super::{Admin, AgentRow, AuditRecord, JoinTokenSpec, LockSpec, LockWish, MadeLock, TokenRow, UserRow, UserTokenSpec};
 use crate::broker::audit::Event;
 use crate::broker::enrolment::Assertions;
 use crate::broker::locks::Lock;
@@ -22,6 +24,7 @@ use crate::proto::join::JoinToken;
 
 struct Running {
     folder: TempDir,
+    admin: Admin,
     client: Client,
     stop: CancellationToken,
     served: JoinHandle<()>,
@@ -35,10 +38,10 @@ impl Running {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let config = Config::dev(state.clone(), listener.local_addr().unwrap(), policy);
         let broker = Broker::open(config, Clock::from_fn(|| 1_800_000_000)).await.unwrap();
-        let stop = CancellationToken::new();
+        let (admin, stop) = (broker.admin(), CancellationToken::new());
         let serving = broker.serve(listener, stop.clone());
         let served = tokio::spawn(async move { serving.await.unwrap() });
-        let running = Self { folder, client: Client::new(&state), stop, served };
+        let running = Self { folder, admin, client: Client::new(&state), stop, served };
         tokio::time::timeout(Duration::from_secs(10), async {
             while !running.socket().exists() {
                 tokio::task::yield_now().await;

@@ -41,11 +41,17 @@ pub enum Event {
     PolicyLoaded {
         /// The ids of its policies.
         policies: Vec<String>,
+        /// Which operator: `operator (uid N)`, or `broker` at its start and where the files have changed.
+        #[serde(default)]
+        by: String,
     },
     /// A policy set was refused; the last good one stays.
     PolicyRefused {
         /// What is wrong with it.
         error: String,
+        /// Which operator: `operator (uid N)`, or `broker`.
+        #[serde(default)]
+        by: String,
     },
     /// A user logged in.
     Login {

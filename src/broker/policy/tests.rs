@@ -243,11 +243,15 @@ fn a_reload_is_whole_or_not_at_all() {
     assert_eq!(policies.changed(), None);
     std::fs::write(&path, "permit(").unwrap();
     assert!(policies.changed().is_some());
-    assert!(policies.reload().is_err());
+    let reload = |first: Result<(), LoadError>| policies.reload(|_| first);
+    assert!(reload(Ok(())).is_err());
     assert_eq!(policies.changed(), None, "what was refused is not read again until it changes");
     assert_eq!(policies.current().ids(), ["b-1", "first"]);
     std::fs::write(&path, format!("@id(\"second\") {ALL}")).unwrap();
-    policies.reload().unwrap();
+    assert!(reload(Err(LoadError::Empty(path.clone()))).is_err());
+    assert_eq!(policies.current().ids(), ["b-1", "first"]);
+    assert!(policies.changed().is_some(), "nothing was wrong with it");
+    reload(Ok(())).unwrap();
     assert_eq!(policies.current().ids(), ["b-1", "second"]);
 }
 
