@@ -229,7 +229,7 @@ fn a_chain_that_was_made_anew_does_not_have_the_signatures() {
     let old = |seq: u64| {
         forged(seq).or_else(|| {
             let checkpoint = || serde_json::from_slice::<Checkpoint>(&journal.lines[seq as usize - 1]).unwrap();
-            (seq % 10 == 0).then(|| Event::Checkpoint(checkpoint()))
+            seq.is_multiple_of(10).then(|| Event::Checkpoint(checkpoint()))
         })
     };
     let lines = journal.written(EVENTS, old);
