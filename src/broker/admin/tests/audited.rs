@@ -60,16 +60,19 @@ async fn whatever_changes_something_is_written_down_with_who_did_it() {
     let (client, state) = (&broker.client, broker.admin.state.clone());
     let password = "correct horse battery";
     let mut seen: Vec<&str> = Vec::new();
-    let mut before = broker.events().await.len();
+    let mut events_before = vec![broker.events().await.len()];
     macro_rules! changes {
         ($route:expr, $done:expr) => {{
             $done;
             let wanted = ROUTES.iter().find(|(method, path, _)| $route == format!("{method} {path}")).and_then(|route| route.2);
             let events = broker.events().await;
-            let new: Vec<Value> = events[before..].iter().map(|event| serde_json::to_value(event).unwrap()).collect();
+            let new: Vec<Value> = events[events_before.pop().unwrap_or_default()..]
+                .iter()
+                .map(|event| serde_json::to_value(event).unwrap())
+                .collect();
             let [event] = new.as_slice() else { panic!("{}: {new:?}", $route) };
             assert_eq!((event["event"].as_str(), event["by"].as_str()), (wanted, Some(operator().as_str())), "{}", $route);
-            before = events.len();
+            events_before.push(events.len());
             seen.push($route);
         }};
     }
@@ -78,13 +81,13 @@ async fn whatever_changes_something_is_written_down_with_who_did_it() {
         client.tell("/users/ada/password", &json!({"password": password})).await.unwrap();
     });
     let join = JoinTokenSpec { uses: 1, ttl: Duration::from_secs(60), asserts: Assertions::default() };
-    let mut secret = None;
+    let secret;
     changes!("post /tokens/join", {
         let made: MadeToken = client.post("/tokens/join", &join).await.unwrap();
-        secret = Some(made.token.expose().parse::<JoinToken>().unwrap().secret);
+        secret = made.token.expose().parse::<JoinToken>().unwrap().secret;
     });
     let agent = AgentId::derived(&[b"an agent".as_slice()]);
-    let hash = crate::broker::identity::token::hash(secret.unwrap().expose());
+    let hash = crate::broker::identity::token::hash(secret.expose());
     state.store.enrol_agent(hash, agent, "key", "web", 1_800_000_000).await.unwrap();
     changes!("delete /agents/{id}", client.delete(&format!("/agents/{agent}")).await.unwrap());
     let spec =
