@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, missing_docs, unreachable_pub)]
 
 mod attacks;
+mod audit;
 mod browser;
 mod choosing;
 mod cluster;
