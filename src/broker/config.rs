@@ -184,7 +184,12 @@ impl Config {
 
     /// Where the database is.
     pub(crate) fn database_url(&self) -> Secret<String> {
-        self.database.clone().unwrap_or_else(|| Secret::new(format!("sqlite://{}", self.state.join("broker.db").display())))
+        self.database.clone().unwrap_or_else(|| {
+            let file = self.state.join("broker.db");
+            // The URL takes no path that begins somewhere; only a process without a current folder has none to give.
+            let file = std::path::absolute(&file).unwrap_or(file);
+            Secret::new(format!("sqlite://{}", file.display()))
+        })
     }
 
     /// Whether `address` is one of the proxies whose word counts.
