@@ -326,3 +326,58 @@ async fn the_escape_can_be_another_key_or_none() {
     assert_eq!(screen.wait_exit(), 255);
     screen.wait_as_before();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_storm_of_resizes_ends_with_the_right_size() {
+    let (_world, person, names, _agents) = two_containers().await;
+    let mut screen = shell(&person, &names[0]);
+    for step in 0..300_u16 {
+        screen.resize(20 + step % 40, 70 + step % 90);
+    }
+    screen.resize(33, 111);
+    // What comes last counts; how soon depends on the machine.
+    let begin = std::time::Instant::now();
+    while !screen.contents().contains("size 33 111") {
+        assert!(begin.elapsed() < std::time::Duration::from_secs(10), "{}", screen.contents());
+        screen.type_keys("echo size $(stty size)\r");
+        std::thread::sleep(std::time::Duration::from_millis(200));
+    }
+    screen.type_keys("exit 4\r");
+    assert_eq!(screen.wait_exit(), 4);
+    screen.wait_as_before();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tmux_works_around_a_session_and_inside_it() {
+    let tmux = peer::program("tmux");
+    if !peer::present("tmux", tmux.is_some()) {
+        return;
+    }
+    let (_world, person, names, _agents) = two_containers().await;
+    let sockets = tempfile::tempdir().unwrap();
+    let at = |name: &str| sockets.path().join(name).display().to_string();
+    let start = ["tmux", "-f", "/dev/null", "-S", &at("outer"), "new-session", ZTCTL, "shell", &names[0]];
+    let mut screen = Screen::spawn(&start, &person.environment(), 30, 100);
+    screen.wait_until("a prompt", |screen| screen.contents().contains(['#', '$']));
+    // One line is the outer one's.
+    screen.type_keys("echo size $(stty size)\r");
+    screen.wait_for("size 29 100");
+    screen.type_keys(&format!("tmux -f /dev/null -S {} new-session -s in'ner'\r", at("inner")));
+    screen.wait_for("[inner]");
+    screen.type_keys("echo size $(stty size)\r");
+    screen.wait_for("size 28 100");
+    screen.resize(36, 120);
+    screen.type_keys("clear\r");
+    let begin = std::time::Instant::now();
+    while !screen.contents().contains("size 34 120") {
+        assert!(begin.elapsed() < std::time::Duration::from_secs(10), "{}", screen.contents());
+        screen.type_keys("echo size $(stty size)\r");
+        std::thread::sleep(std::time::Duration::from_millis(200));
+    }
+    // Out of the inner one, out of the session, which ends the outer one.
+    screen.type_keys("exit\r");
+    screen.wait_for("[exited]");
+    screen.type_keys("exit\r");
+    assert_eq!(screen.wait_exit(), 0);
+    screen.wait_as_before();
+}
