@@ -63,6 +63,8 @@ pub struct Context {
     pub flags: Global,
     /// Who is told what happens.
     pub trace: Trace,
+    /// What the configuration was when the program started, or after a login in place; why it cannot be used.
+    config: Result<Config, Failure>,
 }
 
 #[cfg(test)]
@@ -70,7 +72,8 @@ impl Context {
     /// Where there is no environment, no home and no terminal.
     fn nowhere() -> Self {
         let flags = Global::default();
-        Self { ui: Ui::system(false, Colour::Never), environment: Environment::empty(), flags, trace: Trace::off() }
+        let (ui, config) = (Ui::system(false, Colour::Never), Ok(Config::default()));
+        Self { ui, environment: Environment::empty(), flags, trace: Trace::off(), config }
     }
 }
 
@@ -97,12 +100,14 @@ pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
     };
     let environment = Environment::system();
     // A configuration that cannot be read, or a colour that is none, is for the verb to complain about.
-    let config = environment.paths.as_ref().and_then(|paths| Config::load(paths).ok()).unwrap_or_default();
-    let colour = settings::colour(arguments.global.color, &environment, &config).map_or(Colour::Auto, |given| given.value);
+    let config = environment.configuration();
+    let plain = Config::default();
+    let colour = settings::colour(arguments.global.color, &environment, config.as_ref().unwrap_or(&plain));
+    let colour = colour.map_or(Colour::Auto, |given| given.value);
     let ui = Ui::system(arguments.wants_json(), colour);
     let (session, timing) = (arguments.opens_session(), arguments.wants_timing());
     let trace = trace(&ui, arguments.global.verbose, timing, begin);
-    let mut context = Context { ui: ui.clone(), environment, flags: arguments.global, trace: trace.clone() };
+    let mut context = Context { ui: ui.clone(), environment, flags: arguments.global, trace: trace.clone(), config };
     let mut result = dispatch(&mut context, arguments.verb.clone());
     if let Err(failure) = &result
         && let Some(broker) = failure.login_at().map(ToString::to_string)
@@ -146,7 +151,10 @@ async fn log_in(context: &mut Context, failure: &Failure, broker: String) -> Res
     }
     let args = LoginArgs { url: Some(broker), ca: None, device: false, store: None };
     match login::run(context, args).await {
-        Ok(_) => Ok(true),
+        Ok(_) => {
+            context.config = context.environment.configuration();
+            Ok(true)
+        }
         Err(failure) => {
             context.ui.failure(&failure);
             Ok(false)
@@ -164,7 +172,7 @@ fn ask_for_json(args: &[OsString]) -> bool {
 fn dispatch(context: &mut Context, verb: Verb) -> Result<ExitCode, Failure> {
     // The table of verbs.
     match verb {
-        Verb::Version => version::run(&context.ui),
+        Verb::Version(args) => version::run(&context.ui, args),
         Verb::Login(args) => block_on(login::run(context, args)),
         Verb::Logout => block_on(logout::run(context)),
         Verb::Status(args) => block_on(status::run(context, args)),

@@ -8,6 +8,7 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 
 use crate::agent::passwd::Account;
+use crate::proto::variables::LONGEST_VALUE;
 use crate::proto::{SessionId, VariableNames};
 
 /// Variables by name. A map, so that a later word about a name replaces the earlier one.
@@ -26,7 +27,7 @@ pub(super) fn is_agents_own(name: &OsStr) -> bool {
 /// Takes one variable of a client among `variables`, if it may set it: as the description of its terminal, or because its
 /// certificate grants the name. Says whether.
 pub(super) fn take(variables: &mut Variables, name: &str, value: &str, granted: &VariableNames) -> bool {
-    let fits = value.len() <= GRANTED_VALUE_LIMIT && !value.contains('\0');
+    let fits = value.len() <= LONGEST_VALUE && !value.contains('\0');
     // What describes the terminal keeps to its character set, whatever is granted.
     let allowed = if describes_terminal(name) { admits(name, value) } else { granted.admit(name) && fits };
     let name = OsString::from(name);
@@ -93,9 +94,6 @@ const CLIENT_VARIABLES: usize = 64;
 /// The most bytes of all their names and values: a cluster carries them in a URL.
 const CLIENT_BYTES: usize = 16 * 1024;
 
-/// The most bytes of a value that the policy lets through.
-const GRANTED_VALUE_LIMIT: usize = 4096;
-
 /// The most bytes of a value: a locale with its modifiers, several times over.
 const VALUE_LIMIT: usize = 256;
 
@@ -154,7 +152,7 @@ mod tests {
             ("OTHER", "x", false),
             ("LD_PRELOAD", "x", false),
             ("APP_NUL", "a\0b", false),
-            ("APP_LONG", &"x".repeat(GRANTED_VALUE_LIMIT + 1), false),
+            ("APP_LONG", &"x".repeat(LONGEST_VALUE + 1), false),
         ] {
             assert_eq!(take(&mut variables, name, value, &granted), taken, "{name}");
         }
@@ -170,7 +168,7 @@ mod tests {
         assert_eq!(taken, CLIENT_VARIABLES);
         assert!(take(&mut many, "APP_0", "another", &granted), "a later word replaces the earlier one");
         let mut large = Variables::new();
-        let value = "x".repeat(GRANTED_VALUE_LIMIT);
+        let value = "x".repeat(LONGEST_VALUE);
         assert_eq!((0..9).filter(|n| take(&mut large, &format!("APP_{n}"), &value, &granted)).count(), 3);
     }
 

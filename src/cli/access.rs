@@ -65,8 +65,7 @@ impl Access {
 
     fn with_login(context: &Context) -> Result<Self, Failure> {
         let paths = context.paths()?;
-        let config = Config::load(paths)?;
-        let (broker, login) = choose(&config, context)?;
+        let (broker, login) = choose(context.config()?, context)?;
         let store = login.store.open(&broker.url, paths);
         let kept = store.describe();
         let tokens = Tokens::kept(store, paths.token_lock(&broker.url));
@@ -88,10 +87,10 @@ impl Access {
     /// `ZTCTL_CA`.
     async fn with_token(context: &Context, tokens: Tokens) -> Result<Self, Failure> {
         let paths = context.environment.paths.as_ref();
-        let config = paths.map(Config::load).transpose()?.unwrap_or_default();
-        let url = match settings::broker(&config, context)?.value {
+        let config = context.config()?;
+        let url = match settings::broker(config, context)?.value {
             Some(url) => url,
-            None => only_broker(&config)?,
+            None => only_broker(config)?,
         };
         let entry = config.broker(&url);
         let trust = match &context.environment.ca {
@@ -119,6 +118,14 @@ impl Access {
 }
 
 impl Context {
+    /// The configuration; an empty one where there is no home.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn config(&self) -> Result<&Config, Failure> {
+        self.config.as_ref().map_err(Clone::clone)
+    }
+
     /// The client's folders.
     ///
     /// # Errors

@@ -1,6 +1,7 @@
 //! `ztctl completions`: what a shell reads so that TAB completes `ztctl`'s words.
 //!
-//! The scripts are short and stay as they are: they hand the words over to `ztctl complete`, which knows the rest.
+//! The scripts are those in `completions/`, which a package installs. They are short and written by hand: they give the words to
+//! `ztctl complete`, which knows the rest.
 
 use std::process::ExitCode;
 
@@ -18,11 +19,11 @@ impl ShellKind {
     /// What this shell reads.
     pub fn script(self) -> &'static str {
         match self {
-            Self::Bash => include_str!("completions/ztctl.bash"),
-            Self::Zsh => include_str!("completions/_ztctl"),
-            Self::Fish => include_str!("completions/ztctl.fish"),
-            Self::PowerShell => include_str!("completions/_ztctl.ps1"),
-            Self::Elvish => include_str!("completions/ztctl.elv"),
+            Self::Bash => include_str!("../../completions/ztctl.bash"),
+            Self::Zsh => include_str!("../../completions/_ztctl"),
+            Self::Fish => include_str!("../../completions/ztctl.fish"),
+            Self::PowerShell => include_str!("../../completions/_ztctl.ps1"),
+            Self::Elvish => include_str!("../../completions/ztctl.elv"),
         }
     }
 }

@@ -10,7 +10,7 @@ use super::environment as variables;
 use super::failure::{Failure, Kind};
 use super::settings::{self, Given, Source, named, one_of};
 use super::table::{Column, Table};
-use crate::client::config::{Config, Preferences, ProfileName};
+use crate::client::config::{Config, ProfileName};
 
 /// Shows or changes the configuration.
 pub(super) async fn run(context: &mut Context, verb: ConfigVerb) -> Result<ExitCode, Failure> {
@@ -49,8 +49,8 @@ fn from(source: Source) -> String {
 }
 
 fn show(context: &Context, output: DataOutput) -> Result<(), Failure> {
-    let (config, environment) = (load(context)?, &context.environment);
-    let broker = settings::broker(&config, context)?;
+    let (config, environment) = (context.config()?, &context.environment);
+    let broker = settings::broker(config, context)?;
     // What a verb would take: without a word, the only login.
     let broker = match (&broker.value, config.logins().next(), config.logins().count()) {
         (None, Some((only, _)), 1) => Given { value: Some(only.url.clone()), source: Source::File },
@@ -78,12 +78,12 @@ fn show(context: &Context, output: DataOutput) -> Result<(), Failure> {
         Row::new("profile", &profile, |name| name.as_ref().map(ToString::to_string)),
         Row::new("broker", &broker, |url| url.as_ref().map(ToString::to_string)),
         Row::new("ca", &ca, Clone::clone),
-        Row::new("color", &settings::colour(context.flags.color, environment, &config)?, shown),
-        Row::new("escape", &settings::escape(None, environment, &config)?, |key| Some(key.to_string())),
-        Row::new("store", &settings::store(None, environment, &config)?, |store| {
+        Row::new("color", &settings::colour(context.flags.color, environment, config)?, shown),
+        Row::new("escape", &settings::escape(None, environment, config)?, |key| Some(key.to_string())),
+        Row::new("store", &settings::store(None, environment, config)?, |store| {
             store.as_ref().map_or_else(|| Some("the first that works".to_owned()), shown)
         }),
-        Row::new("device", &settings::device(false, environment, &config)?, |device| Some(device.to_string())),
+        Row::new("device", &settings::device(false, environment, config)?, |device| Some(device.to_string())),
         Row::new("reason", &reason, Clone::clone),
         Row::new("token", &token, Clone::clone),
         Row {
@@ -125,7 +125,7 @@ struct Profile {
 }
 
 fn profiles(context: &Context, output: DataOutput) -> Result<(), Failure> {
-    let config = load(context)?;
+    let config = context.config()?;
     let default = config.settings.profile.as_ref().and_then(|name| config.profile(name)).map(|broker| &broker.url);
     let profiles: Vec<Profile> = config
         .brokers
@@ -166,30 +166,23 @@ async fn set(context: &Context, key: SettingKey, value: Option<&str>) -> Result<
         let name = shown(&key).unwrap_or_default();
         Failure::new(Kind::Usage, "usage", format!("`{}` cannot be {name}: {error}", value.unwrap_or_default()))
     };
-    let mut settings = Preferences::clone(&load(context)?.settings);
-    match key {
-        SettingKey::Profile => {
-            settings.profile = value.map(str::parse).transpose().map_err(invalid)?;
-            if let Some(name) = &settings.profile {
-                named(&load(context)?, name)?;
-            }
-        }
-        SettingKey::Color => settings.color = value.map(one_of).transpose().map_err(invalid)?,
-        SettingKey::Escape => settings.escape = value.map(str::parse).transpose().map_err(invalid)?,
-        SettingKey::Store => settings.store = value.map(one_of).transpose().map_err(invalid)?,
-        SettingKey::Device => {
-            let parse = |text: &str| text.parse().map_err(|_| "it is true or false".to_owned());
-            settings.device = value.map(parse).transpose().map_err(invalid)?;
-        }
-    }
     change(context, |config| {
-        // Only this key: another process may have changed another one meanwhile.
+        let settings = &mut config.settings;
         match key {
-            SettingKey::Profile => config.settings.profile = settings.profile,
-            SettingKey::Color => config.settings.color = settings.color,
-            SettingKey::Escape => config.settings.escape = settings.escape,
-            SettingKey::Store => config.settings.store = settings.store,
-            SettingKey::Device => config.settings.device = settings.device,
+            SettingKey::Profile => {
+                let profile: Option<ProfileName> = value.map(str::parse).transpose().map_err(invalid)?;
+                if let Some(name) = &profile {
+                    named(config, name)?;
+                }
+                config.settings.profile = profile;
+            }
+            SettingKey::Color => settings.color = value.map(one_of).transpose().map_err(invalid)?,
+            SettingKey::Escape => settings.escape = value.map(str::parse).transpose().map_err(invalid)?,
+            SettingKey::Store => settings.store = value.map(one_of).transpose().map_err(invalid)?,
+            SettingKey::Device => {
+                let parse = |text: &str| text.parse().map_err(|_| "it is true or false".to_owned());
+                settings.device = value.map(parse).transpose().map_err(invalid)?;
+            }
         }
         Ok(())
     })
@@ -197,7 +190,7 @@ async fn set(context: &Context, key: SettingKey, value: Option<&str>) -> Result<
 }
 
 async fn rename(context: &Context, old: &ProfileName, new: ProfileName) -> Result<(), Failure> {
-    let url = named(&load(context)?, old)?;
+    let url = named(context.config()?, old)?;
     change(context, |config| {
         if config.settings.profile.as_ref() == Some(old) {
             config.settings.profile = Some(new.clone());
@@ -222,7 +215,7 @@ pub(super) fn name(config: &mut Config, url: &crate::client::http::BrokerUrl, ne
 }
 
 async fn remove(context: &Context, name: &ProfileName) -> Result<(), Failure> {
-    let url = named(&load(context)?, name)?;
+    let url = named(context.config()?, name)?;
     change(context, |config| {
         if config.broker(&url).is_some_and(|broker| broker.login.is_some()) {
             let message = format!("there is a login at {name}, which would go on");
@@ -251,8 +244,4 @@ async fn change(context: &Context, change: impl FnOnce(&mut Config) -> Result<()
     })
     .await?;
     result
-}
-
-fn load(context: &Context) -> Result<Config, Failure> {
-    Ok(Config::load(context.paths()?)?)
 }

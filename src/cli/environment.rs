@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use directories::BaseDirs;
 
+use super::failure::Failure;
+use crate::client::config::Config;
 use crate::client::http::ProxySettings;
 use crate::client::paths::Paths;
 use crate::proto::Secret;
@@ -93,6 +95,14 @@ impl Environment {
     #[cfg(test)]
     pub(super) fn empty() -> Self {
         Self { paths: None, home: None, ..Self::from(&|_| None) }
+    }
+
+    /// What the configuration's file holds; an empty configuration where there is no home.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub(super) fn configuration(&self) -> Result<Config, Failure> {
+        self.paths.as_ref().map(Config::load).transpose().map(Option::unwrap_or_default).map_err(Failure::from)
     }
 
     fn from(variable: &dyn Fn(&str) -> Option<OsString>) -> Self {

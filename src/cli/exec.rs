@@ -28,6 +28,9 @@ pub(super) async fn run(context: &mut Context, args: ExecArgs) -> Result<ExitCod
         return Err(Failure::new(Kind::Usage, "usage", "-l and --yes choose among several containers, and one is named")
             .hint("ztctl exec --all -l CONDITIONS -- CMD"));
     }
+    if args.all && (args.session.timing || args.session.escape.is_some()) {
+        return Err(Failure::new(Kind::Usage, "usage", "--timing and --escape are for one session, and --all makes several"));
+    }
     let access = Access::open(context).await?;
     let entry = context.entry(args.entry);
     let terminal = Terminal::of(context, args.session)?;

@@ -33,7 +33,7 @@ pub(super) async fn run(context: &mut Context, args: LoginArgs) -> Result<ExitCo
 
 async fn login(context: &mut Context, args: LoginArgs) -> Result<ExitCode, Failure> {
     let paths = context.paths()?.clone();
-    let config = Config::load(&paths)?;
+    let config = context.config()?.clone();
     let url = broker(context, &args, &config)?;
     let root = match args.ca.as_ref().or(context.environment.ca.as_ref()) {
         Some(ca) => Some(root_text(ca)?),

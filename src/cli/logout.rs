@@ -16,8 +16,7 @@ use crate::clock::Clock;
 /// Ends the login.
 pub(super) async fn run(context: &mut Context) -> Result<ExitCode, Failure> {
     let paths = context.paths()?.clone();
-    let config = Config::load(&paths)?;
-    let (broker, login) = choose(&config, context)?;
+    let (broker, login) = choose(context.config()?, context)?;
     let (url, store) = (broker.url.clone(), login.store.open(&broker.url, &paths));
     // Nobody may exchange the token between our reading it and our giving it back.
     let lock = private::lock(&paths.token_lock(&url)).await?;

@@ -25,7 +25,7 @@ pub(super) async fn run(context: &mut Context, args: LsArgs) -> Result<ExitCode,
     }
     let ContainerList { containers } = access.api.containers().await.map_err(|error| Failure::of_api(error, &access.api))?;
     let all = containers.len();
-    let everything = containers.clone();
+    let everything = access.names.is_some().then(|| containers.clone());
     let containers = rows(containers, &shown);
     match output {
         LsOutput::Json => context.ui.json(&ContainerList { containers })?,
@@ -44,7 +44,9 @@ pub(super) async fn run(context: &mut Context, args: LsArgs) -> Result<ExitCode,
         }
     }
     // After the answer: nobody waits for it.
-    access.remember(&everything);
+    if let Some(everything) = everything {
+        access.remember(&everything);
+    }
     Ok(ExitCode::SUCCESS)
 }
 

@@ -111,7 +111,8 @@ fn covers(pattern: &str, other: &str) -> bool {
     }
 }
 
-fn is_name(text: &str) -> bool {
+/// Whether it is the name of a variable: letters, digits and `_`, not a digit first, at most [`LONGEST`].
+pub fn is_name(text: &str) -> bool {
     let rest = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
     text.len() <= LONGEST && text.bytes().all(rest) && text.bytes().next().is_some_and(|first| !first.is_ascii_digit())
 }
@@ -170,6 +171,9 @@ pub const MOST: usize = 64;
 
 /// The most characters of a name.
 pub const LONGEST: usize = 64;
+
+/// The most bytes of a value that policy lets through.
+pub const LONGEST_VALUE: usize = 4096;
 
 #[cfg(test)]
 mod tests {

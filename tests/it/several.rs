@@ -33,6 +33,8 @@ async fn it_runs_in_all_that_are_chosen_and_says_how_it_went() {
     let none = ada.run(&["exec", "--all", "--yes", "-l", "app=none", "--", "true"]).await;
     assert!(none.code == 255 && none.stderr.contains("no such container"), "{} {}", none.code, none.stderr);
     let wrong = ada.run(&["exec", "-l", "app=web", &names[0], "--", "true"]).await;
+    let timed = ada.run(&["exec", "--all", "--yes", "--timing", "--", "true"]).await;
+    assert!(timed.code == 2 && timed.stderr.contains("one session"), "{} {}", timed.code, timed.stderr);
     assert!(wrong.code == 2 && wrong.stderr.contains("--all"), "{} {}", wrong.code, wrong.stderr);
 }
 

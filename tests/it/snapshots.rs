@@ -241,6 +241,7 @@ async fn data_for_people_and_for_programs() {
         &["config", "show", "-o", "json"],
         &["config", "profiles"],
         &["version"],
+        &["version", "-o", "json"],
     ] {
         transcript.run(&ada, words).await;
     }

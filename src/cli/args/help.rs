@@ -125,7 +125,8 @@ EXAMPLES
 
 pub(super) const VERSION_HELP: &str = "\
 EXAMPLES
-  ztctl version";
+  ztctl version
+  ztctl version --output json";
 
 pub(super) const CONFIG_HELP: &str = "\
 EXAMPLES

@@ -2,6 +2,8 @@
 
 use std::str::FromStr;
 
+use crate::proto::variables::{LONGEST, LONGEST_VALUE, is_name};
+
 /// A variable and its value, if that was said.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Variable {
@@ -16,21 +18,17 @@ impl FromStr for Variable {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let (name, value) = text.split_once('=').map_or((text, None), |(name, value)| (name, Some(value.to_owned())));
-        let known = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
-        if name.is_empty() || !name.bytes().all(known) || name.as_bytes()[0].is_ascii_digit() || name.len() > LENGTH {
-            return Err("a variable is KEY=VALUE or KEY, and KEY has letters, digits and _".to_owned());
+        if !is_name(name) {
+            return Err(format!(
+                "a variable is KEY=VALUE or KEY, and KEY has at most {LONGEST} letters, digits and _, no digit first"
+            ));
         }
-        if value.as_ref().is_some_and(|value| value.contains('\0') || value.len() > LONGEST) {
-            return Err(format!("a value has at most {LONGEST} bytes, none of them NUL"));
+        if value.as_ref().is_some_and(|value| value.contains('\0') || value.len() > LONGEST_VALUE) {
+            return Err(format!("a value has at most {LONGEST_VALUE} bytes, none of them NUL"));
         }
         Ok(Self { name: name.to_owned(), value })
     }
 }
-
-const LENGTH: usize = 128;
-
-/// What the agent takes.
-const LONGEST: usize = 4096;
 
 #[cfg(test)]
 mod tests {

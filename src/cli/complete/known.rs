@@ -25,7 +25,7 @@ pub(super) struct Known {
 impl Known {
     pub(super) fn of(context: &Context, words: &[OsString]) -> Self {
         // A configuration that cannot be read has no profiles; the verb will say so.
-        let config = context.environment.paths.as_ref().and_then(|paths| Config::load(paths).ok()).unwrap_or_default();
+        let config = context.config().cloned().unwrap_or_default();
         let before = words.len().checked_sub(2).and_then(|at| words[at].to_str()).unwrap_or_default().to_owned();
         Self { context: context.clone(), config, before, names: OnceLock::new() }
     }

@@ -74,20 +74,12 @@ pub(super) async fn run(context: &Context, access: &Access, task: Task) -> Resul
     let work = requests.into_iter().enumerate().map(|(index, request)| {
         let (pieces, wire) = (pieces.clone(), wire.clone());
         async move {
-            let (own, mut heard) = mpsc::channel::<Piece>(1);
-            let passing = async {
-                while let Some(piece) = heard.recv().await {
-                    if pieces.send(Said { index, piece: Some(piece) }).await.is_err() {
-                        break;
-                    }
-                }
-                let _ = pieces.send(Said { index, piece: None }).await;
-            };
-            let work = async {
-                let own = own;
-                access.session(request).await?.gather(wire, environment, &own).await
-            };
-            let (ended, ()) = tokio::join!(work, passing);
+            let ended = async {
+                let take = async |piece| pieces.send(Said::Piece(index, piece)).await.is_ok();
+                access.session(request).await?.gather(wire, environment, take).await
+            }
+            .await;
+            let _ = pieces.send(Said::End(index)).await;
             (index, ended.map_err(|error| Failure::session(error, &access.api)))
         }
     });
@@ -138,10 +130,10 @@ fn names(all: &[&str]) -> Vec<String> {
     lines
 }
 
-/// Something from the container with this index; its end without a piece.
-struct Said {
-    index: usize,
-    piece: Option<Piece>,
+/// Something from the container with this index.
+enum Said {
+    Piece(usize, Piece),
+    End(usize),
 }
 
 /// Prints what comes, in whole lines; a thread of its own, because a terminal or a pipe may take its time.
@@ -150,10 +142,10 @@ fn print(names: Vec<String>) -> (mpsc::Sender<Said>, tokio::task::JoinHandle<io:
     let printing = tokio::task::spawn_blocking(move || {
         let width = names.iter().map(String::len).max().unwrap_or(0);
         let mut lines = Lines { names, width, begun: HashMap::new() };
-        while let Some(Said { index, piece }) = said.blocking_recv() {
-            match piece {
-                Some(piece) => lines.add(index, piece.errors, &piece.bytes)?,
-                None => lines.end(index)?,
+        while let Some(said) = said.blocking_recv() {
+            match said {
+                Said::Piece(index, piece) => lines.add(index, piece.errors, &piece.bytes)?,
+                Said::End(index) => lines.end(index)?,
             }
         }
         Ok(())

@@ -7,7 +7,7 @@ use crate::cli::Context;
 use crate::cli::args::{SessionArgs, Variable};
 use crate::cli::failure::{Failure, Kind};
 use crate::cli::settings;
-use crate::client::config::{Config, EscapeKey};
+use crate::client::config::EscapeKey;
 use crate::client::session::exec::Environment;
 use crate::client::session::shell::Surroundings;
 
@@ -30,8 +30,7 @@ impl Default for Terminal {
 impl Terminal {
     /// What `args` say, or the environment, or the configuration.
     pub(crate) fn of(context: &Context, args: SessionArgs) -> Result<Self, Failure> {
-        let config = context.environment.paths.as_ref().map(Config::load).transpose()?.unwrap_or_default();
-        let escape = settings::escape(args.escape, &context.environment, &config)?.value.key();
+        let escape = settings::escape(args.escape, &context.environment, context.config()?)?.value.key();
         Ok(Self { variables: args.variables.into_iter().map(valued).collect::<Result<_, _>>()?, escape })
     }
 

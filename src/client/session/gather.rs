@@ -1,7 +1,6 @@
 //! One command among several: it reads nothing, and what it writes goes to whoever gathers it, piece by piece.
 
 use bytes::Bytes;
-use tokio::sync::mpsc;
 
 use super::ending::{Ending, Exit, Said};
 use super::exec::Environment;
@@ -26,8 +25,8 @@ impl Drop for Piece {
 }
 
 impl Session {
-    /// Runs `command` (as it goes over the wire) with nothing to read, until it ends; its output goes to `pieces`. When nobody takes
-    /// them any more, it is ended.
+    /// Runs `command` (as it goes over the wire) with nothing to read, until it ends; its output goes to `take`. When that takes no
+    /// more, it is ended.
     ///
     /// # Errors
     /// When the session ends without a status.
@@ -35,7 +34,7 @@ impl Session {
         self,
         command: Vec<u8>,
         environment: Environment<'_>,
-        pieces: &mpsc::Sender<Piece>,
+        take: impl AsyncFn(Piece) -> bool,
     ) -> Result<Exit, SessionError> {
         let (mut reader, writer) = self.channel().await?.split();
         let mut asked = environment.send(&writer).await.map_err(|_| self.lost())?;
@@ -64,7 +63,7 @@ impl Session {
             };
             self.throttle.queue(bytes.len());
             let piece = Piece { errors, bytes, throttle: self.throttle.clone() };
-            if pieces.send(piece).await.is_err() {
+            if !take(piece).await {
                 self.close().await;
                 return Ok(Exit::Local(SIGPIPE));
             }
