@@ -15,7 +15,7 @@ use super::shell::{Terminal, surroundings};
 use super::successor;
 use super::ui::Ui;
 use crate::client::resolve::{Choice, Entry};
-use crate::client::session::exec::Environment;
+use crate::client::session::environment::Environment;
 use crate::proto::command::quote;
 use crate::proto::name::Target;
 

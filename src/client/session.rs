@@ -11,6 +11,7 @@
 //! | `files` | its files |
 //! | [`forward`] | connections through it |
 //! | [`gather`] | one command among several |
+//! | [`environment`] | the variables that go along |
 //! | [`ending`] | what the other side says about its end, and the exit status |
 //! | [`SessionError`] | why there is none, or none any more |
 //! | `silence` | a link on which nothing comes |
@@ -34,6 +35,7 @@ use crate::ssh::cert::host::HostCertificate;
 use crate::ssh::{Authorities, PrivateKey, algorithms, new_key, public_line};
 
 pub mod ending;
+pub mod environment;
 mod error;
 pub mod exec;
 mod files;

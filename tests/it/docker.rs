@@ -29,7 +29,7 @@ async fn row(person: &Person, what: &str, fits: impl Fn(&Value) -> bool) -> Valu
 
 /// A world with one agent and one container of `image`, and the container's name.
 async fn scene(image: &str, blind: bool, arguments: &[&str]) -> (World, NodeAgent, Person, Container, String) {
-    let world = World::start().await;
+    let world = World::with_policy(same::WITH_VARIABLES).await;
     let agent = NodeAgent::with(&world, blind, &[]).await;
     let person = world.person("ada", &["developers"]).await;
     let container = agent.container(&[arguments, &[image]].concat());

@@ -32,7 +32,7 @@ spec:
 async fn scene() -> Option<(World, Namespace, Serving, Person)> {
     dock::busybox()?;
     let namespace = Namespace::create()?;
-    let world = World::start().await;
+    let world = World::with_policy(same::WITH_VARIABLES).await;
     let agent = namespace.agent(&world, &[]).await;
     let ada = world.person("ada", &[]).await;
     Some((world, namespace, agent, ada))

@@ -8,6 +8,12 @@ use crate::screen::Screen;
 use crate::serving::Serving;
 use crate::world::{Person, World};
 
+/// Everything is allowed, and commands may be given some variables.
+pub const WITH_VARIABLES: &str = r#"
+permit (principal, action, resource);
+@env("APP_*") permit (principal, action == Action::"exec", resource);
+"#;
+
 /// Statuses, streams, arguments, the image's environment and working directory, and half-close, in a container of the busybox image.
 pub async fn streams(ada: &Person, name: &str, container: &Container) {
     let exec = |words: &[&str]| {
@@ -26,6 +32,13 @@ pub async fn streams(ada: &Person, name: &str, container: &Container) {
     assert_eq!(exec(&[&["printf", "<%s>"], &words[..]].concat()).await.stdout, expected);
     assert_eq!(exec(&["sh", "-c", "echo $IMAGE $USER $ZTCTL_USER"]).await.stdout, "yes root ada@local\n");
     assert_eq!(exec(&["cd", "/"]).await.code, 0, "what only a shell knows");
+    // Variables that the policy names arrive as they are, and a command without one that it does not name does not run.
+    let print = ["--", "sh", "-c", "printf '<%s>' \"$APP_ODD\" \"$APP_EMPTY\"; env | grep -c ^APP_"];
+    let given = ada.run(&[&["exec", "-e", "APP_ODD=it's $(id)\n two", "-e", "APP_EMPTY=", name], &print[..]].concat()).await;
+    assert_eq!((given.code, given.stdout.as_str()), (0, "<it's $(id)\n two><>2\n"), "{}", given.stderr);
+    let withheld = ada.run(&["exec", "-e", "OTHER=x", name, "--", "echo", "ran"]).await;
+    assert!(withheld.code == 255 && withheld.stderr.contains("refused the variable OTHER"), "{}", withheld.stderr);
+    assert_eq!(withheld.stdout, "");
     let missing = exec(&["no-such-program"]).await;
     assert!(missing.code == 127 && missing.stderr.contains("no-such-program"), "{} {}", missing.code, missing.stderr);
     // A megabyte of every byte there and back, and `cat` ends because its input does.

@@ -8,6 +8,7 @@ use russh::keys::ssh_key::Certificate;
 use ztctl::proto::Action;
 
 use crate::attacks::{Anybody, enter};
+use crate::screen::Screen;
 use crate::world::{World, connect};
 
 const POLICY: &str = r#"
@@ -92,4 +93,45 @@ async fn a_client_sets_what_policy_names_and_no_more() {
     let verdicts = why["verdicts"].as_array().unwrap();
     let exec = verdicts.iter().find(|verdict| verdict["action"] == "exec").unwrap();
     assert_eq!(exec["env"], serde_json::json!(["APP_LEVEL", "APP_MODE"]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_clients_e_sets_one_or_runs_nothing() {
+    let world = World::with_policy(POLICY).await;
+    let _agent = world.agent("web").await;
+    let ada = world.person("ada", &[]).await;
+    let name = ada.names(1).await.remove(0);
+    let print = ["--", "sh", "-c", "printf '<%s>' \"$APP_MODE\" \"$APP_LEVEL\""];
+    let mut given = ada.ztctl(&[&["exec", "-e", "APP_MODE=a = b; $(id)", "-e", "APP_LEVEL", &name], &print[..]].concat());
+    let given = given.env("APP_LEVEL", "from here").output().await.unwrap();
+    assert_eq!(String::from_utf8_lossy(&given.stdout), "<a = b; $(id)><from here>", "{given:?}");
+    let many = ada.run(&["exec", "--all", "--yes", "-e", "APP_MODE=x", "--", "sh", "-c", "echo \"got $APP_MODE\""]).await;
+    assert!(many.code == 0 && many.stdout.ends_with("| got x\n"), "{} {}", many.stdout, many.stderr);
+    // The first is let through, the second not: what would have run must not have run without it, however briefly.
+    let ran = ada.home().join("ran").display().to_string();
+    let command = ["-e", "APP_MODE=x", "-e", "OTHER=x"];
+    for words in [vec!["exec", &name], vec!["exec", "--all", "--yes"]] {
+        let refused = ada.run(&[&words[..1], &command, &words[1..], &["--", "touch", &ran]].concat()).await;
+        assert!(refused.code == 255, "{} {}", refused.stdout, refused.stderr);
+        assert!(refused.stderr.contains("refused the variable OTHER"), "{}", refused.stderr);
+        let deadline = std::time::Instant::now() + Duration::from_secs(10);
+        while !ada.run(&["sessions"]).await.stderr.contains("no live session") {
+            assert!(std::time::Instant::now() < deadline, "the session goes on");
+        }
+        assert!(!std::path::Path::new(&ran).exists(), "{words:?} ran without its variable");
+    }
+    // The same at a terminal.
+    let at = |variable: &str| {
+        let words =
+            [env!("CARGO_BIN_EXE_ztctl"), "exec", "-t", "-e", variable, &name, "--", "sh", "-c", "echo \"<$APP_MODE>\""];
+        Screen::spawn(&words, &ada.environment(), 24, 80)
+    };
+    let screen = at("APP_MODE=on a terminal");
+    screen.wait_for("<on a terminal>");
+    assert_eq!(screen.wait_exit(), 0);
+    let screen = at("OTHER=x");
+    screen.wait_for("refused the variable OTHER");
+    assert_eq!(screen.wait_exit(), 255);
+    screen.wait_as_before();
+    assert!(!screen.contents().contains("<>"));
 }

@@ -18,7 +18,7 @@ use crate::client::resolve::{Choice, Entry};
 use crate::client::select::Selector;
 use crate::client::session::Request;
 use crate::client::session::ending::Exit;
-use crate::client::session::exec::Environment;
+use crate::client::session::environment::Environment;
 use crate::client::session::gather::Piece;
 use crate::proto::command::quote;
 

@@ -8,7 +8,7 @@ use crate::cli::args::{SessionArgs, Variable};
 use crate::cli::failure::{Failure, Kind};
 use crate::cli::settings;
 use crate::client::config::EscapeKey;
-use crate::client::session::exec::Environment;
+use crate::client::session::environment::Environment;
 use crate::client::session::shell::Surroundings;
 
 /// How a session at this terminal is to be, by what the person said.

@@ -1,6 +1,5 @@
 //! How a session ends: what the channel says, in its order, and the exit status that comes of it.
 
-use std::borrow::Cow;
 use std::collections::VecDeque;
 
 use bytes::Bytes;
@@ -35,7 +34,7 @@ impl Exit {
 #[derive(Debug)]
 pub(super) struct Ending {
     /// What was asked with an answer wanted, oldest first.
-    asked: VecDeque<Cow<'static, str>>,
+    asked: VecDeque<&'static str>,
     exit: Option<Exit>,
 }
 
@@ -49,15 +48,15 @@ pub(super) enum Said {
     /// Nothing to do.
     Nothing,
     /// The other side does not do this.
-    Refused(Cow<'static, str>),
+    Refused(&'static str),
     /// The channel is over.
     Over,
 }
 
 impl Ending {
     /// `asked` will be answered in this order.
-    pub(super) fn new<T: Into<Cow<'static, str>>>(asked: impl IntoIterator<Item = T>) -> Self {
-        Self { asked: asked.into_iter().map(Into::into).collect(), exit: None }
+    pub(super) fn new(asked: impl IntoIterator<Item = &'static str>) -> Self {
+        Self { asked: asked.into_iter().collect(), exit: None }
     }
 
     pub(super) fn hear(&mut self, message: Option<ChannelMsg>) -> Said {
@@ -158,13 +157,13 @@ mod tests {
     fn a_refusal_names_what_was_asked() {
         let mut ending = Ending::new(["a terminal", "the shell"]);
         assert!(matches!(ending.hear(Some(ChannelMsg::Success)), Said::Nothing));
-        assert!(matches!(ending.hear(Some(ChannelMsg::Failure)), Said::Refused(what) if what == "the shell"));
+        assert!(matches!(ending.hear(Some(ChannelMsg::Failure)), Said::Refused("the shell")));
         assert!(matches!(ending.hear(Some(ChannelMsg::Failure)), Said::Nothing), "nothing was asked any more");
     }
 
     #[test]
     fn a_channel_that_ends_without_a_word_has_no_exit() {
-        let mut ending = Ending::new([""; 0]);
+        let mut ending = Ending::new([]);
         assert!(matches!(ending.hear(None), Said::Over));
         assert_eq!(ending.into_exit(), None);
     }

@@ -1,7 +1,6 @@
 //! One command without a terminal, or a container's logs: this process's streams are the command's, byte for byte, each end passed on by
 //! itself.
 
-use std::borrow::Cow;
 use std::io::{self, IsTerminal};
 use std::pin::pin;
 use std::time::Duration;
@@ -10,6 +9,7 @@ use russh::{ChannelWriteHalf, Sig, client};
 use tokio::time::{sleep, timeout};
 
 use super::ending::{Ending, Exit, Said};
+use super::environment::Environment;
 use super::output::Output;
 use super::silence::Silence;
 use super::throttle::Throttle;
@@ -17,28 +17,6 @@ use super::{Session, SessionError};
 use crate::client::signals::{Signal, Signals};
 use crate::client::stdio::{Input, Writer};
 use crate::proto::logs::LogsRequest;
-
-/// The variables of a command or a shell.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Environment<'a> {
-    /// Those that go along where the other side takes them.
-    pub usual: &'a [(String, String)],
-    /// Those without which nothing is to run.
-    pub demanded: &'a [(String, String)],
-}
-
-impl Environment<'_> {
-    /// Sends them; what will be answered, in its order.
-    pub(super) async fn send(&self, writer: &ChannelWriteHalf<client::Msg>) -> Result<Vec<Cow<'static, str>>, russh::Error> {
-        for (name, value) in self.usual {
-            writer.set_env(false, name, value).await?;
-        }
-        for (name, value) in self.demanded {
-            writer.set_env(true, name, value).await?;
-        }
-        Ok(self.demanded.iter().map(|(name, _)| Cow::Owned(format!("the variable {name}"))).collect())
-    }
-}
 
 impl Session {
     /// Runs `command` (as it goes over the wire) with `environment` until it ends.
@@ -67,8 +45,12 @@ impl Session {
         let mut stderr = output(Writer::stderr(), self.throttle.clone())?;
         let (mut reader, writer) = self.channel().await?.split();
         // One flight: nothing here waits for an answer.
-        let asked = errand.request(&writer).await.map_err(|_| self.lost())?;
-        let (waits, mut ending) = (errand.waits_for_an_end(), Ending::new(asked));
+        if let Err(error) = errand.environment().demand(&self, &mut reader, &writer).await {
+            self.close().await;
+            return Err(error);
+        }
+        let what = errand.request(&writer).await.map_err(|_| self.lost())?;
+        let (waits, mut ending) = (errand.waits_for_an_end(), Ending::new([what]));
 
         let mut feeding = pin!(errand.feed(&writer));
         let mut patience = pin!(sleep(Duration::ZERO));
@@ -173,18 +155,24 @@ enum Errand<'a> {
 }
 
 impl Errand<'_> {
-    /// Asks for it; what will be answered, in its order.
-    async fn request(&mut self, writer: &ChannelWriteHalf<client::Msg>) -> Result<Vec<Cow<'static, str>>, russh::Error> {
+    fn environment(&self) -> Environment<'_> {
+        match self {
+            Self::Command { environment, .. } => *environment,
+            Self::Logs(_) => Environment::default(),
+        }
+    }
+
+    /// Asks for it; what a refusal would be one of.
+    async fn request(&mut self, writer: &ChannelWriteHalf<client::Msg>) -> Result<&'static str, russh::Error> {
         match self {
             Self::Command { command, environment, .. } => {
-                let mut asked = environment.send(writer).await?;
+                environment.pass_on(writer).await?;
                 writer.exec(true, std::mem::take(command)).await?;
-                asked.push("the command".into());
-                Ok(asked)
+                Ok("the command")
             }
             Self::Logs(request) => {
                 writer.request_subsystem(true, request.to_subsystem()).await?;
-                Ok(vec!["the logs".into()])
+                Ok("the logs")
             }
         }
     }

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::ending::{Ending, Exit, Said};
-use super::exec::Environment;
+use super::environment::Environment;
 use super::silence::Silence;
 use super::throttle::Throttle;
 use super::{Session, SessionError};
@@ -37,11 +37,14 @@ impl Session {
         take: impl AsyncFn(Piece) -> bool,
     ) -> Result<Exit, SessionError> {
         let (mut reader, writer) = self.channel().await?.split();
-        let mut asked = environment.send(&writer).await.map_err(|_| self.lost())?;
+        if let Err(error) = environment.demand(&self, &mut reader, &writer).await {
+            self.close().await;
+            return Err(error);
+        }
+        environment.pass_on(&writer).await.map_err(|_| self.lost())?;
         writer.exec(true, command).await.map_err(|_| self.lost())?;
-        asked.push("the command".into());
         writer.eof().await.map_err(|_| self.lost())?;
-        let (mut ending, mut silence) = (Ending::new(asked), Silence::new());
+        let (mut ending, mut silence) = (Ending::new(["the command"]), Silence::new());
         loop {
             let said = tokio::select! {
                 message = reader.wait() => ending.hear(message),

@@ -14,7 +14,7 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use super::ending::{Ending, Exit, Said};
-use super::exec::Environment;
+use super::environment::Environment;
 use super::output::Output;
 use super::silence::Silence;
 use super::{Session, SessionError};
@@ -59,21 +59,23 @@ impl Session {
     async fn at_terminal(self, command: Option<Vec<u8>>, surroundings: Surroundings<'_>) -> Result<Exit, SessionError> {
         let tty = Tty::of_process().map_err(terminal)?;
         let (mut reader, writer) = self.channel().await?.split();
+        if let Err(error) = surroundings.environment.demand(&self, &mut reader, &writer).await {
+            self.close().await;
+            return Err(error);
+        }
         let (size, modes) = (tty.size(), tty.ssh_modes());
         let Size { columns, rows, width, height } = size;
         // One flight: nothing here waits for an answer.
         let (columns, rows, width, height) = (columns.into(), rows.into(), width.into(), height.into());
         let pty = writer.request_pty(true, surroundings.term, columns, rows, width, height, &modes).await;
         pty.map_err(|_| self.lost())?;
-        let mut answered = vec!["a terminal".into()];
-        answered.extend(surroundings.environment.send(&writer).await.map_err(|_| self.lost())?);
+        surroundings.environment.pass_on(&writer).await.map_err(|_| self.lost())?;
         let (asked, what) = match command {
             Some(command) => (writer.exec(true, command).await, "the command"),
             None => (writer.request_shell(true).await, "the shell"),
         };
         asked.map_err(|_| self.lost())?;
-        answered.push(what.into());
-        let ending = Ending::new(answered);
+        let ending = Ending::new(["a terminal", what]);
 
         let mut screen = Screen::open(&self, &surroundings)?;
         let ended = self.converse(&mut reader, &writer, &tty, size, ending, &mut screen).await;
