@@ -4,6 +4,7 @@
 //! [`IdentityProvider`]; the embedded [`Directory`] is one.
 
 mod directory;
+mod person;
 pub(crate) mod token;
 
 use axum::http::HeaderMap;
@@ -16,6 +17,7 @@ use crate::proto::name::Account;
 use crate::proto::{Action, Actions, ErrorBody, ErrorCode, Secret};
 
 pub(crate) use directory::{Directory, DirectoryError};
+pub(crate) use person::Person;
 
 /// The id of a login.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -38,6 +40,8 @@ pub struct Caller {
     pub narrowed: Option<Narrowing>,
     /// When the login or the user token ends, in seconds since 1970.
     pub expires_at: Option<u64>,
+    /// When the person last showed more than one factor in this login, in seconds since 1970.
+    pub mfa_at: Option<u64>,
 }
 
 /// The limits of a user token. They only ever take away from what policy gives the person.
@@ -71,12 +75,13 @@ impl Caller {
     fn of(bearer: Bearer) -> Self {
         Self {
             name: bearer.user,
-            idp: LOCAL.to_owned(),
+            idp: bearer.idp,
             groups: bearer.groups,
             login: bearer.login.map(LoginId),
             logged_in_at: bearer.since,
             narrowed: bearer.scope.map(|(actions, containers)| Narrowing { actions, containers }),
             expires_at: Some(bearer.expires_at),
+            mfa_at: bearer.mfa_at,
         }
     }
 }

@@ -34,6 +34,7 @@ impl Admin {
                 logged_in_at: now,
                 narrowed: None,
                 expires_at: None,
+                mfa_at: None,
             },
             container: Arc::clone(&row.container),
             login: spec.login,

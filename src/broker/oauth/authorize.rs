@@ -11,7 +11,7 @@ use url::form_urlencoded::Serializer;
 use super::form::{Parameters, Refusal, Sent};
 use super::{issuer, password};
 use crate::broker::State;
-use crate::broker::identity::token;
+use crate::broker::identity::{Person, token};
 use crate::broker::pages::{self, Field, Page};
 use crate::broker::store::AuthorizationCode;
 
@@ -55,7 +55,7 @@ pub(super) async fn submit(Extracted(state): Extracted<Arc<State>>, request: Req
     let code = token::random("");
     let kept = AuthorizationCode {
         hash: token::hash(code.expose()),
-        user: user.name,
+        person: Person::local(user.name),
         redirect: asked.redirect.to_owned(),
         challenge: asked.challenge.to_owned(),
         expires_at: state.clock.now().saturating_add(CODE_LIFETIME),

@@ -14,7 +14,7 @@ use serde::Serialize;
 
 use super::form::{Parameters, Refusal, Sent};
 use super::{password, url};
-use crate::broker::identity::token;
+use crate::broker::identity::{Person, token};
 use crate::broker::pages::{self, Field, Page};
 use crate::broker::rate::{Limit, network};
 use crate::broker::store::{DeviceRequest, StoreError};
@@ -50,7 +50,7 @@ pub(super) struct Begun {
 /// [`ApproveError::Unknown`] when none does, or not any more.
 pub(crate) async fn approve(state: &State, user_code: &str, user: &Account) -> Result<(), ApproveError> {
     let code = normal(user_code).ok_or(ApproveError::Unknown)?;
-    let approved = state.store.answer_device(&code, Some(user), state.clock.now()).await?;
+    let approved = state.store.answer_device(&code, Some(&Person::local(user.clone())), state.clock.now()).await?;
     approved.then_some(()).ok_or(ApproveError::Unknown)
 }
 
@@ -120,9 +120,9 @@ pub(super) async fn submit(Extracted(state): Extracted<Arc<State>>, request: Req
         Ok(user) => user,
         Err(error) => return ask(&state, &headers, error.status(), (&normal_code, &waiting), Some(&error.to_string())),
     };
-    let user = (answer == "allow").then_some(&user.name);
-    match state.store.answer_device(&normal_code, user, state.clock.now()).await {
-        Ok(true) if user.is_some() => {
+    let person = (answer == "allow").then(|| Person::local(user.name));
+    match state.store.answer_device(&normal_code, person.as_ref(), state.clock.now()).await {
+        Ok(true) if person.is_some() => {
             pages::answer(StatusCode::OK, &Page::said("Done", "The device is logged in. You can close this window."))
         }
         Ok(true) => {

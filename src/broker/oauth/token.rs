@@ -14,10 +14,9 @@ use sha2::{Digest, Sha256};
 use super::form::{Parameters, Refusal, Sent};
 use crate::broker::State;
 use crate::broker::audit::Event;
-use crate::broker::identity::{LOCAL, token};
+use crate::broker::identity::{Person, token};
 use crate::broker::rate::{Limit, network};
 use crate::broker::store::{DevicePoll, NewTokens, Redeemed, Rotation, Started};
-use crate::proto::name::Account;
 use crate::proto::{Secret, SessionId};
 
 /// RFC 6749 §5.1.
@@ -48,7 +47,7 @@ pub(super) async fn revoke(Extracted(state): Extracted<Arc<State>>, request: Req
     limit(&state, address)?;
     form.client()?;
     if let Some(user) = state.store.end_login(&token::hash(form.needed("token")?)).await? {
-        write_down(&state, Event::Logout { user: whole(&user) }).await?;
+        write_down(&state, Event::Logout { user }).await?;
     }
     Ok(StatusCode::OK)
 }
@@ -58,13 +57,13 @@ async fn code(state: &State, form: &Parameters, address: IpAddr) -> Result<Token
     let (redirect, verifier) = (form.needed("redirect_uri")?, form.needed("code_verifier")?);
     let challenge = URL_SAFE_NO_PAD.encode(Sha256::digest(verifier.as_bytes()));
     let refused = || Refusal::new("invalid_grant", "the code is not valid, or not any more");
-    let user = state.store.authorization_code(&hash, redirect, &challenge, state.clock.now()).await?.ok_or_else(refused)?;
-    let (login, tokens, kept) = first(state, user, "browser").await?;
+    let person = state.store.authorization_code(&hash, redirect, &challenge, state.clock.now()).await?.ok_or_else(refused)?;
+    let (login, tokens, kept) = first(state, person, "browser").await?;
     match state.store.redeem(&hash, &login, &kept).await? {
         Redeemed::Started => {}
         Redeemed::Invalid => return Err(refused()),
         Redeemed::Reused => {
-            write_down(state, Event::Logout { user: whole(login.user.as_str()) }).await?;
+            write_down(state, Event::Logout { user: login.person.to_string() }).await?;
             return Err(refused());
         }
     }
@@ -74,15 +73,15 @@ async fn code(state: &State, form: &Parameters, address: IpAddr) -> Result<Token
 
 async fn device(state: &State, form: &Parameters, address: IpAddr) -> Result<Tokens, Refusal> {
     let hash = token::hash(form.needed("device_code")?);
-    let user = match state.store.poll_device(&hash, state.clock.now()).await? {
-        DevicePoll::Approved(user) => user,
+    let person = match state.store.poll_device(&hash, state.clock.now()).await? {
+        DevicePoll::Approved(person) => person,
         DevicePoll::Pending => return Err(Refusal::new("authorization_pending", "nobody has entered the code yet")),
         DevicePoll::SlowDown => return Err(Refusal::new("slow_down", "ask less often")),
         DevicePoll::Denied => return Err(Refusal::new("access_denied", "the login was refused")),
         DevicePoll::Expired => return Err(Refusal::new("expired_token", "the code has expired")),
         DevicePoll::Unknown => return Err(Refusal::new("invalid_grant", "the device code is unknown")),
     };
-    let (login, tokens, kept) = first(state, user, "device").await?;
+    let (login, tokens, kept) = first(state, person, "device").await?;
     state.store.start_login(&login, &kept).await?;
     begun(state, &login, address).await?;
     Ok(tokens)
@@ -107,14 +106,14 @@ async fn refresh(state: &State, form: &Parameters, address: IpAddr) -> Result<To
         }),
         Rotation::Unknown => Err(Refusal::new("invalid_grant", "the login has ended: log in again")),
         Rotation::Reused { user } => {
-            write_down(state, Event::RefreshReuse { user: whole(&user), client_address: address.to_string() }).await?;
+            write_down(state, Event::RefreshReuse { user, client_address: address.to_string() }).await?;
             Err(Refusal::new("invalid_grant", "the login has ended: log in again"))
         }
     }
 }
 
 /// A login and its first tokens, which nobody has yet.
-async fn first(state: &State, user: Account, method: &'static str) -> Result<(Started, Tokens, NewTokens), Refusal> {
+async fn first(state: &State, person: Person, method: &'static str) -> Result<(Started, Tokens, NewTokens), Refusal> {
     let (now, lifetime) = (state.clock.now(), state.config.login_lifetime.as_secs());
     state.store.prune(now).await?;
     let expires_in = ACCESS_LIFETIME.min(lifetime);
@@ -125,13 +124,13 @@ async fn first(state: &State, user: Account, method: &'static str) -> Result<(St
         refresh: token::hash(refresh.expose()),
     };
     let id = SessionId::random().to_string();
-    let login = Started { id, user, method, now, expires_at: now.saturating_add(lifetime) };
+    let login = Started { id, person, method, now, expires_at: now.saturating_add(lifetime) };
     Ok((login, Tokens { access_token: access, token_type: "Bearer", expires_in, refresh_token: refresh }, kept))
 }
 
 async fn begun(state: &State, login: &Started, address: IpAddr) -> Result<(), Refusal> {
     let event =
-        Event::Login { user: whole(login.user.as_str()), method: login.method.to_owned(), client_address: address.to_string() };
+        Event::Login { user: login.person.to_string(), method: login.method.to_owned(), client_address: address.to_string() };
     write_down(state, event).await
 }
 
@@ -141,10 +140,6 @@ async fn write_down(state: &State, event: Event) -> Result<(), Refusal> {
 
 fn limit(state: &State, address: IpAddr) -> Result<(), Refusal> {
     state.limits.attempt(Limit::Token, &network(address), state.clock.now()).map_err(|error| Refusal::too_many(&error))
-}
-
-fn whole(user: &str) -> String {
-    format!("{user}@{LOCAL}")
 }
 
 pub(super) const CODE: &str = "authorization_code";

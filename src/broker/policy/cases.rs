@@ -191,7 +191,16 @@ impl Case {
         let time = self.time.map_or(now, |time| time.0);
         let groups = self.groups.clone();
         Basis {
-            caller: Caller { name, idp, groups, login: None, logged_in_at: time, narrowed: None, expires_at: None },
+            caller: Caller {
+                name,
+                idp,
+                groups,
+                login: None,
+                logged_in_at: time,
+                narrowed: None,
+                expires_at: None,
+                mfa_at: None,
+            },
             container: Arc::new(self.container.container()),
             login: self.login.clone().unwrap_or_else(Login::container_default),
             actions: [self.action].into_iter().collect(),

@@ -28,6 +28,7 @@ pub(in crate::broker) fn caller(groups: &[&str]) -> Caller {
         logged_in_at: NOW,
         narrowed: None,
         expires_at: Some(NOW + 60),
+        mfa_at: None,
     }
 }
 

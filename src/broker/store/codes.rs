@@ -1,9 +1,10 @@
 //! Codes that become logins: authorization codes, which a browser carries, and device codes, which a person types.
 
 use sqlx::Row;
+use sqlx::any::AnyRow;
 
-use super::{NewTokens, Started, Store, StoreError, logins, or_exists, parsed, seconds, text, time};
-use crate::proto::name::Account;
+use super::{NewTokens, Started, Store, StoreError, logins, or_exists, seconds, text, time};
+use crate::broker::identity::Person;
 
 /// An authorization code and what it is bound to.
 #[derive(Debug, Clone)]
@@ -11,7 +12,7 @@ pub(crate) struct AuthorizationCode {
     /// SHA-256 of the code.
     pub(crate) hash: [u8; 32],
     /// Who logged in.
-    pub(crate) user: Account,
+    pub(crate) person: Person,
     /// Where the code was sent.
     pub(crate) redirect: String,
     /// The S256 challenge of RFC 7636.
@@ -54,7 +55,7 @@ pub(crate) enum DevicePoll {
     /// Nobody has, and it asked too soon: five seconds more from now on.
     SlowDown,
     /// This person has; the code is used up.
-    Approved(Account),
+    Approved(Person),
     /// A person said no.
     Denied,
     /// Too late.
@@ -67,11 +68,13 @@ impl Store {
     /// Keeps an authorization code.
     pub(crate) async fn add_authorization_code(&self, code: &AuthorizationCode) -> Result<(), StoreError> {
         sqlx::query(
-            "INSERT INTO authorization_codes (hash, user_name, redirect, challenge, expires_at, login)
-             VALUES ($1, $2, $3, $4, $5, NULL)",
+            "INSERT INTO authorization_codes (hash, user_name, idp, person, redirect, challenge, expires_at, login)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, NULL)",
         )
         .bind(text(&code.hash))
-        .bind(code.user.as_str().to_owned())
+        .bind(code.person.name.as_str().to_owned())
+        .bind(code.person.idp.clone())
+        .bind(written(&code.person)?)
         .bind(code.redirect.clone())
         .bind(code.challenge.clone())
         .bind(time(code.expires_at))
@@ -87,9 +90,9 @@ impl Store {
         redirect: &str,
         challenge: &str,
         now: u64,
-    ) -> Result<Option<Account>, StoreError> {
+    ) -> Result<Option<Person>, StoreError> {
         let row = sqlx::query(
-            "SELECT user_name FROM authorization_codes WHERE hash = $1 AND redirect = $2 AND challenge = $3 AND expires_at > $4",
+            "SELECT person FROM authorization_codes WHERE hash = $1 AND redirect = $2 AND challenge = $3 AND expires_at > $4",
         )
         .bind(text(hash))
         .bind(redirect.to_owned())
@@ -97,7 +100,7 @@ impl Store {
         .bind(time(now))
         .fetch_optional(&self.pool)
         .await?;
-        row.as_ref().map(|row| parsed(row, "user_name", "user name")).transpose()
+        row.as_ref().map(person).transpose()
     }
 
     /// Uses a code up and begins the login; a code that was used before ends the login that it began.
@@ -134,7 +137,7 @@ impl Store {
     /// [`StoreError::Exists`] when the user code is taken: draw another.
     pub(crate) async fn add_device(&self, device: &DeviceRequest, now: u64) -> Result<(), StoreError> {
         sqlx::query(
-            "INSERT INTO device_codes (hash, user_code, address, expires_at, polled_at, pause, user_name, denied)
+            "INSERT INTO device_codes (hash, user_code, address, expires_at, polled_at, pause, person, denied)
              VALUES ($1, $2, $3, $4, $5, $6, NULL, 0)",
         )
         .bind(text(&device.hash))
@@ -162,7 +165,7 @@ impl Store {
     /// The address of the device that waits with this user code.
     pub(crate) async fn device_waiting(&self, user_code: &str, now: u64) -> Result<Option<String>, StoreError> {
         let row = sqlx::query(
-            "SELECT address FROM device_codes WHERE user_code = $1 AND expires_at > $2 AND user_name IS NULL AND denied = 0",
+            "SELECT address FROM device_codes WHERE user_code = $1 AND expires_at > $2 AND person IS NULL AND denied = 0",
         )
         .bind(user_code.to_owned())
         .bind(time(now))
@@ -172,13 +175,15 @@ impl Store {
     }
 
     /// Says yes (with the person) or no to the device that waits with this user code; whether one did.
-    pub(crate) async fn answer_device(&self, user_code: &str, user: Option<&Account>, now: u64) -> Result<bool, StoreError> {
+    pub(crate) async fn answer_device(&self, user_code: &str, person: Option<&Person>, now: u64) -> Result<bool, StoreError> {
         let done = sqlx::query(
-            "UPDATE device_codes SET user_name = $1, denied = $2
-             WHERE user_code = $3 AND expires_at > $4 AND user_name IS NULL AND denied = 0",
+            "UPDATE device_codes SET user_name = $1, idp = $2, person = $3, denied = $4
+             WHERE user_code = $5 AND expires_at > $6 AND person IS NULL AND denied = 0",
         )
-        .bind(user.map(|user| user.as_str().to_owned()))
-        .bind(i64::from(user.is_none()))
+        .bind(person.map(|person| person.name.as_str().to_owned()))
+        .bind(person.map(|person| person.idp.clone()))
+        .bind(person.map(written).transpose()?)
+        .bind(i64::from(person.is_none()))
         .bind(user_code.to_owned())
         .bind(time(now))
         .execute(&self.pool)
@@ -189,17 +194,16 @@ impl Store {
     /// What the device with this code hears. An approved code is used up by asking.
     pub(crate) async fn poll_device(&self, hash: &[u8; 32], now: u64) -> Result<DevicePoll, StoreError> {
         let mut transaction = self.begin().await?;
-        let approved = sqlx::query(
-            "DELETE FROM device_codes WHERE hash = $1 AND expires_at > $2 AND user_name IS NOT NULL RETURNING user_name",
-        )
-        .bind(text(hash))
-        .bind(time(now))
-        .fetch_optional(&mut *transaction)
-        .await?;
+        let approved =
+            sqlx::query("DELETE FROM device_codes WHERE hash = $1 AND expires_at > $2 AND person IS NOT NULL RETURNING person")
+                .bind(text(hash))
+                .bind(time(now))
+                .fetch_optional(&mut *transaction)
+                .await?;
         if let Some(row) = approved {
-            let user = parsed(&row, "user_name", "user name")?;
+            let person = person(&row)?;
             transaction.commit().await?;
-            return Ok(DevicePoll::Approved(user));
+            return Ok(DevicePoll::Approved(person));
         }
         let row = sqlx::query("SELECT expires_at, polled_at, pause, denied FROM device_codes WHERE hash = $1")
             .bind(text(hash))
@@ -224,6 +228,14 @@ impl Store {
         transaction.commit().await?;
         Ok(if early { DevicePoll::SlowDown } else { DevicePoll::Pending })
     }
+}
+
+fn written(person: &Person) -> Result<String, StoreError> {
+    serde_json::to_string(person).map_err(|_| StoreError::Corrupt("person"))
+}
+
+fn person(row: &AnyRow) -> Result<Person, StoreError> {
+    serde_json::from_str(&row.try_get::<String, _>("person")?).map_err(|_| StoreError::Corrupt("person"))
 }
 
 /// However often it asked too soon, a device that calms down hears of its login within a minute.

@@ -4,6 +4,7 @@ use sqlx::any::AnyRow;
 use sqlx::{Any, Row, Transaction};
 
 use super::{Store, StoreError, parsed, seconds, text, time, tokens};
+use crate::broker::identity::{LOCAL, Person};
 use crate::proto::Actions;
 use crate::proto::name::Account;
 
@@ -24,7 +25,7 @@ pub(crate) struct Started {
     /// Its id.
     pub(crate) id: String,
     /// Who.
-    pub(crate) user: Account,
+    pub(crate) person: Person,
     /// `browser` or `device`.
     pub(crate) method: &'static str,
     /// When.
@@ -45,7 +46,7 @@ pub(crate) enum Rotation {
     Unknown,
     /// It was replaced long ago: the login has been ended.
     Reused {
-        /// Whose login it was.
+        /// `name@idp`, whose login it was.
         user: String,
     },
 }
@@ -55,6 +56,10 @@ pub(crate) enum Rotation {
 pub(crate) struct Bearer {
     /// Who.
     pub(crate) user: Account,
+    /// By whose word.
+    pub(crate) idp: String,
+    /// When more than one factor was shown in this login.
+    pub(crate) mfa_at: Option<u64>,
     /// The groups.
     pub(crate) groups: Vec<Account>,
     /// The login's id; none for a user token.
@@ -71,8 +76,9 @@ impl Store {
     /// The person that the access token of this hash speaks for. One query by primary keys.
     pub(crate) async fn access(&self, hash: &[u8; 32], now: u64) -> Result<Option<Bearer>, StoreError> {
         let rows = sqlx::query(
-            "SELECT l.user_name, l.id, l.created_at, l.expires_at, g.group_name
-             FROM access_tokens t JOIN logins l ON l.id = t.login LEFT JOIN user_groups g ON g.user_name = l.user_name
+            "SELECT l.user_name, l.idp, l.group_names, l.mfa_at, l.id, l.created_at, l.expires_at, g.group_name
+             FROM access_tokens t JOIN logins l ON l.id = t.login
+             LEFT JOIN user_groups g ON g.user_name = l.user_name AND l.group_names IS NULL
              WHERE t.hash = $1 AND t.expires_at > $2 AND l.expires_at > $2",
         )
         .bind(text(hash))
@@ -80,7 +86,15 @@ impl Store {
         .fetch_all(&self.pool)
         .await?;
         let Some(row) = rows.first() else { return Ok(None) };
-        Ok(Some(Bearer { login: Some(row.try_get("id")?), ..bearer(row, &rows)? }))
+        let bearer = bearer(row, &rows)?;
+        let groups = match row.try_get::<Option<String>, _>("group_names")? {
+            Some(names) => {
+                names.lines().map(str::parse).collect::<Result<_, _>>().map_err(|_| StoreError::Corrupt("group name"))?
+            }
+            None => bearer.groups,
+        };
+        let mfa_at = row.try_get::<Option<i64>, _>("mfa_at")?.and_then(|at| u64::try_from(at).ok());
+        Ok(Some(Bearer { idp: row.try_get("idp")?, groups, mfa_at, login: Some(row.try_get("id")?), ..bearer }))
     }
 
     /// The person that the user token of this hash speaks for.
@@ -109,7 +123,7 @@ impl Store {
             .execute(&mut *transaction)
             .await?;
         let row = sqlx::query(
-            "SELECT r.login, r.replaced_at, l.user_name, l.expires_at FROM refresh_tokens r JOIN logins l ON l.id = r.login
+            "SELECT r.login, r.replaced_at, l.user_name, l.idp, l.expires_at FROM refresh_tokens r JOIN logins l ON l.id = r.login
              WHERE r.hash = $1",
         )
         .bind(text(old))
@@ -125,23 +139,23 @@ impl Store {
         if replaced.rows_affected() == 0 && seconds(&row, "replaced_at")?.saturating_add(grace) < now {
             sqlx::query("DELETE FROM logins WHERE id = $1").bind(login).execute(&mut *transaction).await?;
             transaction.commit().await?;
-            return Ok(Rotation::Reused { user: row.try_get("user_name")? });
+            return Ok(Rotation::Reused { user: whole(&row)? });
         }
         insert(&mut transaction, &login, new, login_expires_at).await?;
         transaction.commit().await?;
         Ok(Rotation::Fresh { login_expires_at })
     }
 
-    /// Ends the login that this token, of either kind, belongs to; whose it was.
+    /// Ends the login that this token, of either kind, belongs to; whose it was, as `name@idp`.
     pub(crate) async fn end_login(&self, token: &[u8; 32]) -> Result<Option<String>, StoreError> {
         let row = sqlx::query(
             "DELETE FROM logins WHERE id IN (SELECT login FROM refresh_tokens WHERE hash = $1)
-             OR id IN (SELECT login FROM access_tokens WHERE hash = $1) RETURNING user_name",
+             OR id IN (SELECT login FROM access_tokens WHERE hash = $1) RETURNING user_name, idp",
         )
         .bind(text(token))
         .fetch_optional(&self.pool)
         .await?;
-        Ok(row.map(|row| row.try_get("user_name")).transpose()?)
+        row.as_ref().map(whole).transpose()
     }
 
     /// Deletes what has ended: nothing looks at it any more.
@@ -166,14 +180,28 @@ pub(super) async fn start(
     login: &Started,
     new: &NewTokens,
 ) -> Result<(), StoreError> {
-    sqlx::query("INSERT INTO logins (id, user_name, method, created_at, expires_at) VALUES ($1, $2, $3, $4, $5)")
-        .bind(login.id.clone())
-        .bind(login.user.as_str().to_owned())
-        .bind(login.method.to_owned())
-        .bind(time(login.now))
-        .bind(time(login.expires_at))
-        .execute(&mut **transaction)
-        .await?;
+    let person = &login.person;
+    if person.idp == LOCAL {
+        // Whoever was removed a moment ago begins nothing more.
+        let name = person.name.as_str().to_owned();
+        sqlx::query("SELECT name FROM users WHERE name = $1").bind(name).fetch_one(&mut **transaction).await?;
+    }
+    let groups = person.groups.as_ref().map(|groups| groups.iter().map(Account::as_str).collect::<Vec<_>>().join("\n"));
+    sqlx::query(
+        "INSERT INTO logins (id, user_name, idp, group_names, method, mfa_at, upstream, created_at, expires_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+    )
+    .bind(login.id.clone())
+    .bind(person.name.as_str().to_owned())
+    .bind(person.idp.clone())
+    .bind(groups)
+    .bind(login.method.to_owned())
+    .bind(person.mfa_at.map(time))
+    .bind(person.upstream.clone())
+    .bind(time(login.now))
+    .bind(time(login.expires_at))
+    .execute(&mut **transaction)
+    .await?;
     insert(transaction, &login.id, new, login.expires_at).await
 }
 
@@ -197,6 +225,11 @@ async fn insert(
     Ok(())
 }
 
+/// `name@idp` of a login.
+fn whole(row: &AnyRow) -> Result<String, StoreError> {
+    Ok(format!("{}@{}", row.try_get::<String, _>("user_name")?, row.try_get::<String, _>("idp")?))
+}
+
 /// What both kinds of tokens have in common; the rows differ only in the group.
 fn bearer(row: &AnyRow, rows: &[AnyRow]) -> Result<Bearer, StoreError> {
     let mut groups = Vec::with_capacity(rows.len());
@@ -208,6 +241,8 @@ fn bearer(row: &AnyRow, rows: &[AnyRow]) -> Result<Bearer, StoreError> {
     groups.sort_by(|left: &Account, right| left.as_str().cmp(right.as_str()));
     Ok(Bearer {
         user: parsed(row, "user_name", "user name")?,
+        idp: LOCAL.to_owned(),
+        mfa_at: None,
         groups,
         login: None,
         since: seconds(row, "created_at")?,

@@ -6,6 +6,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::broker::enrolment::Assertions;
+use crate::broker::identity::Person;
 use crate::broker::locks::{Lock, LockId, LockTarget};
 use crate::proto::name::Account;
 use crate::proto::{Action, AgentId};
@@ -36,7 +37,7 @@ fn tokens(access: u8, refresh: u8) -> NewTokens {
 }
 
 fn login(id: &str) -> Started {
-    Started { id: id.to_owned(), user: ada(), method: "browser", now: NOW, expires_at: NOW + 1000 }
+    Started { id: id.to_owned(), person: Person::local(ada()), method: "browser", now: NOW, expires_at: NOW + 1000 }
 }
 
 #[tokio::test]
@@ -95,7 +96,7 @@ async fn an_access_token_ends_with_its_time_its_login_and_its_person() {
     assert_eq!((bearer.user, bearer.groups.len(), bearer.login.as_deref()), (ada(), 2, Some("one")));
     assert!(store.access(&[1; 32], NOW + 600).await.unwrap().is_none());
     assert!(store.access(&[2; 32], NOW).await.unwrap().is_none());
-    assert_eq!(store.end_login(&[2; 32]).await.unwrap().as_deref(), Some("ada"));
+    assert_eq!(store.end_login(&[2; 32]).await.unwrap().as_deref(), Some("ada@local"));
     assert!(store.access(&[1; 32], NOW).await.unwrap().is_none());
     store.start_login(&login("two"), &tokens(3, 4)).await.unwrap();
     assert!(store.remove_user(&ada()).await.unwrap());
@@ -113,7 +114,7 @@ async fn a_refresh_token_is_replaced_once_and_a_late_reuse_ends_the_login() {
     assert_eq!(store.rotate(&[2; 32], &tokens(12, 3), NOW + 30, 30).await.unwrap(), fresh);
     assert!(store.access(&[12; 32], NOW).await.unwrap().is_some());
     let late = store.rotate(&[2; 32], &tokens(13, 3), NOW + 31, 30).await.unwrap();
-    assert_eq!(late, Rotation::Reused { user: "ada".to_owned() });
+    assert_eq!(late, Rotation::Reused { user: "ada@local".to_owned() });
     assert!(store.access(&[10; 32], NOW).await.unwrap().is_none());
     assert_eq!(store.rotate(&[3; 32], &tokens(14, 5), NOW, 30).await.unwrap(), Rotation::Unknown);
 }
@@ -184,13 +185,13 @@ async fn a_code_that_is_used_twice_ends_what_it_began() {
     let (_folder, store) = with_ada().await;
     let code = AuthorizationCode {
         hash: [5; 32],
-        user: ada(),
+        person: Person::local(ada()),
         redirect: "r".to_owned(),
         challenge: "c".to_owned(),
         expires_at: NOW + 60,
     };
     store.add_authorization_code(&code).await.unwrap();
-    assert_eq!(store.authorization_code(&[5; 32], "r", "c", NOW).await.unwrap(), Some(ada()));
+    assert_eq!(store.authorization_code(&[5; 32], "r", "c", NOW).await.unwrap(), Some(Person::local(ada())));
     assert_eq!(store.authorization_code(&[5; 32], "r", "other", NOW).await.unwrap(), None);
     assert_eq!(store.authorization_code(&[5; 32], "r", "c", NOW + 60).await.unwrap(), None);
     assert_eq!(store.redeem(&[5; 32], &login("one"), &tokens(1, 2)).await.unwrap(), Redeemed::Started);
@@ -210,7 +211,7 @@ async fn a_device_that_the_old_password_approved_does_not_outlive_it() {
         interval: 5,
     };
     store.add_device(&device, NOW).await.unwrap();
-    assert!(store.answer_device("A", Some(&ada()), NOW).await.unwrap());
+    assert!(store.answer_device("A", Some(&Person::local(ada())), NOW).await.unwrap());
     assert!(store.set_password(&ada(), "another hash").await.unwrap());
     assert_eq!(store.poll_device(&[1; 32], NOW + 6).await.unwrap(), DevicePoll::Unknown);
 }
@@ -232,9 +233,9 @@ async fn a_device_hears_what_was_decided_once() {
     assert_eq!(store.poll_device(&[1; 32], NOW + 7).await.unwrap(), DevicePoll::SlowDown);
     assert_eq!(store.poll_device(&[1; 32], NOW + 22).await.unwrap(), DevicePoll::Pending);
     assert_eq!(store.device_waiting("A", NOW).await.unwrap().as_deref(), Some("192.0.2.1"));
-    assert!(store.answer_device("A", Some(&ada()), NOW).await.unwrap());
+    assert!(store.answer_device("A", Some(&Person::local(ada())), NOW).await.unwrap());
     assert!(!store.answer_device("A", None, NOW).await.unwrap());
-    assert_eq!(store.poll_device(&[1; 32], NOW + 22).await.unwrap(), DevicePoll::Approved(ada()));
+    assert_eq!(store.poll_device(&[1; 32], NOW + 22).await.unwrap(), DevicePoll::Approved(Person::local(ada())));
     assert_eq!(store.poll_device(&[1; 32], NOW + 22).await.unwrap(), DevicePoll::Unknown);
     store.add_device(&device(3, "B"), NOW).await.unwrap();
     assert!(store.answer_device("B", None, NOW).await.unwrap());
@@ -244,3 +245,20 @@ async fn a_device_hears_what_was_decided_once() {
 }
 
 const NOW: u64 = 1_000_000;
+
+#[tokio::test]
+async fn people_of_other_providers_are_nobody_of_ours() {
+    let (_folder, store) = with_ada().await;
+    let groups = Some(vec!["sre".parse().unwrap()]);
+    let theirs = Person { idp: "corp".into(), groups, mfa_at: Some(NOW), ..Person::local(ada()) };
+    let login = Started { person: theirs, ..login("theirs") };
+    store.start_login(&login, &tokens(1, 2)).await.unwrap();
+    let bearer = store.access(&[1; 32], NOW).await.unwrap().unwrap();
+    assert_eq!((bearer.idp.as_str(), bearer.groups, bearer.mfa_at), ("corp", vec!["sre".parse().unwrap()], Some(NOW)));
+    // Ours of the same name goes, and theirs stays.
+    assert!(store.remove_user(&ada()).await.unwrap());
+    assert!(store.access(&[1; 32], NOW).await.unwrap().is_some());
+    let gone = Started { id: "gone".into(), person: Person::local(ada()), ..login };
+    assert!(store.start_login(&gone, &tokens(3, 4)).await.is_err());
+    assert_eq!(store.end_login(&[2; 32]).await.unwrap().as_deref(), Some("ada@corp"));
+}

@@ -1,9 +1,10 @@
 //! People of the embedded directory: names, groups, the hash of the password.
 
-use sqlx::Row;
 use sqlx::any::AnyRow;
+use sqlx::{Any, Row, Transaction};
 
 use super::{Store, StoreError, or_exists, parsed, time};
+use crate::broker::identity::LOCAL;
 use crate::proto::name::Account;
 
 /// One person.
@@ -66,7 +67,11 @@ impl Store {
 
     /// Removes a person with all logins, codes and tokens; whether there was one.
     pub(crate) async fn remove_user(&self, name: &Account) -> Result<bool, StoreError> {
-        let done = sqlx::query("DELETE FROM users WHERE name = $1").bind(name.as_str().to_owned()).execute(&self.pool).await?;
+        let mut transaction = self.begin().await?;
+        let done =
+            sqlx::query("DELETE FROM users WHERE name = $1").bind(name.as_str().to_owned()).execute(&mut *transaction).await?;
+        end_logins(&mut transaction, name).await?;
+        transaction.commit().await?;
         Ok(done.rows_affected() > 0)
     }
 
@@ -78,16 +83,22 @@ impl Store {
             .bind(name.as_str().to_owned())
             .execute(&mut *transaction)
             .await?;
-        for statement in [
-            "DELETE FROM logins WHERE user_name = $1",
-            "DELETE FROM authorization_codes WHERE user_name = $1",
-            "DELETE FROM device_codes WHERE user_name = $1",
-        ] {
-            sqlx::query(statement).bind(name.as_str().to_owned()).execute(&mut *transaction).await?;
-        }
+        end_logins(&mut transaction, name).await?;
         transaction.commit().await?;
         Ok(done.rows_affected() > 0)
     }
+}
+
+/// Ends the logins of one of the directory's people, and what would become one.
+async fn end_logins(transaction: &mut Transaction<'static, Any>, name: &Account) -> Result<(), StoreError> {
+    for statement in [
+        "DELETE FROM logins WHERE user_name = $1 AND idp = $2",
+        "DELETE FROM authorization_codes WHERE user_name = $1 AND idp = $2",
+        "DELETE FROM device_codes WHERE user_name = $1 AND idp = $2",
+    ] {
+        sqlx::query(statement).bind(name.as_str().to_owned()).bind(LOCAL).execute(&mut **transaction).await?;
+    }
+    Ok(())
 }
 
 /// One person for the rows that follow each other with the same name.
