@@ -85,6 +85,7 @@ pub(crate) struct State {
     pub(crate) clusters: workload::Clusters,
     pub(crate) sessions: Arc<relay::Sessions>,
     pub(crate) directory: identity::Directory,
+    pub(crate) providers: identity::oidc::Providers,
     pub(crate) limits: rate::Limits,
     /// Cancelled when the broker stops.
     pub(crate) shutdown: CancellationToken,
@@ -154,6 +155,7 @@ impl Broker {
         let store = store::Store::open(config.database_url().expose()).await?;
         let state = Arc::new(State {
             directory: identity::Directory::new(store.clone()),
+            providers: identity::oidc::Providers::new(&config, &clock).map_err(ConfigError::Unfit)?,
             limits: rate::Limits::default(),
             registry: registry::Registry::default(),
             agents: agents::Agents::default(),

@@ -7,6 +7,7 @@ mod audit;
 mod cluster;
 mod file;
 mod network;
+mod provider;
 
 #[cfg(test)]
 mod tests;
@@ -24,6 +25,7 @@ use crate::ssh::cert;
 pub use audit::{Audit, Destination, Sink};
 pub use cluster::Cluster;
 pub use network::Network;
+pub use provider::Provider;
 
 pub use super::jwt::Source;
 
@@ -52,6 +54,8 @@ pub struct Config {
     pub login_lifetime: Duration,
     /// Whether the broker's own directory of users may log in.
     pub directory: bool,
+    /// The OpenID Providers whose people may log in.
+    pub providers: Vec<Provider>,
     /// The Kubernetes clusters whose agents join by their service accounts' tokens.
     pub clusters: Vec<Cluster>,
     /// What is done with the audit journal.
@@ -135,6 +139,7 @@ impl Config {
             max_session: MAX_SESSION,
             login_lifetime: LOGIN_LIFETIME,
             directory: true,
+            providers: Vec::new(),
             clusters: Vec::new(),
             audit: Audit::default(),
             log_level: LogLevel::Info,
@@ -171,6 +176,7 @@ impl Config {
                 return refuse(&format!("there are two clusters called {:?}", cluster.name));
             }
         }
+        self.check_providers()?;
         if self.max_session.is_zero() || self.login_lifetime.is_zero() {
             return refuse("max_session and login_lifetime must be at least 1s");
         }

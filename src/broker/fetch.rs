@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::http::{Request, Response};
 use reqwest::{Client, redirect};
 use url::Url;
 
@@ -68,18 +69,35 @@ impl Fetcher {
         if response.status() != reqwest::StatusCode::OK {
             return Err(FetchError::Status(response.status().as_u16()));
         }
-        let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(unreachable)? {
-            if body.len() + chunk.len() > limit {
-                return Err(FetchError::TooLong(limit));
-            }
-            body.extend_from_slice(&chunk);
-        }
-        Ok(body)
+        bounded(&mut response, limit).await
     }
 }
 
+async fn bounded(response: &mut reqwest::Response, limit: usize) -> Result<Vec<u8>, FetchError> {
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(unreachable)? {
+        if body.len() + chunk.len() > limit {
+            return Err(FetchError::TooLong(limit));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
+}
+
 impl Fetcher {
+    /// Sends `request` as it is; the answer, whatever its status, with at most `limit` bytes.
+    ///
+    /// # Errors
+    /// [`FetchError`].
+    pub(crate) async fn exchange(&self, request: Request<Vec<u8>>, limit: usize) -> Result<Response<Vec<u8>>, FetchError> {
+        let request = request.try_into().map_err(unreachable)?;
+        let mut response = self.0.execute(request).await.map_err(unreachable)?;
+        let (status, headers) = (response.status(), std::mem::take(response.headers_mut()));
+        let mut answer = Response::new(bounded(&mut response, limit).await?);
+        (*answer.status_mut(), *answer.headers_mut()) = (status, headers);
+        Ok(answer)
+    }
+
     /// Sends `body` with these headers to `url`; done when the answer's status is 2xx, whatever else it says.
     ///
     /// # Errors

@@ -4,6 +4,7 @@
 //! [`IdentityProvider`]; the embedded [`Directory`] is one.
 
 mod directory;
+pub(crate) mod oidc;
 mod person;
 pub(crate) mod token;
 

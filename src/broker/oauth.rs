@@ -4,6 +4,8 @@
 //! | --- | --- |
 //! | `authorize` | the code flow: RFC 6749 §4.1 with PKCE (RFC 7636) on a loopback redirect (RFC 8252) |
 //! | `device` | the device flow, RFC 8628, and its page |
+//! | `signin` | the way to an OpenID Provider and back |
+//! | `still` | whether the provider still stands by a person |
 //! | `token` | tokens for codes and refresh tokens, and their return (RFC 7009) |
 //! | `form` | reading parameters, and OAuth's own errors |
 //! | `password` | judging a name and a password, with limits and the journal |
@@ -12,6 +14,8 @@ mod authorize;
 pub(crate) mod device;
 mod form;
 mod password;
+mod signin;
+mod still;
 mod token;
 
 use std::sync::Arc;
@@ -22,12 +26,14 @@ use axum::{Json, Router};
 use serde::Serialize;
 
 use super::State;
+use super::identity::oidc;
 
 /// Where a login takes place.
 pub(crate) fn routes() -> Router<Arc<State>> {
     Router::new()
         .route("/.well-known/oauth-authorization-server", get(metadata))
         .route("/oauth/authorize", get(authorize::show).post(authorize::submit))
+        .route(oidc::CALLBACK, get(signin::callback))
         .route("/oauth/device", post(device::begin))
         .route("/device", get(device::show).post(device::submit))
         .route("/oauth/token", post(token::exchange))

@@ -36,6 +36,8 @@ pub(crate) struct Page<'a> {
     pub(crate) action: Option<&'a str>,
     /// What the form carries along.
     pub(crate) hidden: &'a [(&'a str, &'a str)],
+    /// Other ways, each an address and its words.
+    pub(crate) links: Vec<(String, String)>,
     /// What is asked.
     pub(crate) fields: &'a [Field],
     /// The values of `answer` and the words on the buttons; Enter takes the first.
@@ -58,7 +60,7 @@ pub(crate) fn answer(status: StatusCode, page: &Page<'_>) -> Response {
 
 /// A page with a form, bound to the browser by a cookie, which is set if it has none.
 pub(crate) fn form(state: &State, headers: &HeaderMap, status: StatusCode, page: &Page<'_>) -> Response {
-    let (known, fresh) = (cookie(state, headers), token::random(""));
+    let (known, fresh) = (cookie(headers, cookie_name(state)), token::random(""));
     let value = known.unwrap_or(fresh.expose());
     let csrf = token::derive(state.store.key(), "form", &[value]);
     let body = html(page, Some(&csrf));
@@ -74,14 +76,19 @@ pub(crate) fn form(state: &State, headers: &HeaderMap, status: StatusCode, page:
     response
 }
 
+/// A link to each identity provider, at the address that `address` has for its name.
+pub(crate) fn ways(state: &State, address: impl Fn(&str) -> String) -> Vec<(String, String)> {
+    state.providers.all().map(|provider| (address(provider.name()), format!("Log in with {}", provider.title()))).collect()
+}
+
 /// Whether a form came from a page that we gave to this browser.
 pub(crate) fn is_ours(state: &State, headers: &HeaderMap, csrf: Option<&str>) -> bool {
-    let (Some(cookie), Some(csrf)) = (cookie(state, headers), csrf) else { return false };
+    let (Some(cookie), Some(csrf)) = (cookie(headers, cookie_name(state)), csrf) else { return false };
     token::equal(csrf, &token::derive(state.store.key(), "form", &[cookie]))
 }
 
-fn cookie<'a>(state: &State, headers: &'a HeaderMap) -> Option<&'a str> {
-    let name = cookie_name(state);
+/// The browser's cookie of that name, if it is like those that we set.
+pub(crate) fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     let pairs = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(';'));
     let mut ours = pairs.filter_map(|pair| pair.trim().split_once('=')).filter(|(key, _)| *key == name);
     ours.next().map(|(_, value)| value).filter(|value| value.len() == 43)
@@ -92,7 +99,8 @@ fn cookie_name(state: &State) -> &'static str {
     if is_https(state) { "__Host-ztctl" } else { "ztctl" }
 }
 
-fn is_https(state: &State) -> bool {
+/// Whether browsers come over https, as far as they know.
+pub(crate) fn is_https(state: &State) -> bool {
     state.config.public_url.scheme() == "https"
 }
 
@@ -121,6 +129,9 @@ fn html(page: &Page<'_>, csrf: Option<&str>) -> String {
     }
     if let Some(error) = page.error {
         html.push_str(&format!("<p class=\"error\" role=\"alert\">{}</p>\n", escape(error)));
+    }
+    for (address, words) in &page.links {
+        html.push_str(&format!("<p><a class=\"way\" href=\"{}\">{}</a></p>\n", escape(address), escape(words)));
     }
     if let (Some(action), Some(csrf)) = (page.action, csrf) {
         html.push_str(&format!("<form method=\"post\" action=\"{}\">\n", escape(action)));
@@ -185,7 +196,7 @@ const HTML: &str = "text/html; charset=utf-8";
 const STYLE: &str = ":root{color-scheme:light dark;font:1rem/1.5 system-ui,sans-serif}\
 body{margin:0;padding:1rem}main{max-width:24rem;margin:10vh auto 0}h1{font-size:1.5rem}\
 label{display:block;margin-top:1rem}input{box-sizing:border-box;width:100%;padding:.6rem;font:inherit}\
-button{margin:1.5rem .5rem 0 0;padding:.6rem 1.2rem;font:inherit}.error{padding:.6rem;border-left:.25rem solid #c00}";
+button{margin:1.5rem .5rem 0 0;padding:.6rem 1.2rem;font:inherit}.way{display:block;padding:.6rem 1.2rem;border:1px solid;border-radius:.25rem;text-align:center;color:inherit;text-decoration:none}.error{padding:.6rem;border-left:.25rem solid #c00}";
 
 #[cfg(test)]
 mod tests {
@@ -201,6 +212,7 @@ mod tests {
             error: Some(evil),
             action: Some(evil),
             hidden: &hidden,
+            links: vec![(evil.to_owned(), evil.to_owned())],
             buttons: &[(evil, evil)],
             ..Page::default()
         };

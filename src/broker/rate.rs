@@ -19,6 +19,8 @@ pub(crate) enum Limit {
     Device,
     /// Questions at the token endpoint from one address: a hundred developers behind one router refresh and poll.
     Token,
+    /// Ways to a provider and back from one address.
+    SignIn,
     /// Refusals of agents at one address that are written down.
     Refusal,
 }
@@ -100,6 +102,7 @@ impl Limit {
             // 20^8 codes: at 10 and then 2 a minute, against 1000 waiting devices, a hit takes one address some 25 years.
             Self::UserCode => (10, 30),
             Self::Device => (30, 5),
+            Self::SignIn => (100, 1),
             Self::Token => (600, 1),
             // Each is a line of the journal for good: 17,000 a day at the most, some 5 MB.
             Self::Refusal => (100, 5),

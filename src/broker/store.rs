@@ -9,7 +9,9 @@ mod locks;
 mod logins;
 mod schema;
 mod sessions;
+mod signins;
 mod tokens;
+mod upstream;
 mod users;
 
 #[cfg(test)]
@@ -31,7 +33,9 @@ pub(crate) use agents::{EnrolError, Enrolment};
 pub(crate) use codes::{AuthorizationCode, DevicePoll, DeviceRequest, Redeemed};
 pub(crate) use logins::{Bearer, NewTokens, Rotation, Started};
 pub(crate) use sessions::{NewSession, OpenSession};
+pub(crate) use signins::SignIn;
 pub(crate) use tokens::{JoinToken, TokenKind, TokenRow, UserToken};
+pub(crate) use upstream::Upstream;
 pub(crate) use users::User;
 
 /// The database; clones share one pool.

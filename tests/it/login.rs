@@ -155,7 +155,7 @@ async fn code_of(mut login: tokio::process::Child) -> (String, tokio::process::C
     panic!("no code");
 }
 
-fn files_below(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
+pub fn files_below(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
     let mut files = Vec::new();
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();

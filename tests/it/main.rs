@@ -26,6 +26,7 @@ mod listing;
 mod locks;
 mod login;
 mod nginx;
+mod oidc;
 mod openssh;
 mod peer;
 mod policies;

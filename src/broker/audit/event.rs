@@ -83,6 +83,13 @@ pub enum Event {
         /// `name@idp`.
         user: String,
     },
+    /// A login ended because its identity provider does not stand by the person any more.
+    LoginEnded {
+        /// `name@idp`.
+        user: String,
+        /// Why.
+        why: String,
+    },
     /// An administrator's approval of a device code.
     DeviceApproved {
         /// `name@idp`.
@@ -350,6 +357,7 @@ impl Event {
             | Self::LoginFailed { user, .. }
             | Self::RefreshReuse { user, .. }
             | Self::Logout { user }
+            | Self::LoginEnded { user, .. }
             | Self::DeviceApproved { user, .. }
             | Self::UserAdded { user, .. }
             | Self::UserRemoved { user, .. }

@@ -9,6 +9,7 @@ use url::Url;
 
 use super::audit::AuditTable;
 use super::cluster::ClusterTable;
+use super::provider::ProviderTable;
 use super::{Config, ConfigError, LISTEN, Network, POLICY, STATE, Tls, VERSION};
 use crate::log::LogLevel;
 use crate::proto::Secret;
@@ -36,6 +37,8 @@ pub(super) struct File {
     log: Option<LogLevel>,
     #[serde(default, rename = "cluster")]
     clusters: Vec<ClusterTable>,
+    #[serde(default, rename = "identity_provider")]
+    providers: Vec<ProviderTable>,
     #[serde(default)]
     audit: AuditTable,
 }
@@ -114,6 +117,7 @@ impl File {
         config.directory = self.directory.unwrap_or(config.directory);
         config.log_level = self.log.unwrap_or(config.log_level);
         config.clusters = self.clusters.into_iter().map(|table| table.resolve(folder)).collect::<Result<_, _>>()?;
+        config.providers = self.providers.into_iter().map(|table| table.resolve(folder)).collect::<Result<_, _>>()?;
         config.audit = self.audit.resolve(folder)?;
         config.check()?;
         Ok(config)

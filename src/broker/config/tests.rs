@@ -142,3 +142,31 @@ fn a_broker_that_listens_everywhere_is_called_by_its_loopback_address() {
     let six = Config::dev("/s".into(), "[::]:9443".parse().unwrap(), "/p".into());
     assert_eq!(six.public_url.as_str(), "https://[::1]:9443/");
 }
+
+#[test]
+fn an_identity_provider_is_named_with_its_issuer() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("secret"), "hunter2\n").unwrap();
+    let provider = |name: &str, rest: &str| {
+        let text = format!("version = 1\n[[identity_provider]]\nname = \"{name}\"\nclient_id = \"ztctl\"\n{rest}");
+        let file = file::File::parse(Path::new("/f"), &text).map_err(|error| error.to_string())?;
+        file.resolve(folder.path()).map(|config| config.providers).map_err(|error| error.to_string())
+    };
+    let good = provider("corp", "issuer = \"https://sso.example.com/realm\"\nclient_secret_file = \"secret\"\n").unwrap();
+    assert_eq!((good[0].title.as_str(), good[0].client_secret.as_ref().unwrap().expose().as_str()), ("corp", "hunter2"));
+    assert!(good[0].takes_group("anything") && !format!("{good:?}").contains("hunter2"));
+    let issuer = "issuer = \"https://sso.example.com\"\n";
+    let twice = format!("{issuer}[[identity_provider]]\nname = \"corp\"\nclient_id = \"b\"\n{issuer}");
+    for (name, rest, why) in [
+        ("local", issuer, "local"),
+        ("Corp", issuer, "lower-case"),
+        ("corp", "issuer = \"http://sso.example.com\"\n", "https://"),
+        ("corp", "issuer = \"https://sso.example.com?x\"\n", "https://"),
+        ("corp", &format!("{issuer}client_secret_file = \"missing\"\n"), "missing"),
+        ("corp", &format!("{issuer}colour = 1\n"), "colour"),
+        ("corp", &twice, "two identity providers"),
+    ] {
+        let refused = provider(name, rest).unwrap_err();
+        assert!(refused.contains(why), "{rest}: {refused}");
+    }
+}

@@ -5,6 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::LOCAL;
+use crate::broker::store::StoreError;
 use crate::proto::name::Account;
 
 /// Who, by whose word. Kept as JSON with the code that it waits behind.
@@ -29,6 +30,16 @@ impl Person {
     /// Somebody of the embedded directory.
     pub(crate) fn local(name: Account) -> Self {
         Self { name, idp: LOCAL.to_owned(), groups: None, mfa_at: None, upstream: None }
+    }
+
+    /// As the tables have it.
+    pub(in crate::broker) fn written(&self) -> Result<String, StoreError> {
+        serde_json::to_string(self).map_err(|_| StoreError::Corrupt("person"))
+    }
+
+    /// Out of a table.
+    pub(in crate::broker) fn read(text: &str) -> Result<Self, StoreError> {
+        serde_json::from_str(text).map_err(|_| StoreError::Corrupt("person"))
     }
 }
 

@@ -6,29 +6,43 @@ use axum::extract::{Request, State as Extracted};
 use axum::http::header::LOCATION;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
+use serde::{Deserialize, Serialize};
 use url::form_urlencoded::Serializer;
 
 use super::form::{Parameters, Refusal, Sent};
+use super::signin::{self, Purpose};
 use super::{issuer, password};
-use crate::broker::State;
 use crate::broker::identity::{Person, token};
 use crate::broker::pages::{self, Field, Page};
 use crate::broker::store::AuthorizationCode;
+use crate::broker::{State, http};
 
 /// What the client asks for, once it makes sense.
-struct Asked<'a> {
-    redirect: &'a str,
-    state: &'a str,
-    challenge: &'a str,
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Wish {
+    redirect: String,
+    state: String,
+    challenge: String,
 }
 
 pub(super) async fn show(Extracted(state): Extracted<Arc<State>>, request: Request) -> Response {
     let Some(query) = Parameters::parse(request.uri().query().unwrap_or_default().as_bytes()) else {
         return wrong("A parameter comes twice.");
     };
-    match read(&query) {
-        Ok(asked) => page(&state, request.headers(), &asked, StatusCode::OK, None),
-        Err(refusal) => refuse(&state, &query, &refusal),
+    let wish = match read(&query) {
+        Ok(wish) => wish,
+        Err(refusal) => return refuse(&state, &query, &refusal),
+    };
+    let address = http::client_address(&state, &request);
+    let headers = request.headers().clone();
+    let mut providers = state.providers.all();
+    let only = match (providers.next(), providers.next()) {
+        (Some(only), None) if !state.config.directory => Some(only.name()),
+        _ => None,
+    };
+    match query.value("provider").or(only) {
+        Some(provider) => signin::leave(&state, &headers, address, provider, Purpose::Authorize(wish)).await,
+        None => page(&state, &headers, &wish, StatusCode::OK, None),
     }
 }
 
@@ -37,37 +51,50 @@ pub(super) async fn submit(Extracted(state): Extracted<Arc<State>>, request: Req
         Ok(sent) => sent,
         Err(refusal) => return wrong(&refusal.description),
     };
-    let asked = match read(&sent.form) {
-        Ok(asked) => asked,
+    let wish = match read(&sent.form) {
+        Ok(wish) => wish,
         Err(refusal) => return refuse(&state, &sent.form, &refusal),
     };
     if !pages::is_ours(&state, &sent.headers, sent.form.value(pages::CSRF)) {
         let text = "This page was open for too long, or cookies are switched off. Please try again.";
-        return page(&state, &sent.headers, &asked, StatusCode::FORBIDDEN, Some(text));
+        return page(&state, &sent.headers, &wish, StatusCode::FORBIDDEN, Some(text));
     }
     if sent.form.value("answer") == Some("cancel") {
-        return back(&state, asked.redirect, Some(asked.state), &[("error", "access_denied")]);
+        return back(&state, &wish.redirect, Some(&wish.state), &[("error", "access_denied")]);
     }
-    let user = match password::check(&state, &sent.form, sent.address).await {
-        Ok(user) => user,
-        Err(error) => return page(&state, &sent.headers, &asked, error.status(), Some(&error.to_string())),
-    };
-    let code = token::random("");
-    let kept = AuthorizationCode {
-        hash: token::hash(code.expose()),
-        person: Person::local(user.name),
-        redirect: asked.redirect.to_owned(),
-        challenge: asked.challenge.to_owned(),
-        expires_at: state.clock.now().saturating_add(CODE_LIFETIME),
-    };
-    match state.store.add_authorization_code(&kept).await {
-        Ok(()) => back(&state, asked.redirect, Some(asked.state), &[("code", code.expose())]),
-        Err(error) => refuse(&state, &sent.form, &Refusal::unavailable(&error)),
+    match password::check(&state, &sent.form, sent.address).await {
+        Ok(user) => grant(&state, &wish, Person::local(user.name)).await,
+        Err(error) => page(&state, &sent.headers, &wish, error.status(), Some(&error.to_string())),
     }
 }
 
+/// Sends the browser back with a code for `person`'s login.
+pub(super) async fn grant(state: &State, wish: &Wish, person: Person) -> Response {
+    let code = token::random("");
+    let kept = AuthorizationCode {
+        hash: token::hash(code.expose()),
+        person,
+        redirect: wish.redirect.clone(),
+        challenge: wish.challenge.clone(),
+        expires_at: state.clock.now().saturating_add(CODE_LIFETIME),
+    };
+    match state.store.add_authorization_code(&kept).await {
+        Ok(()) => back(state, &wish.redirect, Some(&wish.state), &[("code", code.expose())]),
+        Err(error) => {
+            let refusal = Refusal::unavailable(&error);
+            let answer = [("error", refusal.error), ("error_description", refusal.description.as_str())];
+            back(state, &wish.redirect, Some(&wish.state), &answer)
+        }
+    }
+}
+
+/// Sends the browser back without one.
+pub(super) fn denied(state: &State, wish: &Wish, why: &str) -> Response {
+    back(state, &wish.redirect, Some(&wish.state), &[("error", "access_denied"), ("error_description", why)])
+}
+
 /// Judges what the client asks for.
-fn read(parameters: &Parameters) -> Result<Asked<'_>, Refusal> {
+fn read(parameters: &Parameters) -> Result<Wish, Refusal> {
     parameters.client()?;
     let redirect = parameters.needed("redirect_uri")?;
     if !is_loopback(redirect) {
@@ -87,7 +114,7 @@ fn read(parameters: &Parameters) -> Result<Asked<'_>, Refusal> {
     if state.len() > STATE_LIMIT {
         return Err(Refusal::new("invalid_request", "state is too long"));
     }
-    Ok(Asked { redirect, state, challenge })
+    Ok(Wish { redirect: redirect.to_owned(), state: state.to_owned(), challenge: challenge.to_owned() })
 }
 
 /// `http://127.0.0.1:PORT/callback` or the same at `[::1]`, letter by letter: what is not parsed cannot be parsed in two ways.
@@ -114,7 +141,7 @@ fn wrong(text: &str) -> Response {
     pages::answer(StatusCode::BAD_REQUEST, &Page::said("This login cannot go on", &capital(text)))
 }
 
-fn capital(text: &str) -> String {
+pub(super) fn capital(text: &str) -> String {
     let mut letters = text.chars();
     letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
 }
@@ -126,25 +153,31 @@ fn back(state: &State, redirect: &str, given: Option<&str>, answer: &[(&str, &st
     (StatusCode::SEE_OTHER, [(LOCATION, format!("{redirect}?{}", query.finish()))]).into_response()
 }
 
-fn page(state: &State, headers: &HeaderMap, asked: &Asked<'_>, status: StatusCode, error: Option<&str>) -> Response {
-    let hidden = [
+fn page(state: &State, headers: &HeaderMap, wish: &Wish, status: StatusCode, error: Option<&str>) -> Response {
+    let asked = [
         ("client_id", super::CLIENT_ID),
         ("response_type", "code"),
-        ("redirect_uri", asked.redirect),
-        ("state", asked.state),
-        ("code_challenge", asked.challenge),
+        ("redirect_uri", wish.redirect.as_str()),
+        ("state", &wish.state),
+        ("code_challenge", &wish.challenge),
         ("code_challenge_method", "S256"),
     ];
+    let way = |provider: &str| {
+        let query = Serializer::new(String::new()).extend_pairs(asked).append_pair("provider", provider).finish();
+        format!("/oauth/authorize?{query}")
+    };
+    let directory = state.config.directory;
     let page = Page {
         title: "Log in",
         text: vec!["ztctl on this machine asks you to log in.".to_owned()],
         error,
         action: Some("/oauth/authorize"),
-        hidden: &hidden,
-        fields: &[Field::Username, Field::Password],
-        buttons: &[("login", "Log in"), ("cancel", "Cancel")],
+        hidden: &asked,
+        links: pages::ways(state, way),
+        fields: if directory { &[Field::Username, Field::Password] } else { &[] },
+        buttons: if directory { &[("login", "Log in"), ("cancel", "Cancel")] } else { &[("cancel", "Cancel")] },
         // Chromium holds `form-action` against the redirect that answers the form as well.
-        redirects_to: asked.redirect.strip_suffix("/callback"),
+        redirects_to: wish.redirect.strip_suffix("/callback"),
     };
     pages::form(state, headers, status, &page)
 }

@@ -13,6 +13,7 @@ use axum::response::Response;
 use serde::Serialize;
 
 use super::form::{Parameters, Refusal, Sent};
+use super::signin::{self, Purpose};
 use super::{password, url};
 use crate::broker::identity::{Person, token};
 use crate::broker::pages::{self, Field, Page};
@@ -93,9 +94,15 @@ pub(super) async fn begin(Extracted(state): Extracted<Arc<State>>, request: Requ
 pub(super) async fn show(Extracted(state): Extracted<Arc<State>>, request: Request) -> Response {
     let address = http::client_address(&state, &request);
     let query = Parameters::parse(request.uri().query().unwrap_or_default().as_bytes());
-    match query.as_ref().and_then(|query| query.value("user_code")) {
-        Some(code) => second(&state, request.headers(), code, address).await,
-        None => first(&state, request.headers(), StatusCode::OK, None),
+    let (query, headers) = (query.as_ref(), request.headers().clone());
+    let code = query.and_then(|query| query.value("user_code"));
+    match (code, query.and_then(|query| query.value("provider"))) {
+        (Some(code), Some(provider)) => match (look(&state, code, address).await, normal(code)) {
+            (Ok(_), Some(user_code)) => signin::leave(&state, &headers, address, provider, Purpose::Device { user_code }).await,
+            _ => second(&state, &headers, code, address).await,
+        },
+        (Some(code), None) => second(&state, &headers, code, address).await,
+        (None, _) => first(&state, &headers, StatusCode::OK, None),
     }
 }
 
@@ -116,11 +123,17 @@ pub(super) async fn submit(Extracted(state): Extracted<Arc<State>>, request: Req
         Ok(waiting) => waiting,
         Err((status, error)) => return first(&state, &headers, status, Some(&error)),
     };
-    let user = match password::check(&state, &form, address).await {
-        Ok(user) => user,
-        Err(error) => return ask(&state, &headers, error.status(), (&normal_code, &waiting), Some(&error.to_string())),
+    let person = match form.value("signin") {
+        Some(id) => match signin::for_device(&state, &headers, id, &normal_code).await {
+            Ok(person) => person,
+            Err(response) => return response,
+        },
+        None => match password::check(&state, &form, address).await {
+            Ok(user) => Person::local(user.name),
+            Err(error) => return ask(&state, &headers, error.status(), (&normal_code, &waiting), Some(&error.to_string())),
+        },
     };
-    let person = (answer == "allow").then(|| Person::local(user.name));
+    let person = (answer == "allow").then_some(person);
     match state.store.answer_device(&normal_code, person.as_ref(), state.clock.now()).await {
         Ok(true) if person.is_some() => {
             pages::answer(StatusCode::OK, &Page::said("Done", "The device is logged in. You can close this window."))
@@ -176,19 +189,42 @@ async fn second(state: &State, headers: &HeaderMap, code: &str, address: IpAddr)
     }
 }
 
+/// The page that says who asks, to a person who has shown who they are: in the attempt that `person` begins with.
+pub(super) async fn confirm(state: &State, headers: &HeaderMap, code: &str, person: (&str, &Person)) -> Response {
+    let (id, person) = person;
+    let waiting = match state.store.device_waiting(code, state.clock.now()).await {
+        Ok(Some(waiting)) => waiting,
+        Ok(None) => return first(state, headers, StatusCode::NOT_FOUND, Some(UNKNOWN)),
+        Err(error) => {
+            tracing::error!(%error, "a user code cannot be looked up");
+            return first(state, headers, StatusCode::SERVICE_UNAVAILABLE, Some(LATER));
+        }
+    };
+    let page = Page {
+        title: "Log in a device",
+        text: vec![
+            format!("A device at the address {waiting} wants to log in as {person}, with the code {code}."),
+            OWN.to_owned(),
+        ],
+        action: Some("/device"),
+        hidden: &[("user_code", code), ("signin", id)],
+        buttons: &[("allow", "Log in"), ("deny", "Refuse")],
+        ..Page::default()
+    };
+    pages::form(state, headers, StatusCode::OK, &page)
+}
+
 fn ask(state: &State, headers: &HeaderMap, status: StatusCode, device: (&str, &str), error: Option<&str>) -> Response {
     let (code, waiting) = device;
     let page = Page {
         title: "Log in a device",
-        text: vec![
-            format!("A device at the address {waiting} wants to log in as you, with the code {code}."),
-            "Go on only if you started this yourself and the terminal shows the same code.".to_owned(),
-        ],
+        text: vec![format!("A device at the address {waiting} wants to log in as you, with the code {code}."), OWN.to_owned()],
         error,
         action: Some("/device"),
         hidden: &[("user_code", code)],
-        fields: &[Field::Username, Field::Password],
-        buttons: &[("allow", "Log in"), ("deny", "Refuse")],
+        links: pages::ways(state, |provider| format!("/device?user_code={code}&provider={provider}")),
+        fields: if state.config.directory { &[Field::Username, Field::Password] } else { &[] },
+        buttons: if state.config.directory { &[("allow", "Log in"), ("deny", "Refuse")] } else { &[] },
         ..Page::default()
     };
     pages::form(state, headers, status, &page)
@@ -220,6 +256,7 @@ const INTERVAL: u64 = 5;
 /// More would make guessing a code worth while.
 const MOST_WAITING: u64 = 1000;
 
+const OWN: &str = "Go on only if you started this yourself and the terminal shows the same code.";
 const UNKNOWN: &str = "No device waits with this code. Codes hold for ten minutes: start again in the terminal.";
 const LATER: &str = "The broker cannot answer right now. Try again in a moment.";
 

@@ -12,9 +12,10 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use super::form::{Parameters, Refusal, Sent};
+use super::still;
 use crate::broker::State;
 use crate::broker::audit::Event;
-use crate::broker::identity::{Person, token};
+use crate::broker::identity::{LOCAL, Person, token};
 use crate::broker::rate::{Limit, network};
 use crate::broker::store::{DevicePoll, NewTokens, Redeemed, Rotation, Started};
 use crate::proto::{Secret, SessionId};
@@ -91,6 +92,7 @@ async fn device(state: &State, form: &Parameters, address: IpAddr) -> Result<Tok
 /// old one. Whoever comes with an old one later has stolen it, or was stolen from: the login ends for both.
 async fn refresh(state: &State, form: &Parameters, address: IpAddr) -> Result<Tokens, Refusal> {
     let (old, now) = (form.needed("refresh_token")?, state.clock.now());
+    still::check(state, &token::hash(old)).await?;
     let (access, next) = (token::random(token::ACCESS), token::successor(state.store.key(), old));
     let kept = NewTokens {
         access: token::hash(access.expose()),
@@ -114,7 +116,10 @@ async fn refresh(state: &State, form: &Parameters, address: IpAddr) -> Result<To
 
 /// A login and its first tokens, which nobody has yet.
 async fn first(state: &State, person: Person, method: &'static str) -> Result<(Started, Tokens, NewTokens), Refusal> {
-    let (now, lifetime) = (state.clock.now(), state.config.login_lifetime.as_secs());
+    let (now, whole) = (state.clock.now(), state.config.login_lifetime.as_secs());
+    // Whose provider cannot be asked again is believed for less long.
+    let asked = person.idp == LOCAL || person.upstream.is_some();
+    let lifetime = if asked { whole } else { whole.min(UNASKED) };
     state.store.prune(now).await?;
     let expires_in = ACCESS_LIFETIME.min(lifetime);
     let (access, refresh) = (token::random(token::ACCESS), token::random(token::REFRESH));
@@ -148,6 +153,9 @@ pub(super) const DEVICE: &str = "urn:ietf:params:oauth:grant-type:device_code";
 
 /// What a removed person may still do, at the most.
 const ACCESS_LIFETIME: u64 = 600;
+
+/// How long a login lasts whose provider gave nothing to ask it with again (no `offline_access`).
+const UNASKED: u64 = 3600;
 
 /// Longer than a retry takes, shorter than a thief.
 const GRACE: u64 = 30;

@@ -74,7 +74,7 @@ impl Store {
         .bind(text(&code.hash))
         .bind(code.person.name.as_str().to_owned())
         .bind(code.person.idp.clone())
-        .bind(written(&code.person)?)
+        .bind(code.person.written()?)
         .bind(code.redirect.clone())
         .bind(code.challenge.clone())
         .bind(time(code.expires_at))
@@ -182,7 +182,7 @@ impl Store {
         )
         .bind(person.map(|person| person.name.as_str().to_owned()))
         .bind(person.map(|person| person.idp.clone()))
-        .bind(person.map(written).transpose()?)
+        .bind(person.map(Person::written).transpose()?)
         .bind(i64::from(person.is_none()))
         .bind(user_code.to_owned())
         .bind(time(now))
@@ -230,12 +230,8 @@ impl Store {
     }
 }
 
-fn written(person: &Person) -> Result<String, StoreError> {
-    serde_json::to_string(person).map_err(|_| StoreError::Corrupt("person"))
-}
-
 fn person(row: &AnyRow) -> Result<Person, StoreError> {
-    serde_json::from_str(&row.try_get::<String, _>("person")?).map_err(|_| StoreError::Corrupt("person"))
+    Person::read(&row.try_get::<String, _>("person")?)
 }
 
 /// However often it asked too soon, a device that calms down hears of its login within a minute.

@@ -164,6 +164,7 @@ impl Store {
             ("DELETE FROM access_tokens WHERE expires_at < $1", now),
             ("DELETE FROM logins WHERE expires_at < $1", now),
             ("DELETE FROM locks WHERE expires_at < $1", now),
+            ("DELETE FROM sign_ins WHERE expires_at < $1", now),
             ("DELETE FROM device_codes WHERE expires_at < $1", now.saturating_sub(CODE_MEMORY)),
             ("DELETE FROM authorization_codes WHERE expires_at < $1", now.saturating_sub(CODE_MEMORY)),
             ("DELETE FROM sessions WHERE expires_at < $1", now.saturating_sub(SESSION_MEMORY)),

@@ -192,4 +192,15 @@ const STEPS: &[&[&str]] = &[
         login TEXT)",
         "CREATE INDEX authorization_codes_by_expiry ON authorization_codes (expires_at)",
     ],
+    &[
+        "CREATE TABLE sign_ins (
+        hash TEXT PRIMARY KEY,
+        browser TEXT NOT NULL,
+        purpose TEXT NOT NULL,
+        provider TEXT NOT NULL,
+        person TEXT,
+        expires_at BIGINT NOT NULL)",
+        "CREATE INDEX sign_ins_by_expiry ON sign_ins (expires_at)",
+        "ALTER TABLE logins ADD COLUMN checked_at BIGINT",
+    ],
 ];

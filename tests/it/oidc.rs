@@ -1,0 +1,261 @@
+//! People of a real OpenID Provider that nobody here wrote: they log in with their browser and by a code, their groups count, and
+//! whoever is gone there is gone here.
+
+use std::fs;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::io::{AsyncBufReadExt, BufReader};
+use ztctl::broker::audit::Query;
+use ztctl::broker::config::Provider as Configured;
+use ztctl::proto::Secret;
+
+use crate::browser::Browser;
+use crate::peer;
+use crate::stack::user_code;
+use crate::world::{Person, World};
+
+/// The folder with the provider's `node_modules`, which `.ci/run` makes and `ZTCTL_TEST_OIDC_PROVIDER` names.
+fn installed() -> Option<PathBuf> {
+    let folder = std::env::var_os("ZTCTL_TEST_OIDC_PROVIDER").map(PathBuf::from);
+    let folder = folder.filter(|folder| folder.join("node_modules/oidc-provider").is_dir());
+    peer::present("oidc-provider", folder.is_some() && peer::program("node").is_some());
+    folder
+}
+
+/// A provider, and the broker that believes it.
+struct Corp {
+    folder: TempDir,
+    installed: PathBuf,
+    port: u16,
+    process: Option<Child>,
+    redirect: String,
+}
+
+impl Corp {
+    /// A broker whose people are all at the provider, which has not started yet.
+    async fn with_world(policy: &str, directory: bool) -> Option<(Self, World)> {
+        let installed = installed()?;
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let world = World::configured("127.0.0.1", policy, |config| {
+            config.directory = directory;
+            config.providers = vec![Configured {
+                name: "corp".into(),
+                title: "Corp".into(),
+                issuer: format!("http://127.0.0.1:{port}"),
+                client_id: "ztctl".into(),
+                client_secret: Some(Secret::new(SECRET.into())),
+                scopes: ["profile", "email", "groups", "offline_access"].map(str::to_owned).into(),
+                username_claim: "preferred_username".into(),
+                groups_claim: "groups".into(),
+                groups: vec!["*".into()],
+                mfa_amr: vec!["mfa".into()],
+                mfa_acr: vec![],
+                ca: None,
+            }];
+        })
+        .await;
+        let redirect = format!("{}/oauth/callback", world.url);
+        Some((Self { folder: tempfile::tempdir().unwrap(), installed, port, process: None, redirect }, world))
+    }
+
+    /// Starts it with a new key of this name; what it knew before is forgotten.
+    fn start(&mut self, key: &str, userinfo_only: bool) {
+        self.stop();
+        let keys = [rsa(key)];
+        let settings = json!({
+            "port": self.port, "redirect": self.redirect, "secret": SECRET, "keys": keys, "userinfo_only": userinfo_only,
+        });
+        fs::write(self.folder.path().join("settings.json"), settings.to_string()).unwrap();
+        // Modules are looked for from where the script lies.
+        let script = self.installed.join("provider.mjs");
+        fs::copy(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/oidc/provider.mjs"), &script).unwrap();
+        let log = fs::File::create(self.folder.path().join("log")).unwrap();
+        let process =
+            Command::new("node").arg(script).arg(self.folder.path()).stdout(log.try_clone().unwrap()).stderr(log).spawn();
+        self.process = Some(process.unwrap());
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while std::net::TcpStream::connect(("127.0.0.1", self.port)).is_err() {
+            assert!(Instant::now() < deadline, "{}", fs::read_to_string(self.folder.path().join("log")).unwrap());
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    fn stop(&mut self) {
+        if let Some(mut process) = self.process.take() {
+            let _ = process.kill();
+            let _ = process.wait();
+        }
+    }
+
+    /// From now on nobody of that name is there.
+    fn dismiss(&self, name: &str) {
+        fs::write(self.folder.path().join("gone"), format!("{name}\n")).unwrap();
+    }
+}
+
+impl Drop for Corp {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+/// A key of its own, as a provider has it; made by Node, which is there.
+fn rsa(id: &str) -> Value {
+    let script = "const k=require('crypto').generateKeyPairSync('rsa',{modulusLength:2048}).privateKey.export({format:'jwk'});\
+                  k.kid=process.argv[1];k.use='sig';console.log(JSON.stringify(k))";
+    let made = Command::new("node").args(["-e", script, id]).output().unwrap();
+    serde_json::from_slice(&made.stdout).unwrap()
+}
+
+/// The person types name and password at the provider, and says yes.
+async fn at_provider(browser: &Browser, name: &str) {
+    browser.fill("input[name=login]", name).await;
+    browser.fill("input[name=password]", "whatever").await;
+    browser.click("button[type=submit]").await;
+    browser.wait_for("Authorize").await;
+    browser.click("button[type=submit]").await;
+}
+
+/// `ztctl login` in the browser, up to the moment when the page of the provider is there.
+async fn to_provider(browser: &Browser, world: &World, who: &Person) -> tokio::process::Child {
+    let root = world.root().display().to_string();
+    let mut login = who.ztctl(&["login", &world.url, "--ca", &root, "--store", "file"]);
+    login.env("BROWSER", "true").env("DISPLAY", ":0").stderr(Stdio::piped());
+    let mut login = login.spawn().unwrap();
+    let mut lines = BufReader::new(login.stderr.take().unwrap()).lines();
+    let page = loop {
+        let line = lines.next_line().await.unwrap().expect("the page's address");
+        if let Some(word) = line.split_whitespace().find(|word| word.starts_with("https://") && word.contains("authorize")) {
+            break word.to_owned();
+        }
+    };
+    browser.open(&page).await;
+    login
+}
+
+async fn done(mut login: tokio::process::Child) -> i32 {
+    tokio::time::timeout(Duration::from_secs(20), login.wait()).await.expect("ztctl goes on").unwrap().code().unwrap()
+}
+
+/// Makes the access token look as if its ten minutes were over.
+fn age(who: &Person) {
+    for file in crate::login::files_below(&who.home()) {
+        let json = fs::read_to_string(&file).ok().and_then(|text| serde_json::from_str::<Value>(&text).ok());
+        if let Some(mut json) = json.filter(|json| json.get("access_expires_at").is_some()) {
+            json["access_expires_at"] = 1.into();
+            fs::write(&file, json.to_string()).unwrap();
+        }
+    }
+}
+
+const SECRET: &str = "a secret between the two";
+const SRE_ONLY: &str = r#"permit (principal in Group::"sre", action, resource);"#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn people_of_a_provider_log_in_and_go_with_it() {
+    let Some(browser) = Browser::start().await else { return };
+    let Some((mut corp, world)) = Corp::with_world(SRE_ONLY, false).await else { return };
+    let _agent = world.agent("web").await;
+    let ada = world.stranger("ada");
+
+    // The provider is away: a page says so. Then it is there, and without a directory the page is the provider's at once.
+    let login = to_provider(&browser, &world, &ada).await;
+    browser.wait_for("Corp does not answer").await;
+    drop(login);
+    corp.start("one", false);
+    let login = to_provider(&browser, &world, &ada).await;
+    at_provider(&browser, "ada").await;
+    browser.wait_for("close this").await;
+    assert_eq!(done(login).await, 0);
+    let status = ada.run(&["status"]).await.stdout;
+    assert!(status.contains("ada@corp") && status.contains("sre") && status.contains("web"), "{status}");
+    assert_eq!(ada.names(1).await.len(), 1);
+
+    // The next tokens, with the provider's leave; its refresh token is not in our database as it is.
+    age(&ada);
+    assert_eq!(ada.run(&["ls"]).await.code, 0);
+
+    // It is away when the tokens are over: that is not the login's end.
+    let bob = world.stranger("bob");
+    let login = to_provider(&browser, &world, &bob).await;
+    // The provider knows this browser.
+    if browser.source().await.contains("name=\"login\"") {
+        at_provider(&browser, "bob").await;
+    }
+    browser.wait_for("close this").await;
+    assert_eq!(done(login).await, 0);
+    age(&bob);
+    let running = corp.process.as_ref().unwrap().id().to_string();
+    assert!(Command::new("kill").args(["-STOP", &running]).status().unwrap().success());
+    let away = bob.run(&["ls"]).await;
+    assert!(Command::new("kill").args(["-CONT", &running]).status().unwrap().success());
+    assert_eq!(away.code, 1, "{}", away.stderr);
+    assert!(away.stderr.contains("Corp does not answer"), "{}", away.stderr);
+
+    // Gone there, gone here.
+    corp.dismiss("ada");
+    let gone = bob.run(&["ls"]).await;
+    assert_eq!(gone.code, 3, "{}", gone.stderr);
+    assert!(gone.stderr.contains("ztctl login"), "{}", gone.stderr);
+    let audit = world.admin.audit(Query::default()).await.unwrap();
+    let audit = serde_json::to_string(&audit).unwrap();
+    assert!(audit.contains(r#""event":"login_ended","user":"ada@corp""#), "{audit}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_provider_beside_the_directory_a_code_and_a_new_key() {
+    let Some(browser) = Browser::start().await else { return };
+    let Some((mut corp, world)) = Corp::with_world(SRE_ONLY, true).await else { return };
+    let _agent = world.agent("web").await;
+    corp.start("one", true);
+    let carol = world.stranger("carol");
+    let root = world.root().display().to_string();
+    let mut login = carol.ztctl(&["login", &world.url, "--device", "--ca", &root, "--store", "file"]);
+    let mut login = login.stderr(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(login.stderr.take().unwrap()).lines();
+    let code = loop {
+        if let Some(code) = user_code(&lines.next_line().await.unwrap().expect("a code")) {
+            break code;
+        }
+    };
+    browser.open(&format!("{}/device?user_code={code}", world.url)).await;
+    // The directory's form is there as well.
+    assert!(browser.source().await.contains("name=\"username\""));
+    browser.click("a.way").await;
+    at_provider(&browser, "carol").await;
+    browser.wait_for("carol@corp").await;
+    assert!(browser.text().await.contains(&code));
+    browser.click("button[value=allow]").await;
+    browser.wait_for("Done").await;
+    assert_eq!(done(login).await, 0);
+    // Only the userinfo endpoint says the groups here.
+    let status = carol.run(&["status"]).await.stdout;
+    assert!(status.contains("carol@corp") && status.contains("sre"), "{status}");
+
+    // The provider has new keys, and the broker learns that by itself once it may look again.
+    corp.start("two", false);
+    tokio::time::sleep(Duration::from_secs(11)).await;
+    let dave = world.stranger("dave");
+    let login = to_provider(&browser, &world, &dave).await;
+    browser.click("a.way").await;
+    at_provider(&browser, "dave").await;
+    browser.wait_for("close this").await;
+    assert_eq!(done(login).await, 0);
+    assert_eq!(dave.names(1).await.len(), 1);
+
+    // Whoever says no at the provider is not logged in, and ztctl says why.
+    let eve = world.stranger("eve");
+    let login = to_provider(&browser, &world, &eve).await;
+    browser.click("a.way").await;
+    let back = browser.url().await;
+    assert!(back.starts_with(&format!("http://127.0.0.1:{}", corp.port)) || back.contains("127.0.0.1"), "{back}");
+    drop(login);
+    // A forged way back: an attempt that this browser did not begin.
+    browser.open(&format!("{}/oauth/callback?state=AAAA&code=x", world.url)).await;
+    browser.wait_for("This login cannot go on").await;
+}
