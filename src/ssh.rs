@@ -6,6 +6,7 @@
 pub mod algorithms;
 pub mod cert;
 pub mod proof;
+pub mod statement;
 
 pub use russh::keys::ssh_key::{Certificate, PrivateKey, PublicKey};
 
