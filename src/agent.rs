@@ -3,7 +3,7 @@
 //! | module | what it owns |
 //! | --- | --- |
 //! | [`args`], `settings`, `run`, `init`, `serve` | the program: words, wiring, a container's first process, an agent by itself |
-//! | `dial`, `greeting`, `uplink` | the connections to the broker |
+//! | `dial`, `greeting`, `trust`, `uplink` | the connections to the broker, and which broker it has to be |
 //! | `book`, `server`, `channel`, `waiting` | who may come in, and what happens on a session's channels |
 //! | [`connector`] | how containers are reached |
 //! | `passwd`, `environment`, `program`, `spawn`, [`trampoline`] | from a login and a command to a child of the agent |
@@ -37,13 +37,15 @@ mod sftp;
 mod signals;
 mod spawn;
 mod sweep;
+mod trust;
 mod uplink;
 mod waiting;
 
 pub use connector::Connector;
 pub use connector::process::{Description, ProcessConnector};
 pub use dial::ProxySettings;
-pub use greeting::Pin;
+pub use identity::Notebook;
+pub use trust::Pin;
 pub use url::Url;
 
 use std::path::PathBuf;
@@ -64,6 +66,8 @@ pub struct AgentConfig {
     pub roots: Roots,
     /// Which certificate authorities vouch for users.
     pub ca: Pin,
+    /// Where it is kept whom they lead to, if it is kept.
+    pub notes: Option<Notebook>,
     /// By what it enters.
     pub join: Join,
     /// The identity.
@@ -111,7 +115,7 @@ impl Agent {
     /// Serves until `shutdown`; then hangs up the sessions, takes leave of the broker and returns, as a rule within a second. A broker
     /// that is away or refuses is tried again for as long as it takes.
     pub async fn run(self, shutdown: CancellationToken) {
-        let AgentConfig { broker, roots, ca, join, key, name, trampoline, proxy, clock } = self.config;
+        let AgentConfig { broker, roots, ca, notes, join, key, name, trampoline, proxy, clock } = self.config;
         let dialer = match dial::Dialer::new(broker, &roots, proxy) {
             Ok(dialer) => dialer,
             Err(error) => {
@@ -119,7 +123,7 @@ impl Agent {
                 return shutdown.cancelled().await;
             }
         };
-        let greeter = greeting::Greeter::new(name, ca, join);
+        let greeter = greeting::Greeter::new(name, trust::Trust::new(ca, notes), join);
         let connector = self.connector.clone();
         let (host, outbox) = host::Host::new(key, self.connector, trampoline, clock, shutdown);
         let uplink = uplink::Uplink::new(host, dialer, greeter).run(outbox);

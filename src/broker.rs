@@ -48,6 +48,7 @@ pub mod relay;
 mod state_folder;
 mod store;
 mod tls;
+mod turning;
 mod webhook;
 mod why;
 mod workload;
@@ -56,8 +57,8 @@ mod workload;
 mod tests;
 
 pub use admin::{
-    Admin, AdminError, AgentRow, AuditQuery, AuditRecord, ClusterRow, ExplainSpec, Explained, JoinTokenSpec, LockSpec,
-    LockWish, MadeLock, TokenId, TokenRow, UserRow, UserTokenSpec,
+    Admin, AdminError, AgentRow, AuditQuery, AuditRecord, Authorities, ClusterRow, ExplainSpec, Explained, JoinTokenSpec,
+    LockSpec, LockWish, MadeLock, Rotation, TokenId, TokenRow, UserRow, UserTokenSpec,
 };
 pub use config::{Config, ConfigError};
 pub use state_folder::StateFolderError;
@@ -179,7 +180,7 @@ impl Broker {
 
     /// The public keys that clients and agents pin.
     pub fn ca_set(&self) -> CaSet {
-        self.state.ca.set().clone()
+        self.state.ca.set()
     }
 
     /// The private TLS root in PEM form, if TLS is self-made.
@@ -216,6 +217,7 @@ impl Broker {
         let signing = tokio::spawn(sign(Arc::clone(&state)));
         let policing = tokio::spawn(recall::keep_reading_policies(Arc::clone(&state)));
         let locking = tokio::spawn(recall::keep_reading_locks(Arc::clone(&state)));
+        let turning = tokio::spawn(turning::keep_turning(Arc::clone(&state)));
         let router = http::router(Arc::clone(&state));
         let serving = http::serve(listener, tls, router, state.shutdown.clone());
         let stopping = async {
@@ -228,7 +230,7 @@ impl Broker {
             state.agents.shut_down();
         };
         tokio::join!(serving, stopping);
-        for ended in [admin.await, pruning.await, signing.await, policing.await, locking.await] {
+        for ended in [admin.await, pruning.await, signing.await, policing.await, locking.await, turning.await] {
             if let Err(error) = ended {
                 tracing::error!(%error, "a task of the broker ended badly");
             }

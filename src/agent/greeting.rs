@@ -8,22 +8,17 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadHalf, WriteHalf};
 
 use crate::agent::Join;
 use crate::agent::host::{Host, Standing};
-use crate::proto::agent::{Answer, Challenge, FRAME_LIMIT, HELLO_LIMIT, HELLO_TIMEOUT, Hello, Kind, Workload};
-use crate::proto::ca::CaSet;
+use crate::agent::trust::Trust;
+use crate::proto::agent::{
+    ANSWER_LIMIT, Answer, Challenge, FRAME_LIMIT, FromAgent, HELLO_LIMIT, HELLO_TIMEOUT, Hello, Kind, Workload,
+};
+use crate::proto::ca::Chain;
 use crate::proto::frame::{self, FrameError, FrameReader};
 use crate::proto::version::{self, Mismatch, PROGRAM, PROTOCOL};
 use crate::proto::{ErrorBody, Secret};
 use crate::ssh::proof::{self, NotProved};
+use crate::ssh::statement::NotFollowed;
 use crate::ssh::{Authorities, KeyError, public_line};
-
-/// Which authorities are trusted.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Pin {
-    /// Those of which a join token carries the fingerprint; the first set that has it is pinned.
-    Fingerprint(String),
-    /// Exactly these.
-    Set(CaSet),
-}
 
 /// Why a connection does not open.
 #[derive(Debug, thiserror::Error)]
@@ -39,11 +34,13 @@ pub(super) enum GreetingError {
     Refused(ErrorBody),
     /// The broker's authorities are not the pinned ones.
     #[error(
-        "the broker's certificate authorities are NOT the pinned ones (theirs {theirs}): somebody else answers at its address, or its CA was replaced; nothing is served. If it was replaced on purpose, join this agent anew with a token, or the fingerprint, of today"
+        "the broker's certificate authorities are NOT the pinned ones (theirs {theirs}): {why}. Somebody else answers at its address, or its CA was replaced; nothing is served. If it was replaced on purpose, join this agent anew with a token, or the fingerprint, of today"
     )]
     Pin {
         /// The fingerprint of the set that was offered.
         theirs: String,
+        /// Why it is not believed.
+        why: NotFollowed,
     },
     /// The proof of where this agent runs is not there.
     #[error("the service account's token {path}: {source}; the pod needs a projected volume with it")]
@@ -65,7 +62,7 @@ pub(super) enum GreetingError {
 #[derive(Debug)]
 pub(super) struct Greeter {
     name: String,
-    pin: Mutex<Pin>,
+    trust: Trust,
     /// A join token's secret only until it has been worth an enrolment.
     join: Mutex<Join>,
 }
@@ -82,8 +79,8 @@ pub(super) struct Opened<S> {
 }
 
 impl Greeter {
-    pub(super) fn new(name: String, pin: Pin, join: Join) -> Self {
-        Self { name, pin: Mutex::new(pin), join: Mutex::new(join) }
+    pub(super) fn new(name: String, trust: Trust, join: Join) -> Self {
+        Self { name, trust, join: Mutex::new(join) }
     }
 
     /// Opens a connection of `kind` on `stream`.
@@ -94,7 +91,6 @@ impl Greeter {
         kind: Kind,
     ) -> Result<Opened<S>, GreetingError> {
         let (reader, mut writer) = tokio::io::split(stream);
-        // Nothing after the nonce is longer than an answer with its authorities.
         let mut reader = FrameReader::new(reader, HELLO_LIMIT);
         let challenge: Challenge = reader.next_within(HELLO_TIMEOUT).await?;
         version::negotiate(challenge.protocol)?;
@@ -104,6 +100,7 @@ impl Greeter {
             Join::Workload { cluster, token } if kind == Kind::Control => (None, Some(workload(cluster, &token).await?)),
             Join::Key | Join::Token(_) | Join::Workload { .. } => (None, None),
         };
+        let trusted = self.trust.fingerprint();
         let hello = Hello {
             protocol: PROTOCOL,
             version: PROGRAM.to_owned(),
@@ -113,19 +110,29 @@ impl Greeter {
             time: host.clock.now(),
             join,
             workload,
+            ca: Some(trusted.clone()),
         };
         let sent = frame::write(&mut writer, &hello, HELLO_LIMIT);
         tokio::time::timeout(HELLO_TIMEOUT, sent).await.map_err(|_| FrameError::Timeout(HELLO_TIMEOUT))??;
-        let (agent, name, ca) = match reader.next_within(HELLO_TIMEOUT).await? {
-            Answer::Welcome { agent, name, ca, protocol } => {
+        // Nothing before the answer is as long as one with the way to its authorities.
+        let mut reader = FrameReader::new(reader.into_inner(), ANSWER_LIMIT);
+        let (agent, name, ca, chain) = match reader.next_within(HELLO_TIMEOUT).await? {
+            Answer::Welcome { agent, name, ca, chain, protocol } => {
                 version::negotiate(protocol)?;
-                (agent, name, ca)
+                (agent, name, ca, chain)
             }
             Answer::Refused(body) => return Err(GreetingError::Refused(body)),
         };
+        let theirs = ca.fingerprint();
+        let news = chain.is_some();
+        let ca = self.trust.welcome(ca, chain, &trusted).map_err(|why| GreetingError::Pin { theirs, why })?;
         let users = std::sync::Arc::new(Authorities::of_users(&ca)?);
-        self.check_pin(ca)?;
-        if kind == Kind::Control {
+        if news {
+            host.tell(FromAgent::Trusts { ca: ca.fingerprint() });
+        }
+        if kind == Kind::Data {
+            host.set_users(users);
+        } else {
             host.set_standing(Standing { agent, users });
             let mut join = self.join();
             if matches!(*join, Join::Token(_)) {
@@ -139,17 +146,15 @@ impl Greeter {
         self.join.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn check_pin(&self, offered: CaSet) -> Result<(), GreetingError> {
-        let mut pin = self.pin.lock().unwrap_or_else(PoisonError::into_inner);
-        let theirs = offered.fingerprint();
-        let agrees = match &*pin {
-            Pin::Fingerprint(fingerprint) => *fingerprint == theirs,
-            Pin::Set(set) => *set == offered,
-        };
-        if !agrees {
-            return Err(GreetingError::Pin { theirs });
-        }
-        *pin = Pin::Set(offered);
+    /// Follows the authorities of which the broker tells on a control connection, and says so.
+    ///
+    /// # Errors
+    /// [`GreetingError::Pin`]: whoever is at the other end is not whom the agent trusts.
+    pub(super) fn follow(&self, host: &Host, chain: &Chain) -> Result<(), GreetingError> {
+        let theirs = chain.newest().set.fingerprint();
+        let ca = self.trust.follow(chain).map_err(|why| GreetingError::Pin { theirs, why })?;
+        host.set_users(std::sync::Arc::new(Authorities::of_users(&ca)?));
+        host.tell(FromAgent::Trusts { ca: ca.fingerprint() });
         Ok(())
     }
 }

@@ -40,7 +40,7 @@ pub(super) struct Host {
     standing: Mutex<Option<Standing>>,
 }
 
-/// Who the broker says that we are, and whom it says to trust; pinned from the first answer on.
+/// Who the broker says that we are, and whom to trust.
 #[derive(Debug, Clone)]
 pub(super) struct Standing {
     /// Our id, from which the containers' ids follow.
@@ -75,6 +75,13 @@ impl Host {
     /// Writes down who we are.
     pub(super) fn set_standing(&self, standing: Standing) {
         *self.standing.lock().unwrap_or_else(PoisonError::into_inner) = Some(standing);
+    }
+
+    /// Writes down whom to trust from now on; who we are stays.
+    pub(super) fn set_users(&self, users: Arc<Authorities>) {
+        if let Some(standing) = self.standing.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
+            standing.users = users;
+        }
     }
 
     /// The container that the broker calls `container`, if we serve it.

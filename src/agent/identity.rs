@@ -14,13 +14,15 @@ use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
 use crate::proto::Secret;
+use crate::proto::ca::PinnedCa;
 use crate::ssh::{KeyError, PrivateKey, new_key};
 
 /// The folder of an agent's state, which no other agent uses meanwhile.
 #[derive(Debug)]
 pub(super) struct StateFolder {
     path: PathBuf,
-    lock: File,
+    /// Keeps other agents out for as long as this lives.
+    _lock: File,
 }
 
 /// What a join token tells beside its secret.
@@ -32,6 +34,41 @@ pub(super) struct KnownBroker {
     pub(super) ca: String,
     /// Its private TLS root, if it has one.
     pub(super) tls_root: Option<String>,
+    /// Where the statements of those authorities have led since.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) followed: Option<PinnedCa>,
+}
+
+/// Where an agent keeps whom it trusts, in its state folder.
+#[derive(Debug)]
+pub struct Notebook {
+    folder: StateFolder,
+    broker: KnownBroker,
+}
+
+impl Notebook {
+    /// The notes about `broker` in `folder`, which is ours for as long as they live.
+    pub(super) fn new(folder: StateFolder, broker: KnownBroker) -> Self {
+        Self { folder, broker }
+    }
+
+    /// Keeps that `followed` is trusted now.
+    ///
+    /// # Errors
+    /// [`StateError`].
+    pub(super) fn note(&self, followed: &PinnedCa) -> Result<(), StateError> {
+        self.folder.remember(&KnownBroker { followed: Some(followed.clone()), ..self.broker.clone() })
+    }
+}
+
+impl KnownBroker {
+    /// The same with whom the agent has come to trust since, by what it has kept: only if it began with the same authorities of the
+    /// same broker. Whoever gives it others has decided anew.
+    #[must_use]
+    pub(super) fn as_kept(self, kept: Option<Self>) -> Self {
+        let followed = kept.filter(|kept| kept.url == self.url && kept.ca == self.ca).and_then(|kept| kept.followed);
+        Self { followed, ..self }
+    }
 }
 
 /// What is wrong with a state folder.
@@ -78,15 +115,10 @@ impl StateFolder {
         close(path, &lock).map_err(failed)?;
         check(path, &lock.metadata().map_err(failed)?)?;
         match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => Ok(Self { path: path.to_owned(), lock }),
+            Ok(()) => Ok(Self { path: path.to_owned(), _lock: lock }),
             Err(Errno::WOULDBLOCK) => Err(StateError::InUse(shown())),
             Err(error) => Err(failed(error.into())),
         }
-    }
-
-    /// Keeps other agents out until the process ends.
-    pub(super) fn hold(self) {
-        std::mem::forget(self.lock);
     }
 
     /// The key, made at the first start.
@@ -119,7 +151,7 @@ impl StateFolder {
     /// # Errors
     /// [`StateError`].
     pub(super) fn remember(&self, broker: &KnownBroker) -> Result<(), StateError> {
-        // Three strings always serialise.
+        // Texts and a number always serialise.
         self.write(BROKER, serde_json::to_string(broker).unwrap_or_default().as_bytes())
     }
 
@@ -203,8 +235,6 @@ mod tests {
         let first = StateFolder::open(&path).unwrap();
         assert!(matches!(StateFolder::open(&path), Err(StateError::InUse(_))));
         drop(first);
-        StateFolder::open(&path).unwrap().hold();
-        assert!(matches!(StateFolder::open(&path), Err(StateError::InUse(_))));
     }
 
     #[test]
@@ -231,7 +261,7 @@ mod tests {
         folder.write(KEY, b"hello").unwrap();
         assert!(matches!(folder.key(), Err(StateError::Damaged(_))));
         assert_eq!(folder.broker().unwrap(), None);
-        let broker = KnownBroker { url: "https://b".into(), ca: "SHA256:0".into(), tls_root: None };
+        let broker = KnownBroker { url: "https://b".into(), ca: "SHA256:0".into(), tls_root: None, followed: None };
         folder.remember(&broker).unwrap();
         assert_eq!(folder.broker().unwrap(), Some(broker));
     }

@@ -10,7 +10,7 @@ use rustls::RootCertStore;
 use rustls::client::WebPkiServerVerifier;
 
 use crate::agent::args::JoinArgs;
-use crate::agent::identity::{KnownBroker, StateError, StateFolder};
+use crate::agent::identity::{KnownBroker, Notebook, StateError, StateFolder};
 use crate::agent::{AgentConfig, Join, Pin, ProxySettings, Url};
 use crate::clock::Clock;
 use crate::log::{self, LogLevel};
@@ -62,7 +62,10 @@ pub(super) fn config(args: &JoinArgs, state: Option<&Path>) -> Result<AgentConfi
     let token = join_token(args, state.is_some())?;
     let known = match (&token, &state) {
         (Some(token), _) => {
-            Some(KnownBroker { url: token.broker.clone(), ca: token.ca.clone(), tls_root: token.tls_root.clone() })
+            let (url, ca, tls_root) = (token.broker.clone(), token.ca.clone(), token.tls_root.clone());
+            // Kept notes that cannot be read are none: the token tells all that is needed.
+            let kept = state.as_ref().and_then(|state| state.broker().ok().flatten());
+            Some(KnownBroker { url, ca, tls_root, followed: None }.as_kept(kept))
         }
         (None, Some(state)) => state.broker()?,
         (None, None) => None,
@@ -91,13 +94,11 @@ pub(super) fn entering(
         None => known.url.parse::<Url>().map_err(|_| SettingsError::Broker(known.url.clone()))?,
     };
     let key = state.as_ref().map(StateFolder::key).transpose()?.map_or_else(new_key, Ok)?;
-    if let Some(state) = state {
-        state.hold();
-    }
     Ok(AgentConfig {
         broker,
         roots: roots(args.ca.as_deref(), known.tls_root.as_deref())?,
-        ca: Pin::Fingerprint(known.ca),
+        ca: known.followed.clone().map_or_else(|| Pin::Fingerprint(known.ca.clone()), Pin::Set),
+        notes: state.map(|state| Notebook::new(state, known)),
         join,
         key,
         name: args.name.clone().unwrap_or_else(host_name),

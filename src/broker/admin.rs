@@ -3,6 +3,7 @@
 //! [`Admin`] does the work. The Unix socket and the commands of `ztbroker` are two thin skins over it; both ends of the socket
 //! share the bodies of [`wire`].
 
+mod authorities;
 pub(crate) mod client;
 mod explain;
 mod locks;
@@ -18,6 +19,7 @@ use std::sync::Arc;
 use tokio::runtime::Handle;
 
 use super::audit::{Durable, Event, Export, Follow, JournalError, SinkRow};
+use super::ca::rotation::NoChange;
 use super::config::Cluster;
 use super::identity::{DirectoryError, IdentityProvider};
 use super::locks::LockId;
@@ -30,8 +32,8 @@ use crate::proto::{AgentId, ErrorBody, ErrorCode, Secret};
 
 pub use super::audit::{Query as AuditQuery, Record as AuditRecord};
 pub use wire::{
-    AgentRow, ClusterRow, ExplainSpec, Explained, JoinTokenSpec, LockSpec, LockWish, MadeLock, TokenId, TokenRow, UserRow,
-    UserTokenSpec,
+    AgentRow, Authorities, ClusterRow, ExplainSpec, Explained, JoinTokenSpec, LockSpec, LockWish, MadeLock, Rotation, TokenId,
+    TokenRow, UserRow, UserTokenSpec,
 };
 
 /// A handle to a broker's administration; clones share it.
@@ -85,6 +87,9 @@ pub enum AdminError {
     /// The new policies are refused; those in force stay.
     #[error("the policies in force stay, the new ones are refused:\n{0}")]
     Policy(#[from] LoadError),
+    /// The CA keys stay as they are.
+    #[error(transparent)]
+    Ca(#[from] NoChange),
     /// What cannot be written down is not done.
     #[error(transparent)]
     Journal(#[from] JournalError),
@@ -195,7 +200,7 @@ impl Admin {
             service_account: format!("{}/{}", cluster.namespace, cluster.service_account),
             namespaces: cluster.namespaces.clone(),
             broker: state.clusters.audience().to_owned(),
-            authorities: state.ca.set().fingerprint(),
+            authorities: state.ca.plain_set().fingerprint(),
             tls_root: state.tls_root.as_ref().map(|root| root.fingerprint().to_string()),
         };
         state.clusters.all().map(row).collect()
@@ -309,6 +314,8 @@ impl AdminError {
             Self::NoUser(_) | Self::NoToken(_) | Self::NoAgent(_) | Self::NoLock(_) | Self::NoContainer(_) | Self::NoEvents => {
                 ErrorCode::NotFound
             }
+            Self::Ca(NoChange::UnderWay | NoChange::None) => ErrorCode::InvalidRequest,
+            Self::Ca(NoChange::Ca(_)) => ErrorCode::Internal,
             Self::Journal(_) | Self::Store(_) => ErrorCode::Unavailable,
             Self::Directory(_) => ErrorCode::Internal,
         };

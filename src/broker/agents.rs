@@ -6,6 +6,7 @@
 mod control;
 mod opening;
 mod parked;
+mod trust;
 
 #[cfg(test)]
 mod tests;
@@ -28,6 +29,7 @@ use crate::proto::{AgentId, ErrorBody, ErrorCode};
 use crate::ssh::PublicKey;
 
 use parked::Parked;
+use trust::Trust;
 
 pub(super) use parked::start;
 
@@ -55,6 +57,8 @@ pub(crate) struct Presence {
     /// Ends the control connection, and with it everything that is parked.
     gone: CancellationToken,
     parked: Parked,
+    /// Whom it trusts.
+    pub(crate) trust: Trust,
 }
 
 /// The agent cannot be told: its connection has ended, or ends now because it does not read.
@@ -129,11 +133,12 @@ impl Presence {
         name: String,
         key: PublicKey,
         skew: i64,
+        trust: Trust,
         closing: &CancellationToken,
     ) -> (Self, mpsc::Receiver<FromBroker>) {
         let (commands, queue) = mpsc::channel(COMMANDS);
         let (skew, gone) = (AtomicI64::new(skew), closing.child_token());
-        (Self { agent, name, key, skew, commands, gone, parked: Parked::default() }, queue)
+        (Self { agent, name, key, skew, commands, gone, parked: Parked::default(), trust }, queue)
     }
 
     /// Sends `command`. An agent that lets [`COMMANDS`] of them pile up does not read: it is dropped and may come back.

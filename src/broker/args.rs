@@ -1,6 +1,7 @@
 //! The words of `ztbroker`: what can be typed, and nothing of what it does.
 
 pub(super) mod audit;
+pub(super) mod ca;
 pub(super) mod lock;
 pub(super) mod policy;
 
@@ -70,6 +71,9 @@ pub(super) enum Verb {
     /// Lock people, logins, containers, agents or everything, at once and whatever the policies allow
     #[command(subcommand, after_help = lock::LOCK_HELP)]
     Lock(lock::Lock),
+    /// Show and renew the keys of the certificate authorities
+    #[command(subcommand, after_help = ca::CA_HELP)]
+    Ca(ca::Ca),
     /// Check, test and explain policies, and put changed ones in force
     #[command(subcommand, after_help = policy::POLICY_HELP)]
     Policy(policy::Policy),
@@ -324,6 +328,8 @@ mod tests {
             "ztbroker lock rm x",
             "ztbroker policy explain ada web moonwalk",
             "ztbroker policy test",
+            "ztbroker ca rotate --now --overlap 1h",
+            "ztbroker ca rotate --user --host",
         ] {
             assert_eq!(parse(line).unwrap_err().exit_code(), 2, "{line}");
         }

@@ -4,6 +4,7 @@
 
 mod agents;
 mod audit;
+mod ca;
 mod cluster;
 mod dev;
 mod failure;
@@ -24,6 +25,7 @@ use clap::Parser;
 use tokio::runtime;
 
 use super::admin::client::Client;
+use super::args::ca::Ca;
 use super::args::policy::Policy;
 use super::args::{Output, Place, Verb, Ztbroker};
 use super::config::{Config, ConfigError};
@@ -42,6 +44,7 @@ pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
     };
     let as_json = match &verb {
         Verb::Audit(audit) => audit.listing().output == Output::Json,
+        Verb::Ca(Ca::Show(listing)) => listing.output == Output::Json,
         Verb::Policy(Policy::Explain(explain)) => explain.listing.output == Output::Json,
         _ => false,
     };
@@ -68,6 +71,7 @@ fn execute(place: &Place, verb: Verb, printer: Printer) -> Result<(), Failure> {
             Verb::Agents(verb) => agents::run(&client(place)?, verb, printer).await,
             Verb::Cluster(verb) => cluster::run(&client(place)?, verb, printer).await,
             Verb::Lock(verb) => lock::run(&client(place)?, verb, printer).await,
+            Verb::Ca(verb) => ca::run(&client(place)?, verb, printer).await,
             Verb::Policy(verb) => policy::run(place, verb, printer).await,
         }
     });

@@ -48,6 +48,15 @@ async fn start(state: &Arc<State>, request: &mut Request) -> Result<Response, Er
     let visit = Visit { state, caller, asked, address, purges };
     let granted = visit.authorise().await?;
     let presence = visit.presence(&granted.row)?;
+    if !presence.trust.is_common(&state.ca).await {
+        return Err(ErrorBody::new(
+            ErrorCode::AgentAway,
+            format!(
+                "the agent {} of {} has not followed the broker's change of certificate authorities: it has to join again",
+                presence.name, granted.row.name
+            ),
+        ));
+    }
     let link = presence.link().await.ok_or_else(|| {
         ErrorBody::new(
             ErrorCode::AgentAway,
@@ -233,10 +242,11 @@ impl Visit<'_> {
             user: grant.user().to_owned(),
             started_at: now,
         };
+        let hosts = state.ca.hosts_of(self.asked.ca);
         let signed = state
             .ca
-            .sign_user(&grant, session, serial, &self.asked.public_key, now)
-            .and_then(|user| Ok((user, state.ca.sign_host(&grant, &self.asked.as_typed, &presence.key, now)?)));
+            .sign_user(&grant, session, serial, &self.asked.public_key, now, &presence.trust.users())
+            .and_then(|user| Ok((user, state.ca.sign_host(&grant, &self.asked.as_typed, &presence.key, now, &hosts)?)));
         let (certificate, host_certificate) = match signed {
             Ok(signed) => signed,
             Err(error) => {

@@ -22,7 +22,7 @@ use axum::{Json, Router};
 
 use super::{State, agents, connect, identity, list, oauth, own_sessions, why};
 use crate::proto::api::Whoami;
-use crate::proto::ca::CaSet;
+use crate::proto::ca::CaOffer;
 use crate::proto::{ErrorBody, ErrorCode};
 
 pub(crate) use accept::serve;
@@ -52,8 +52,8 @@ pub(crate) fn router(state: Arc<State>) -> Router {
 }
 
 /// What clients and agents pin; public.
-async fn ca(Extracted(state): Extracted<Arc<State>>) -> Json<CaSet> {
-    Json(state.ca.set().clone())
+async fn ca(Extracted(state): Extracted<Arc<State>>) -> Json<CaOffer> {
+    Json(state.ca.offer())
 }
 
 async fn whoami(Extracted(state): Extracted<Arc<State>>, headers: HeaderMap) -> Result<Json<Whoami>, ErrorBody> {

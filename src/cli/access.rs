@@ -7,15 +7,14 @@ use super::Context;
 use super::failure::Failure;
 use super::settings;
 use crate::client::api::{Api, Upgrade};
+use crate::client::ca_pin::{self, Keep, Pin};
 use crate::client::config::{BrokerEntry, Config, LoginEntry, trust};
 use crate::client::http::{BrokerUrl, Server, Trust};
 use crate::client::paths::Paths;
 use crate::client::session::{Request, Session, SessionError};
 use crate::client::tokens::Tokens;
-use crate::client::{ca_pin, config, names};
+use crate::client::{config, names};
 use crate::proto::api::ContainerRow;
-use crate::proto::ca::CaSet;
-use crate::ssh::Authorities;
 
 /// A login that can be used.
 #[derive(Debug)]
@@ -23,7 +22,7 @@ pub struct Access {
     /// The broker's API with this login.
     pub api: Api,
     /// The pinned certificate authorities: a container's host certificate must be from one of them.
-    pub ca: CaSet,
+    pub ca: Pin,
     /// Who, by the configuration; `None` with a token from the environment.
     pub user: Option<String>,
     /// Where the tokens are, in words.
@@ -51,9 +50,7 @@ impl Access {
     /// # Errors
     /// [`SessionError`].
     pub async fn session(&self, request: Request) -> Result<Session, SessionError> {
-        let hosts =
-            Authorities::of_hosts(&self.ca).map_err(|_| SessionError::Reply("the pinned authorities cannot be read"))?;
-        Session::open(&self.api, hosts, request).await
+        Session::open(&self.api, &self.ca, request).await
     }
 
     /// Keeps the list's names for completion. To have none is no failure.
@@ -79,7 +76,8 @@ impl Access {
         let api = remember(api, broker.upgrade, Some(paths));
         let picked = Some(paths.last_picked(&broker.url));
         let names = Some(paths.names(&broker.url));
-        Ok(Self { api, ca: login.ca.clone(), user: Some(login.user.clone()), kept, picked, names })
+        let ca = Pin::new(login.ca.clone(), Some(Keep { paths: paths.clone(), url: broker.url.clone() }));
+        Ok(Self { api, ca, user: Some(login.user.clone()), kept, picked, names })
     }
 
     /// With a token from the environment: the pinned set of a login at the same broker counts; without one the broker is
@@ -102,8 +100,14 @@ impl Access {
         let server = Server { url: url.clone(), trust, proxy: context.environment.proxy.clone() };
         let api = Api::traced(&server, tokens, context.trace.clone()).map_err(|error| Failure::http(error, &url, None))?;
         let ca = match entry.and_then(|entry| entry.login.as_ref()) {
-            Some(login) => login.ca.clone(),
-            None => ca_pin::fetch(api.http()).await.map_err(|error| Failure::pin(error, api.http()))?,
+            Some(login) => {
+                let keep = paths.map(|paths| Keep { paths: paths.clone(), url: url.clone() });
+                Pin::new(login.ca.clone(), keep)
+            }
+            None => {
+                let offered = ca_pin::fetch(api.http()).await.map_err(|error| Failure::pin(error, api.http()))?;
+                Pin::new(offered.newest(), None)
+            }
         };
         let api = remember(api, entry.map_or(Upgrade::default(), |entry| entry.upgrade), paths.filter(|_| entry.is_some()));
         Ok(Self {

@@ -21,7 +21,7 @@ use crate::client::tokens::Tokens;
 use crate::client::{ca_pin, private};
 use crate::clock::Clock;
 use crate::proto::api::Whoami;
-use crate::proto::ca::CaSet;
+use crate::proto::ca::PinnedCa;
 
 /// Logs in; Ctrl-C leaves everything as it was.
 pub(super) async fn run(context: &mut Context, args: LoginArgs) -> Result<ExitCode, Failure> {
@@ -45,11 +45,12 @@ async fn login(context: &mut Context, args: LoginArgs) -> Result<ExitCode, Failu
         Http::traced(&server, Clock::system(), context.trace.clone()).map_err(|error| Failure::http(error, &url, None))?;
 
     // What was pinned is compared before anybody types a password.
-    let ca = ca_pin::fetch(&http).await.map_err(|error| Failure::pin(error, &http))?;
+    let offered = ca_pin::fetch(&http).await.map_err(|error| Failure::pin(error, &http))?;
     let before = config.broker(&url).and_then(|broker| broker.login.clone());
-    if let Some(login) = &before {
-        ca_pin::compare(&login.ca, &ca).map_err(|error| Failure::pin(error, &http))?;
-    }
+    let ca = match &before {
+        Some(login) => ca_pin::follow(&login.ca, &offered).map_err(|error| Failure::pin(error, &http))?,
+        None => offered.newest(),
+    };
 
     let profile = args.url.as_ref().and(context.flags.profile.clone());
     if let Some(profile) = &profile {
@@ -102,7 +103,7 @@ struct Login<'a> {
     paths: &'a Paths,
     url: &'a BrokerUrl,
     root: Option<String>,
-    ca: CaSet,
+    ca: PinnedCa,
     user: &'a str,
     profile: Option<ProfileName>,
 }

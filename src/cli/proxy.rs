@@ -11,6 +11,7 @@ use super::access::Access;
 use super::args::ProxyArgs;
 use super::failure::{Failure, Kind};
 use super::settings;
+use crate::client::ca_pin::SUFFIX;
 use crate::client::identity_agent::{self, IdentityAgent};
 use crate::client::private::{Guard, make_folder};
 use crate::client::resolve::Choice;
@@ -33,7 +34,7 @@ pub(super) async fn run(context: &mut Context, args: ProxyArgs) -> Result<ExitCo
     let access = Access::open(context).await?;
     let failure = |error| Failure::session(error, &access.api);
     let request = Choice::typed(name).anything(user, settings::reason(reason, &context.environment));
-    let (reply, mut link, key) = request_link(&access.api, request).await.map_err(failure)?;
+    let (reply, mut link, key) = request_link(&access.api, &access.ca, request).await.map_err(failure)?;
     let certificate = Certificate::from_openssh(&reply.certificate)
         .map_err(|_| failure(SessionError::Reply("its certificate cannot be read")))?;
     make_folder(&identity_agent, Guard::Secret)?;
@@ -58,6 +59,3 @@ pub(super) async fn run(context: &mut Context, args: ProxyArgs) -> Result<ExitCo
         Err(error) => Err(Failure::new(Kind::Failed, "link", format!("the connection was lost: {error}"))),
     }
 }
-
-/// What the host names of containers end in for stock clients.
-pub(super) const SUFFIX: &str = ".zt";

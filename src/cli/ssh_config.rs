@@ -12,7 +12,7 @@ use super::Context;
 use super::access::Access;
 use super::args::SshConfigArgs;
 use super::failure::{Failure, Kind};
-use super::proxy::SUFFIX;
+use crate::client::ca_pin::{SUFFIX, known_hosts};
 use crate::client::identity_agent::{self, NAME};
 use crate::client::private::{self, Guard};
 
@@ -33,8 +33,7 @@ pub(super) async fn run(context: &mut Context, args: SshConfigArgs) -> Result<Ex
         context.ui.lines(&text.lines().collect::<Vec<_>>())?;
         return Ok(ExitCode::SUCCESS);
     }
-    let authorities: String =
-        access.ca.host.iter().map(|line| format!("@cert-authority *{SUFFIX} {}\n", line.trim())).collect();
+    let authorities = known_hosts(&access.ca.current().set);
     private::make_folder(&files.sockets, Guard::Secret)?;
     private::write(&files.known_hosts, Guard::Trusted, authorities.as_bytes())?;
     private::write(&files.config, Guard::Trusted, text.as_bytes())?;

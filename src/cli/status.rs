@@ -8,7 +8,6 @@ use super::Context;
 use super::access::Access;
 use super::args::{StatusArgs, StatusOutput};
 use super::failure::Failure;
-use crate::client::ca_pin;
 
 /// What is shown; with `--output json` these are the names.
 #[derive(Debug, Serialize)]
@@ -33,8 +32,7 @@ pub(super) async fn run(context: &mut Context, args: StatusArgs) -> Result<ExitC
     let access = Access::open(context).await?;
     let api = &access.api;
     let whoami = api.whoami().await.map_err(|error| Failure::of_api(error, api))?;
-    let offered = ca_pin::fetch(api.http()).await.map_err(|error| Failure::pin(error, api.http()))?;
-    ca_pin::compare(&access.ca, &offered).map_err(|error| Failure::pin(error, api.http()))?;
+    access.ca.follow(api.http()).await.map_err(|error| Failure::pin(error, api.http()))?;
     let status = Status {
         broker: api.http().url().to_string(),
         user: whoami.user,
@@ -42,7 +40,7 @@ pub(super) async fn run(context: &mut Context, args: StatusArgs) -> Result<ExitC
         expires_at: whoami.expires_at,
         limited_to: whoami.limited_to,
         tokens: access.kept,
-        ca: access.ca.fingerprint(),
+        ca: access.ca.current().set.fingerprint(),
         version: crate::proto::version::PROGRAM,
     };
     match args.output {

@@ -18,7 +18,7 @@ use super::credential::StoreKind;
 use super::http::{BrokerUrl, Trust};
 use super::paths::Paths;
 use super::private::{self, FileError, Guard};
-use crate::proto::ca::CaSet;
+use crate::proto::ca::PinnedCa;
 use crate::transport::tls::{RootFingerprint, Roots, RootsError};
 
 /// The whole file.
@@ -66,8 +66,8 @@ pub struct LoginEntry {
     pub user: String,
     /// Where the tokens are.
     pub store: StoreKind,
-    /// The certificate authorities that were pinned.
-    pub ca: CaSet,
+    /// The certificate authorities that were pinned at login, or to which their statements have led since.
+    pub ca: PinnedCa,
 }
 
 /// Why there is no configuration to work with.

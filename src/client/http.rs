@@ -3,7 +3,7 @@
 //! Redirects are never followed: no broker of ours sends one, and a token must not travel to where somebody points.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
 use reqwest::header::{DATE, HeaderMap};
@@ -22,6 +22,7 @@ pub use url::{BrokerUrl, InvalidUrl};
 
 use super::trace::Trace;
 use crate::clock::Clock;
+use crate::proto::api::CA_HEADER;
 use crate::transport::tls::{Roots, provider};
 
 /// Where a broker is and how to get there.
@@ -62,6 +63,8 @@ pub struct Http {
     trace: Trace,
     /// The broker's clock minus ours, in seconds, by the last answer; [`UNKNOWN`] before one.
     ahead: Arc<AtomicI64>,
+    /// The number of the broker's last statement about its authorities, by the answers so far.
+    newest_ca: Arc<AtomicU64>,
 }
 
 impl Http {
@@ -104,7 +107,14 @@ impl Http {
             builder = builder.connector_layer(traced::Connecting(trace.clone()));
         }
         let client = builder.build().map_err(|error| setup(&error))?;
-        Ok(Self { client, url: server.url.clone(), clock, trace, ahead: Arc::new(AtomicI64::new(UNKNOWN)) })
+        Ok(Self {
+            client,
+            url: server.url.clone(),
+            clock,
+            trace,
+            ahead: Arc::new(AtomicI64::new(UNKNOWN)),
+            newest_ca: Arc::default(),
+        })
     }
 
     /// The broker's address.
@@ -127,6 +137,11 @@ impl Http {
         Some(self.ahead.load(Ordering::Relaxed)).filter(|seconds| *seconds != UNKNOWN)
     }
 
+    /// The number of the broker's last statement about its authorities, if it has told of one; only a hint to ask for it.
+    pub(crate) fn newest_ca(&self) -> u64 {
+        self.newest_ca.load(Ordering::Relaxed)
+    }
+
     /// A request to `path`, which begins with a slash.
     pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
         self.client.request(method, self.url.at(path))
@@ -144,6 +159,7 @@ impl Http {
         };
         traced::response(&self.trace, response.status(), response.headers());
         self.note_time(response.headers());
+        self.note_ca(response.headers());
         Ok(response)
     }
 
@@ -168,6 +184,11 @@ impl Http {
         };
         tokio::time::timeout(BODY_TIMEOUT, reading).await.map_err(|_| HttpError::Unreachable(Unreachable::Timeout))??;
         Ok(Answer { status, body })
+    }
+
+    fn note_ca(&self, headers: &HeaderMap) {
+        let newest = headers.get(CA_HEADER).and_then(|value| value.to_str().ok()).and_then(|text| text.parse().ok());
+        self.newest_ca.fetch_max(newest.unwrap_or(0), Ordering::Relaxed);
     }
 
     fn note_time(&self, headers: &HeaderMap) {

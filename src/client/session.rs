@@ -26,6 +26,7 @@ use russh::keys::ssh_key::Certificate;
 use russh::{Channel, Disconnect};
 
 use super::api::{Api, Link};
+use super::ca_pin::Pin;
 use super::trace::Trace;
 use crate::clock::Clock;
 use crate::proto::api::{CONNECT_LIMIT, ConnectReply, ConnectRequest, LINK_RAW};
@@ -100,10 +101,12 @@ impl Session {
     ///
     /// # Errors
     /// [`SessionError`]; nothing has run then.
-    pub async fn open(api: &Api, hosts: Authorities, request: Request) -> Result<Self, SessionError> {
+    pub async fn open(api: &Api, pin: &Pin, request: Request) -> Result<Self, SessionError> {
         let (login, as_typed) = (request.login.clone(), request.as_typed.clone());
+        let (reply, link, key) = request_link(api, pin, request).await?;
+        let hosts = Authorities::of_hosts(&pin.current().set);
+        let hosts = hosts.map_err(|_| SessionError::Reply("the pinned authorities cannot be read"))?;
         let means = Means { hosts, clock: api.http().clock().clone(), trace: api.http().trace().clone() };
-        let (reply, link, key) = request_link(api, request).await?;
         Self::over(link, reply, as_typed, &login, key, means).await
     }
 
@@ -205,17 +208,19 @@ impl Session {
     }
 }
 
-/// Makes a key, has it certified for what `request` asks, and opens the link, on which nothing has been said yet.
+/// Makes a key, has it certified for what `request` asks, and opens the link, on which nothing has been said yet. Where the broker tells of
+/// newer authorities, `pin` has followed.
 ///
 /// # Errors
 /// [`SessionError`]; nothing has run then.
-pub async fn request_link(api: &Api, request: Request) -> Result<(ConnectReply, Link, PrivateKey), SessionError> {
+pub async fn request_link(api: &Api, pin: &Pin, request: Request) -> Result<(ConnectReply, Link, PrivateKey), SessionError> {
     let key = new_key().map_err(|_| SessionError::Key)?;
     let public_key = public_line(key.public_key()).map_err(|_| SessionError::Key)?;
     let picked = request.container;
     api.http().trace().step("start");
-    let (reply, link) = api.connect(&connect_request(request, public_key)).await?;
+    let (reply, link) = api.connect(&connect_request(request, public_key, pin.current().sequence)).await?;
     api.http().trace().step("broker");
+    pin.follow_if_newer(api.http()).await?;
     match picked.filter(|picked| *picked != reply.host_principal) {
         Some(picked) => Err(SessionError::OtherContainer { picked, offered: reply.host_principal }),
         None => Ok((reply, link, key)),
@@ -223,7 +228,7 @@ pub async fn request_link(api: &Api, request: Request) -> Result<(ConnectReply, 
 }
 
 /// A command is declared where it can be (text) and where it fits; one that is not is told by its channel's audit event.
-fn connect_request(request: Request, public_key: String) -> ConnectRequest {
+fn connect_request(request: Request, public_key: String, ca: u64) -> ConnectRequest {
     let mut connect = ConnectRequest {
         as_typed: request.as_typed,
         container: request.container,
@@ -234,6 +239,7 @@ fn connect_request(request: Request, public_key: String) -> ConnectRequest {
         command: request.command.and_then(|command| String::from_utf8(command).ok()),
         reason: request.reason,
         link: vec![LINK_RAW.to_owned()],
+        ca: Some(ca),
     };
     if connect.command.is_some() && serde_json::to_vec(&connect).map_or(true, |json| json.len() > CONNECT_LIMIT) {
         connect.command = None;

@@ -17,6 +17,7 @@ use crate::broker::{Admin, AuditQuery, AuditRecord, Broker, Config, JoinTokenSpe
 use crate::cli::access::Access;
 use crate::cli::failure::{Failure, Kind};
 use crate::client::api::Api;
+use crate::client::ca_pin::Pin;
 use crate::client::credential::MemoryStore;
 use crate::client::http::{Http, ProxySettings, Server, Trust};
 use crate::client::oauth::device::DeviceCode;
@@ -137,7 +138,7 @@ impl Stage {
         let api = Api::over(http, tokens);
         Ok(Access {
             api,
-            ca: self.ca.clone(),
+            ca: Pin::new(self.ca.clone().into(), None),
             user: Some(USER.to_owned()),
             kept: "memory".to_owned(),
             picked: None,

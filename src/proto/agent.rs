@@ -14,13 +14,14 @@
 //! The signature is an SSHSIG (namespace [`SIGNATURE_NAMESPACE`]) over [`signed_bytes`]: the nonce and the kind of connection, so
 //! that an answer for one can never be used for the other.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::ca::CaSet;
-pub use super::container::{Capabilities, Cleanup, Facts, LABELS, invisible, label_fits};
+use super::ca::{CaSet, Chain};
+pub use super::container::{
+    Capabilities, Cleanup, ContainerReport, Facts, LABELS, PAUSED, RESTARTING, RUNNING, TERMINATING, invisible, label_fits,
+};
 use super::name::Login;
 use super::{AgentId, ContainerId, ErrorBody, Secret, SessionId};
 
@@ -29,6 +30,9 @@ pub const FRAME_LIMIT: usize = 256 * 1024;
 
 /// The most bytes of a frame before the other side has proved who it is.
 pub const HELLO_LIMIT: usize = 16 * 1024;
+
+/// The most bytes of the broker's answer, which may have to tell an agent that was away of many rotations.
+pub const ANSWER_LIMIT: usize = 64 * 1024;
 
 /// How long either side waits for the other's part of the opening.
 pub const HELLO_TIMEOUT: Duration = Duration::from_secs(10);
@@ -106,6 +110,9 @@ pub struct Hello {
     /// Where the agent runs, in place of an enrolled key. On every control connection, and on no other.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub workload: Option<Workload>,
+    /// The fingerprint of the authorities that the agent trusts. Who says it follows their statements, and is told them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ca: Option<String>,
 }
 
 /// The proof of a pod that it runs as a service account.
@@ -127,8 +134,11 @@ pub enum Answer {
         agent: AgentId,
         /// What users see it called.
         name: String,
-        /// The authorities to trust. The agent refuses a set that is not the pinned one.
+        /// The authorities to trust. The agent refuses a set that is not the pinned one, and to which no statement leads from it.
         ca: CaSet,
+        /// What leads to them from what the agent has said that it trusts. Only for an agent that has, and where it is not the same.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        chain: Option<Chain>,
         /// The protocol that both speak from here on.
         protocol: u32,
     },
@@ -177,6 +187,11 @@ pub enum FromAgent {
         session: SessionId,
         /// Why.
         outcome: Outcome,
+    },
+    /// From now on the agent trusts other authorities than it has said before. Only to a broker that has told of them.
+    Trusts {
+        /// Their fingerprint.
+        ca: String,
     },
 }
 
@@ -265,6 +280,12 @@ pub enum FromBroker {
         /// What to tell the user: one sentence without a period.
         reason: String,
     },
+    /// The authorities have changed; the agent follows and answers by [`FromAgent::Trusts`]. Only to an agent that has said whom it
+    /// trusts.
+    Authorities {
+        /// What leads to them.
+        chain: Chain,
+    },
     /// Answers [`FromAgent::Channel`]: it is written down, the channel may run; or it may not, and why.
     Acknowledge {
         /// The agent's number.
@@ -324,62 +345,3 @@ pub struct LinkHeader {
     /// Where the client is, as the broker sees it.
     pub client_address: String,
 }
-
-/// One container as its agent reports it. All text is what the runtime or the workload says and is made harmless at ingest.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ContainerReport {
-    /// The runtime's own id, unique at this agent: at most 128 bytes.
-    pub runtime_id: String,
-    /// The runtime's name for it.
-    pub name: String,
-    /// What it is a replica of.
-    pub app: String,
-    /// The image; empty where there is none.
-    pub image: String,
-    /// Where it runs, in words: the host's name.
-    pub location: String,
-    /// `process`, `host`, `docker`, `kubernetes`.
-    pub runtime: String,
-    /// What the runtime says: `running`, `paused` …
-    pub state: String,
-    /// When it started, in seconds since 1970.
-    pub started_at: u64,
-    /// The labels that the workload claims.
-    #[serde(default)]
-    pub labels: BTreeMap<String, String>,
-    /// The namespace that it is in; only one that the agent's enrolment allows counts.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub namespace: Option<String>,
-    /// The container engine's own id for it, which is the same whichever connector reports it: two that report one are one row.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub instance: Option<String>,
-    /// What else the runtime knows.
-    #[serde(flatten)]
-    pub facts: Facts,
-    /// What the connector can do for it.
-    pub capabilities: Capabilities,
-}
-
-impl ContainerReport {
-    /// Whether processes run in it, even if they are held.
-    pub fn runs(&self) -> bool {
-        matches!(self.state.as_str(), RUNNING | PAUSED)
-    }
-
-    /// Whether this is still the run of the container that `earlier` tells of, and not another start of it.
-    pub fn is_run_of(&self, earlier: &Self) -> bool {
-        self.runs() && self.started_at == earlier.started_at && self.instance == earlier.instance
-    }
-}
-
-/// The state of a container in which processes run.
-pub const RUNNING: &str = "running";
-
-/// The state of a container whose processes are held.
-pub const PAUSED: &str = "paused";
-
-/// The [`Facts::health`] of a container whose end is on its way.
-pub const TERMINATING: &str = "terminating";
-
-/// The state of a container whose process has ended and will be started again.
-pub const RESTARTING: &str = "restarting";

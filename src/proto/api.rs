@@ -2,7 +2,7 @@
 //!
 //! | request | answer |
 //! | --- | --- |
-//! | `GET /v1/ca` | [`CaSet`](super::ca::CaSet); needs no token |
+//! | `GET /v1/ca` | [`CaOffer`](super::ca::CaOffer); needs no token |
 //! | `GET /v1/whoami` | [`Whoami`] |
 //! | `GET /v1/containers` | [`ContainerList`] |
 //! | `GET /v1/why/NAME/LOGIN` | [`Why`] |
@@ -92,6 +92,10 @@ impl ContainerRow {
     }
 }
 
+/// The header with which the broker tells the number of its last [`Statement`](super::ca::Statement), once there is one. Only a hint to
+/// ask `/v1/ca`.
+pub const CA_HEADER: &str = "ztctl-ca";
+
 /// The header that carries a [`ConnectRequest`]: base64url without padding of its JSON.
 pub const CONNECT_HEADER: &str = "ztctl-connect";
 
@@ -125,6 +129,10 @@ pub struct ConnectRequest {
     pub reason: Option<String>,
     /// The link protocols that the client speaks, most liked first.
     pub link: Vec<String>,
+    /// The number of the statement to which the client has followed the certificate authorities, if it knows statements: the host
+    /// certificate is by an authority that it trusts, as long as one of them is in use.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ca: Option<u64>,
 }
 
 /// The link protocol of version 1: after the frame, the agent's SSH bytes and nothing else.

@@ -1,5 +1,7 @@
 //! What is told of a container beside its names, the same from the agent to the broker and from the broker to the client.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::Actions;
@@ -96,6 +98,65 @@ const LABEL: usize = 512;
 fn yes() -> bool {
     true
 }
+
+/// One container as its agent reports it. All text is what the runtime or the workload says and is made harmless at ingest.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ContainerReport {
+    /// The runtime's own id, unique at this agent: at most 128 bytes.
+    pub runtime_id: String,
+    /// The runtime's name for it.
+    pub name: String,
+    /// What it is a replica of.
+    pub app: String,
+    /// The image; empty where there is none.
+    pub image: String,
+    /// Where it runs, in words: the host's name.
+    pub location: String,
+    /// `process`, `host`, `docker`, `kubernetes`.
+    pub runtime: String,
+    /// What the runtime says: `running`, `paused` …
+    pub state: String,
+    /// When it started, in seconds since 1970.
+    pub started_at: u64,
+    /// The labels that the workload claims.
+    #[serde(default)]
+    pub labels: BTreeMap<String, String>,
+    /// The namespace that it is in; only one that the agent's enrolment allows counts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub namespace: Option<String>,
+    /// The container engine's own id for it, which is the same whichever connector reports it: two that report one are one row.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instance: Option<String>,
+    /// What else the runtime knows.
+    #[serde(flatten)]
+    pub facts: Facts,
+    /// What the connector can do for it.
+    pub capabilities: Capabilities,
+}
+
+impl ContainerReport {
+    /// Whether processes run in it, even if they are held.
+    pub fn runs(&self) -> bool {
+        matches!(self.state.as_str(), RUNNING | PAUSED)
+    }
+
+    /// Whether this is still the run of the container that `earlier` tells of, and not another start of it.
+    pub fn is_run_of(&self, earlier: &Self) -> bool {
+        self.runs() && self.started_at == earlier.started_at && self.instance == earlier.instance
+    }
+}
+
+/// The state of a container in which processes run.
+pub const RUNNING: &str = "running";
+
+/// The state of a container whose processes are held.
+pub const PAUSED: &str = "paused";
+
+/// The [`Facts::health`] of a container whose end is on its way.
+pub const TERMINATING: &str = "terminating";
+
+/// The state of a container whose process has ended and will be started again.
+pub const RESTARTING: &str = "restarting";
 
 #[cfg(test)]
 mod tests {

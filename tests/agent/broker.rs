@@ -56,6 +56,7 @@ impl World {
         let config = AgentConfig {
             broker,
             roots: Roots::Pem(Vec::new()),
+            notes: None,
             ca: Pin::Fingerprint(ca.fingerprint()),
             join: Join::Key,
             key: agent_key.clone(),
@@ -216,7 +217,7 @@ async fn accept(
         let hello: Hello = reader.next().await.unwrap();
         proof::verify(&public_key(&hello.public_key).unwrap(), kind, &nonce, &hello.signature).unwrap();
         let mut stream = reader.into_inner();
-        let welcome = Answer::Welcome { agent, name: "agent".into(), ca: ca.clone(), protocol: 1 };
+        let welcome = Answer::Welcome { agent, name: "agent".into(), ca: ca.clone(), chain: None, protocol: 1 };
         frame::write(&mut stream, &welcome, HELLO_LIMIT).await.unwrap();
         match kind {
             Kind::Data => parking.send(stream).await.unwrap(),

@@ -29,13 +29,14 @@ impl Broker {
         let config = AgentConfig {
             broker: format!("http://{}", listener.local_addr().unwrap()).parse().unwrap(),
             roots: Roots::Pem(Vec::new()),
-            ca: Pin::Set(ca.clone()),
+            ca: Pin::from(ca.clone()),
             join: Join::Key,
             key: new_key().unwrap(),
             name: "agent".into(),
             trampoline: "/none".into(),
             proxy: ProxySettings::none(),
             clock: Clock::system(),
+            notes: None,
         };
         let description = Description { runtime_id: "here".into(), ..Default::default() };
         let connector = Connector::process(ProcessConnector::new(description, std::iter::empty()));
@@ -61,7 +62,8 @@ impl Broker {
         let mut reader = FrameReader::new(stream, HELLO_LIMIT);
         let _: Hello = reader.next().await.unwrap();
         let mut stream = reader.into_inner();
-        let welcome = Answer::Welcome { agent: AgentId::random(), name: "agent".into(), ca: self.ca.clone(), protocol: 1 };
+        let welcome =
+            Answer::Welcome { agent: AgentId::random(), name: "agent".into(), ca: self.ca.clone(), chain: None, protocol: 1 };
         frame::write(&mut stream, &welcome, HELLO_LIMIT).await.unwrap();
         FrameReader::new(stream, FRAME_LIMIT)
     }

@@ -63,6 +63,7 @@ impl Impostor {
             time: Clock::system().now(),
             join: Some(token.secret.clone()),
             workload: None,
+            ca: None,
         };
         frame::write(&mut writer, &hello, HELLO_LIMIT).await.unwrap();
         match reader.next().await.unwrap() {

@@ -153,6 +153,7 @@ impl World {
             trampoline: env!("CARGO_BIN_EXE_ztagent").into(),
             proxy: ProxySettings::none(),
             clock: Clock::system(),
+            notes: None,
         }
     }
 
@@ -374,6 +375,7 @@ pub fn request(name: &str, key: &PrivateKey, actions: &[Action]) -> ConnectReque
         command: None,
         reason: None,
         link: vec![LINK_RAW.to_owned()],
+        ca: None,
     }
 }
 

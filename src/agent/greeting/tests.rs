@@ -6,15 +6,19 @@ use tokio::io::{AsyncWriteExt, DuplexStream, duplex};
 use tokio_util::sync::CancellationToken;
 
 use super::*;
-use crate::agent::{Connector, Description, ProcessConnector};
+use crate::agent::{Connector, Description, Pin, ProcessConnector};
 use crate::clock::Clock;
-use crate::proto::agent::FromAgent;
+use crate::proto::ca::CaSet;
 use crate::proto::{AgentId, ErrorCode};
 use crate::ssh::{new_key, public_key};
 
 fn host() -> (Arc<Host>, tokio::sync::mpsc::Receiver<FromAgent>) {
     let connector = Connector::process(ProcessConnector::new(Description::default(), std::iter::empty()));
     Host::new(new_key().unwrap(), connector, "/none".into(), Clock::from_fn(|| 1_000), CancellationToken::new())
+}
+
+fn trust(pin: impl Into<Pin>) -> Trust {
+    Trust::new(pin.into(), None)
 }
 
 fn authorities() -> CaSet {
@@ -29,7 +33,7 @@ async fn broker(mut stream: DuplexStream, kind: Kind, ca: CaSet) -> Hello {
     let mut reader = FrameReader::new(stream, HELLO_LIMIT);
     let hello: Hello = reader.next().await.unwrap();
     proof::verify(&public_key(&hello.public_key).unwrap(), kind, &nonce, &hello.signature).unwrap();
-    let welcome = Answer::Welcome { agent: AgentId::random(), name: "agent".into(), ca, protocol: PROTOCOL };
+    let welcome = Answer::Welcome { agent: AgentId::random(), name: "agent".into(), ca, chain: None, protocol: PROTOCOL };
     let _ = frame::write(&mut reader.into_inner(), &welcome, HELLO_LIMIT).await;
     hello
 }
@@ -44,7 +48,8 @@ async fn greet(greeter: &Greeter, host: &Host, kind: Kind, ca: &CaSet) -> (Resul
 #[tokio::test]
 async fn the_first_set_with_the_fingerprint_is_pinned_and_no_other_is_accepted_after_it() {
     let ((host, _outbox), ca, other) = (host(), authorities(), authorities());
-    let greeter = Greeter::new("agent".into(), Pin::Fingerprint(ca.fingerprint()), Join::Token("s3cret".to_owned().into()));
+    let greeter =
+        Greeter::new("agent".into(), trust(Pin::Fingerprint(ca.fingerprint())), Join::Token("s3cret".to_owned().into()));
     let (refused, _) = greet(&greeter, &host, Kind::Control, &other).await;
     assert!(matches!(refused, Err(GreetingError::Pin { .. })));
     assert!(host.standing().is_none(), "nothing is served for a broker that is not the pinned one");
@@ -59,7 +64,7 @@ async fn the_first_set_with_the_fingerprint_is_pinned_and_no_other_is_accepted_a
 #[tokio::test]
 async fn the_join_secret_never_goes_over_a_data_connection() {
     let ((host, _outbox), ca) = (host(), authorities());
-    let greeter = Greeter::new("agent".into(), Pin::Set(ca.clone()), Join::Token("s3cret".to_owned().into()));
+    let greeter = Greeter::new("agent".into(), trust(ca.clone()), Join::Token("s3cret".to_owned().into()));
     let (accepted, hello) = greet(&greeter, &host, Kind::Data, &ca).await;
     accepted.unwrap();
     assert!(hello.join.is_none());
@@ -72,7 +77,7 @@ async fn what_is_no_greeting_is_an_error_and_never_hangs() {
     let cases: [&[u8]; 6] =
         [b"", &[0, 0, 0, 9, b'"'], &[0xff; 8], b"HTTP/1.1 200 OK\r\n\r\n", &[0, 0, 0, 2, b'{', b'}'], &refused];
     for bytes in cases {
-        let greeter = Greeter::new("agent".into(), Pin::Set(authorities()), Join::Key);
+        let greeter = Greeter::new("agent".into(), trust(authorities()), Join::Key);
         let (near, mut far) = duplex(1024);
         far.write_all(bytes).await.unwrap();
         far.shutdown().await.unwrap();
@@ -81,6 +86,6 @@ async fn what_is_no_greeting_is_an_error_and_never_hangs() {
     let (near, mut far) = duplex(1024);
     let old = Challenge { protocol: 0, nonce: String::new(), time: 0 };
     frame::write(&mut far, &old, HELLO_LIMIT).await.unwrap();
-    let greeter = Greeter::new("agent".into(), Pin::Set(authorities()), Join::Key);
+    let greeter = Greeter::new("agent".into(), trust(authorities()), Join::Key);
     assert!(matches!(greeter.greet(&host, near, Kind::Control).await, Err(GreetingError::Version(_))));
 }

@@ -30,7 +30,10 @@ pub(super) async fn keep(uplink: &Uplink, mut outbox: mpsc::Receiver<FromAgent>)
             uplink.online.send_replace(false);
             match ended {
                 Ok(()) => return,
-                Err(error) => uplink.troubled(format!("the connection to the broker is lost: {error}"), false),
+                Err(ServeError::Lost(error)) => {
+                    uplink.troubled(format!("the connection to the broker is lost: {error}"), false);
+                }
+                Err(ServeError::Distrust(error)) => uplink.troubled(error.to_string(), true),
             }
             // One that broke at once is no reason to come back at once.
             if begun.elapsed() > CONTROL_SILENCE {
@@ -42,6 +45,16 @@ pub(super) async fn keep(uplink: &Uplink, mut outbox: mpsc::Receiver<FromAgent>)
             () = shutdown.cancelled() => return,
         }
     }
+}
+
+/// Why a control connection was not ended by ourselves.
+#[derive(Debug, thiserror::Error)]
+enum ServeError {
+    #[error(transparent)]
+    Lost(#[from] FrameError),
+    /// The broker tells of authorities to which nothing leads from those that are trusted.
+    #[error(transparent)]
+    Distrust(#[from] GreetingError),
 }
 
 async fn open(uplink: &Uplink) -> Option<Opened<Link>> {
@@ -62,7 +75,7 @@ async fn open(uplink: &Uplink) -> Option<Opened<Link>> {
 }
 
 /// Serves one control connection. `Ok` is our own leaving, an error everything else.
-async fn serve(uplink: &Uplink, opened: Opened<Link>, outbox: &mut mpsc::Receiver<FromAgent>) -> Result<(), FrameError> {
+async fn serve(uplink: &Uplink, opened: Opened<Link>, outbox: &mut mpsc::Receiver<FromAgent>) -> Result<(), ServeError> {
     let Opened { mut reader, mut writer, .. } = opened;
     let host = &uplink.host;
     let mut containers = host.connector.containers();
@@ -80,6 +93,7 @@ async fn serve(uplink: &Uplink, opened: Opened<Link>, outbox: &mut mpsc::Receive
                     FromBroker::Ping => say(&mut writer, &FromAgent::Pong { time: host.clock.now() }).await?,
                     FromBroker::Announce(announcement) => host.book.announce(announcement),
                     FromBroker::Cut { session, reason } => host.book.cut(session, reason),
+                    FromBroker::Authorities { chain } => uplink.greeter.follow(host, &chain)?,
                     FromBroker::Sweep { sessions } => host.sweep(sessions),
                     FromBroker::Acknowledge { request, refused } => host.answer(request, refused),
                 }

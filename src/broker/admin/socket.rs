@@ -23,8 +23,8 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio_util::sync::CancellationToken;
 
 use super::wire::{
-    AddUser, ApproveDevice, ExplainSpec, ExportRange, JoinTokenSpec, LockSpec, MadeToken, PoliciesLoaded, SetPassword, TokenId,
-    UserTokenSpec,
+    AddUser, ApproveDevice, ExplainSpec, ExportRange, JoinTokenSpec, LockSpec, MadeToken, PoliciesLoaded, Rotation,
+    SetPassword, TokenId, UserTokenSpec,
 };
 use super::{Admin, AdminError, AuditQuery};
 use crate::broker::State;
@@ -76,6 +76,9 @@ fn routes() -> Router<Shared> {
         .route("/agents/{id}", delete(remove_agent))
         .route("/locks", post(add_lock).get(locks))
         .route("/locks/{id}", delete(remove_lock))
+        .route("/ca", get(authorities))
+        .route("/ca/rotate", post(rotate_ca))
+        .route("/ca/finish", post(finish_ca_rotation))
         .route("/clusters", get(clusters))
         .route("/audit", get(audit))
         .route("/audit/follow", get(follow))
@@ -202,6 +205,18 @@ async fn locks(admin: Admin) -> Result<impl IntoResponse, AdminError> {
 async fn remove_lock(admin: Admin, Segment(id): Segment<LockId>) -> Result<StatusCode, AdminError> {
     admin.remove_lock(&id).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+async fn authorities(admin: Admin) -> impl IntoResponse {
+    Json(admin.authorities())
+}
+
+async fn rotate_ca(admin: Admin, Json(rotation): Json<Rotation>) -> Result<impl IntoResponse, AdminError> {
+    Ok(Json(admin.rotate_ca(rotation).await?))
+}
+
+async fn finish_ca_rotation(admin: Admin) -> Result<impl IntoResponse, AdminError> {
+    Ok(Json(admin.finish_ca_rotation().await?))
 }
 
 async fn clusters(admin: Admin) -> impl IntoResponse {

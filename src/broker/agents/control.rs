@@ -14,6 +14,7 @@ use tokio::time::{Instant, MissedTickBehavior};
 
 use super::Presence;
 use super::opening::{Opened, TAKEN};
+use super::trust::Trust;
 use crate::broker::State;
 use crate::broker::audit::{Event, Journal};
 use crate::broker::registry::{Asserted, Lease, Overstep, Registry, TooMany};
@@ -21,6 +22,7 @@ use crate::broker::relay::Sessions;
 use crate::clock::Clock;
 use crate::proto::agent::ChannelReport;
 use crate::proto::agent::{CONTROL_PING, CONTROL_SILENCE, FRAME_LIMIT, FromAgent, FromBroker};
+use crate::proto::ca::CaSet;
 use crate::proto::frame::{self, FrameError, FrameReader};
 use crate::proto::{ErrorBody, ErrorCode, SessionId};
 
@@ -40,7 +42,8 @@ pub(super) async fn run(state: &State, mut opened: Opened, address: IpAddr) {
     }
     let asserted =
         Asserted { agent, name: enrolment.name.clone(), asserts: enrolment.asserts, enrolled_at: enrolment.enrolled_at };
-    let (presence, queue) = Presence::new(agent, enrolment.name, opened.key.clone(), opened.skew, &state.agents.closing);
+    let trust = Trust::new(&state.ca, opened.hello.ca.as_deref());
+    let (presence, queue) = Presence::new(agent, enrolment.name, opened.key.clone(), opened.skew, trust, &state.agents.closing);
     let presence = Arc::new(presence);
     let Some(lease) = state.agents.enter(Arc::clone(&presence), || state.registry.attach(asserted)) else {
         note_gone(state, &presence, "another pod of its service account was quicker".to_owned()).await;
@@ -62,6 +65,7 @@ pub(super) async fn run(state: &State, mut opened: Opened, address: IpAddr) {
                 }
             });
         },
+        set_of: &|fingerprint| state.ca.set_of(fingerprint),
         oversteps: Mutex::default(),
     };
     // An enrolment that was removed after it was looked up, and before there was a presence to expel, is missing by now.
@@ -71,6 +75,10 @@ pub(super) async fn run(state: &State, mut opened: Opened, address: IpAddr) {
         false => "its enrolment was removed, or cannot be looked up".to_owned(),
         true => match opened.welcome().await {
             Ok(()) => {
+                // A rotation between the welcome's making and the agent's being here would have passed it by.
+                if opened.is_outdated(&state.ca) {
+                    presence.tell_authorities(&state.ca);
+                }
                 sweep(state, &presence).await;
                 desk.serve(opened.reader, opened.writer, queue).await.to_string()
             }
@@ -143,6 +151,8 @@ pub(super) struct Desk<'a> {
     pub(super) pace: Pace,
     /// Told when nothing is left of a session that has ended before.
     pub(super) swept: &'a (dyn Fn(SessionId) + Sync),
+    /// The certificate authorities of today or of before with this fingerprint.
+    pub(super) set_of: &'a (dyn Fn(&str) -> Option<CaSet> + Sync),
     /// What was reported beyond the enrolment so far.
     pub(super) oversteps: Mutex<HashSet<Overstep>>,
 }
@@ -204,6 +214,12 @@ impl Desk<'_> {
                 self.overstepped(overstep).await;
             }
             FromAgent::Remove { runtime_id } => self.registry.remove(&self.lease, &runtime_id),
+            FromAgent::Trusts { ca } => {
+                // What was never ours is no news about what is.
+                if let Some(set) = (self.set_of)(&ca) {
+                    self.presence.trust.acknowledge(set);
+                }
+            }
             FromAgent::Pong { time } => self.presence.heard_time(time, self.clock.now()),
             FromAgent::Channel { request, session, channel } => self.question(request, session, channel, questions).await,
             FromAgent::Ended { session, outcome } => {

@@ -9,11 +9,12 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadHalf, WriteHalf};
 
 use crate::broker::State;
 use crate::broker::audit::Event;
+use crate::broker::ca::Authority;
 use crate::broker::rate::{Limit, network};
 use crate::broker::registry::harmless;
 use crate::broker::relay::upgrade::Link;
 use crate::broker::store::{EnrolError, Enrolment};
-use crate::proto::agent::{Answer, Challenge, FRAME_LIMIT, HELLO_LIMIT, HELLO_TIMEOUT, Hello, Kind, Workload};
+use crate::proto::agent::{ANSWER_LIMIT, Answer, Challenge, FRAME_LIMIT, HELLO_LIMIT, HELLO_TIMEOUT, Hello, Kind, Workload};
 use crate::proto::frame::{self, FrameError, FrameReader};
 use crate::proto::version::{PROTOCOL, negotiate};
 use crate::proto::{AgentId, ErrorBody, ErrorCode};
@@ -35,7 +36,13 @@ pub(super) struct Opened {
 impl Opened {
     /// Tells the agent that it is in.
     pub(super) async fn welcome(&mut self) -> Result<(), FrameError> {
-        within(frame::write(&mut self.writer, &self.welcome, HELLO_LIMIT)).await
+        within(frame::write(&mut self.writer, &self.welcome, ANSWER_LIMIT)).await
+    }
+
+    /// Whether what the agent is welcomed with is not what it should trust any more.
+    pub(super) fn is_outdated(&self, authority: &Authority) -> bool {
+        let today = if self.hello.ca.is_some() { authority.set() } else { authority.plain_set() };
+        !matches!(&self.welcome, Answer::Welcome { ca, .. } if *ca == today)
     }
 
     /// Tells the agent that it is not, after all.
@@ -81,7 +88,14 @@ pub(super) async fn run(state: &State, kind: Kind, link: Link, address: IpAddr) 
     };
     let Proved { key, hello, protocol, .. } = proved;
     let agent = enrolment.agent;
-    let welcome = Answer::Welcome { agent, name: enrolment.name.clone(), ca: state.ca.set().clone(), protocol };
+    let (ca, chain) = match &hello.ca {
+        None => (state.ca.plain_set(), None),
+        Some(trusted) => {
+            let chain = state.ca.chain_from(trusted);
+            (chain.newest().set, Some(chain).filter(|chain| !chain.statements.is_empty()))
+        }
+    };
+    let welcome = Answer::Welcome { agent, name: enrolment.name.clone(), ca, chain, protocol };
     let reader = FrameReader::new(reader.into_inner(), FRAME_LIMIT);
     let skew = super::skew(hello.time, now);
     Ok(Opened { reader, writer, agent, key, enrolment, hello, skew, welcome })

@@ -9,6 +9,7 @@ use super::control::{Desk, End, Pace};
 use super::opening::{NotOpened, Proved, challenge};
 use super::*;
 use crate::broker::audit::{self, Event, Journal, Query};
+use crate::broker::ca::Authority;
 use crate::broker::policy::Basis;
 use crate::broker::registry::Registry;
 use crate::broker::registry::tests::{asserted, report};
@@ -38,6 +39,7 @@ fn hello(key: &PrivateKey, kind: Kind, nonce: &str) -> Hello {
         time: NOW,
         join: None,
         workload: None,
+        ca: None,
     }
 }
 
@@ -116,6 +118,11 @@ struct World {
 const QUICK: Pace = Pace { ping: Duration::from_millis(5), silence: Duration::from_millis(60) };
 
 /// Long enough that only a hang reaches it.
+fn trust() -> Trust {
+    let dir = tempfile::tempdir().unwrap();
+    Trust::new(&Authority::open(dir.path()).unwrap(), None)
+}
+
 const PATIENCE: Duration = Duration::from_secs(20);
 
 fn world(pace: Pace) -> (World, FrameReader<ReadHalf<DuplexStream>>, WriteHalf<DuplexStream>) {
@@ -125,7 +132,7 @@ fn world(pace: Pace) -> (World, FrameReader<ReadHalf<DuplexStream>>, WriteHalf<D
     let (registry, sessions) = (Arc::new(Registry::default()), Arc::new(Sessions::default()));
     let agent = asserted().agent;
     let key = new_key().unwrap().public_key().clone();
-    let (presence, queue) = Presence::new(agent, "node-1".into(), key, 0, &CancellationToken::new());
+    let (presence, queue) = Presence::new(agent, "node-1".into(), key, 0, trust(), &CancellationToken::new());
     let presence = Arc::new(presence);
     let (near, far) = duplex(8);
     let served = {
@@ -143,6 +150,7 @@ fn world(pace: Pace) -> (World, FrameReader<ReadHalf<DuplexStream>>, WriteHalf<D
                 clock: &clock,
                 pace,
                 swept: &|_| (),
+                set_of: &|_| None,
                 oversteps: Default::default(),
             };
             let end = desk.serve(FrameReader::new(reader, FRAME_LIMIT), writer, queue).await;
@@ -259,7 +267,7 @@ async fn an_agent_that_does_not_read_is_dropped() {
 async fn a_newer_connection_ends_the_older() {
     let agents = Agents::default();
     let presence =
-        |key: &PublicKey| Arc::new(Presence::new(asserted().agent, "node".into(), key.clone(), 0, &agents.closing).0);
+        |key: &PublicKey| Arc::new(Presence::new(asserted().agent, "node".into(), key.clone(), 0, trust(), &agents.closing).0);
     let [key, other] = [(); 2].map(|()| new_key().unwrap().public_key().clone());
     let (older, newer) = (presence(&key), presence(&key));
     agents.enter(Arc::clone(&older), || ()).unwrap();

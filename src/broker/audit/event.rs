@@ -168,6 +168,34 @@ pub enum Event {
         /// Which operator: `operator (uid N)`.
         by: String,
     },
+    /// New keys became certificate authorities.
+    CaRotated {
+        /// The number of the change.
+        sequence: u64,
+        /// The fingerprint of the set from now on.
+        ca: String,
+        /// The fingerprints of the new keys.
+        added: Vec<String>,
+        /// The fingerprints of the keys that left at once.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        removed: Vec<String>,
+        /// When the old keys leave, in seconds since 1970, where they did not at once.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        until: Option<u64>,
+        /// Which operator: `operator (uid N)`.
+        by: String,
+    },
+    /// A rotation ended: the old keys are deleted, and nobody trusts them any more.
+    CaRotationFinished {
+        /// The number of the change.
+        sequence: u64,
+        /// The fingerprint of the set from now on.
+        ca: String,
+        /// The fingerprints of the keys that left.
+        removed: Vec<String>,
+        /// Which operator: `operator (uid N)`, or `broker` where the time had come.
+        by: String,
+    },
     /// An agent enrolled with a join token, or has proved which service account it is.
     AgentJoined {
         /// The agent.

@@ -24,6 +24,8 @@ pub(super) struct Asked {
     pub(super) command: Option<String>,
     /// Not blank, without control characters.
     pub(super) reason: Option<String>,
+    /// To which statement about the authorities the client has come, if it knows any.
+    pub(super) ca: Option<u64>,
 }
 
 impl Asked {
@@ -68,6 +70,7 @@ impl Asked {
             actions: request.actions,
             optional: request.optional,
             command: request.command,
+            ca: request.ca,
             reason,
         })
     }

@@ -126,11 +126,12 @@ impl World {
             name: "node-1".into(),
             time,
             workload: None,
+            ca: None,
             join: (kind == Kind::Control).then(|| self.join.clone()),
         };
         frame::write(&mut writer, &hello, HELLO_LIMIT).await.unwrap();
         match reader.next().await.unwrap() {
-            Answer::Welcome { ca, .. } => assert_eq!(&ca, self.state.ca.set()),
+            Answer::Welcome { ca, .. } => assert_eq!(ca, self.state.ca.set()),
             Answer::Refused(body) => panic!("{body}"),
         }
         (reader, writer)
@@ -202,11 +203,11 @@ async fn one_round_trip_gives_a_certificate_and_a_link() {
         ToParked::Ping => panic!("a ping"),
     };
     assert_eq!((announcement.session, header.session, announcement.deadline), (reply.session, reply.session, NOW + 3600));
-    let users = Authorities::of_users(world.state.ca.set()).unwrap();
+    let users = Authorities::of_users(&world.state.ca.set()).unwrap();
     let certificate = Certificate::from_openssh(&reply.certificate).unwrap();
     let said = UserCertificate::check(&certificate, &users, "default", header.container, NOW).unwrap();
     assert_eq!((said.user.as_str(), said.session, said.deadline), ("ada@local", reply.session, NOW + 3600));
-    let hosts = Authorities::of_hosts(world.state.ca.set()).unwrap();
+    let hosts = Authorities::of_hosts(&world.state.ca.set()).unwrap();
     let host = Certificate::from_openssh(&header.host_certificate).unwrap();
     let expected = HostCertificate { container: reply.host_principal, as_typed: "tomcat".parse().unwrap() };
     expected.check(&host, &hosts, NOW).unwrap();

@@ -12,10 +12,16 @@ use axum::middleware::Next;
 use axum::response::Response;
 
 use crate::broker::State;
+use crate::proto::api::CA_HEADER;
 
 /// Puts them on.
 pub(super) async fn secure(Extracted(state): Extracted<Arc<State>>, request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
+    // Also with an upgrade: whoever opens a session has to know.
+    match state.ca.sequence() {
+        0 => {}
+        sequence => drop(response.headers_mut().insert(CA, HeaderValue::from(sequence))),
+    }
     if response.status() == StatusCode::SWITCHING_PROTOCOLS {
         return response;
     }
@@ -28,6 +34,8 @@ pub(super) async fn secure(Extracted(state): Extracted<Arc<State>>, request: Req
     }
     response
 }
+
+const CA: HeaderName = HeaderName::from_static(CA_HEADER);
 
 const EVERYWHERE: [(HeaderName, &str); 5] = [
     (CACHE_CONTROL, "no-store"),

@@ -120,11 +120,17 @@ impl Failure {
         match error {
             PinError::Http(error) => Self::http(error, broker, http.broker_ahead()),
             error @ PinError::Unusable => Self::new(Kind::Failed, "bad_answer", format!("{broker}: {error}")),
-            PinError::Changed { pinned, offered } => {
-                let why =
+            PinError::Changed { pinned, offered, why } => {
+                let missing = format!("{why}");
+                let meaning =
                     "somebody may be putting other machines in the place of your containers, or the broker was set up anew";
                 Self::new(Kind::Failed, "ca_changed", format!("THE CERTIFICATE AUTHORITIES OF {broker} HAVE CHANGED"))
-                    .detail([format!("pinned at login  {pinned}"), format!("offered now      {offered}"), why.to_owned()])
+                    .detail([
+                        format!("pinned at login  {pinned}"),
+                        format!("offered now      {offered}"),
+                        missing,
+                        meaning.to_owned(),
+                    ])
                     .hint("ask your platform team, by another way than this network, whether the second line is right")
                     .hint(format!("only if it is: ztctl logout --broker {broker} && ztctl login {broker}"))
             }

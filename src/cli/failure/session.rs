@@ -12,6 +12,7 @@ impl Failure {
         let words = error.to_string();
         match error {
             SessionError::Api(error) => Self::of_api(error, api),
+            SessionError::Authorities(error) => Self::pin(error, api.http()),
             SessionError::Key => Self::new(Kind::Failed, "key", words),
             SessionError::Reply(_) => Self::new(Kind::Failed, "bad_reply", format!("{broker}: {words}")).hint("ztctl version"),
             SessionError::OtherContainer { .. } => Self::new(Kind::Failed, "other_container", words)

@@ -26,6 +26,7 @@ fn request() -> ConnectRequest {
         command: None,
         reason: None,
         link: vec![LINK_RAW.into()],
+        ca: None,
     }
 }
 

@@ -25,13 +25,15 @@ async fn what_is_saved_reads_back_and_is_private() {
     let folder = folder();
     assert_eq!(Config::load(&folder.paths).unwrap(), Config::default());
     let url: BrokerUrl = "https://broker.example.com:8443".parse().unwrap();
+    use crate::proto::ca::CaSet;
     let ca = CaSet { user: vec!["ssh-ed25519 AAAA".into()], host: vec!["ssh-ed25519 BBBB".into()] };
     let saved = Config::update(&folder.paths, |config| {
         config.last = Some(url.clone());
         let broker = config.broker_mut(&url);
         broker.tls_root = Some("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n".into());
         broker.upgrade = Upgrade::WebSocket;
-        broker.login = Some(LoginEntry { user: "ada@local".into(), store: StoreKind::File, ca });
+        broker.login =
+            Some(LoginEntry { user: "ada@local".into(), store: StoreKind::File, ca: PinnedCa { sequence: 2, set: ca } });
     })
     .await
     .unwrap();

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use super::OPENING;
 use crate::client::api::ApiError;
+use crate::client::ca_pin::PinError;
 use crate::proto::ContainerId;
 use crate::proto::api::Origin;
 use crate::ssh::cert::Refusal;
@@ -14,6 +15,9 @@ pub enum SessionError {
     /// The broker refused, or could not be asked.
     #[error(transparent)]
     Api(#[from] ApiError),
+    /// The broker's authorities are not those of the login, and nothing leads to them.
+    #[error(transparent)]
+    Authorities(#[from] PinError),
     /// This machine has no randomness to make a key of.
     #[error("no key can be made on this machine")]
     Key,

@@ -15,7 +15,7 @@ fn request(command: Option<Vec<u8>>) -> Request {
 
 #[test]
 fn a_command_is_declared_where_it_can_be() {
-    let declared = |command: Vec<u8>| connect_request(request(Some(command)), "ssh-ed25519 AAAA".into()).command;
+    let declared = |command: Vec<u8>| connect_request(request(Some(command)), "ssh-ed25519 AAAA".into(), 0).command;
     assert_eq!(declared(b"'id'".to_vec()).as_deref(), Some("'id'"));
     assert_eq!(declared(b"'\xff'".to_vec()), None);
     assert_eq!(declared(vec![b'x'; CONNECT_LIMIT]), None);
