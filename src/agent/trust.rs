@@ -96,3 +96,42 @@ impl Trust {
         self.pin.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::agent::identity::{KnownBroker, StateFolder};
+    use crate::ssh::{PrivateKey, new_key, public_line};
+
+    fn set(keys: &[PrivateKey; 2]) -> CaSet {
+        let line = |key: &PrivateKey| vec![public_line(key.public_key()).unwrap()];
+        CaSet { user: line(&keys[0]), host: line(&keys[1]) }
+    }
+
+    #[test]
+    fn whom_the_agent_has_followed_is_kept_until_it_is_told_to_begin_anew() {
+        let parent = tempfile::tempdir().unwrap();
+        let keys: [[PrivateKey; 2]; 2] = [(); 2].map(|()| [(); 2].map(|()| new_key().unwrap()));
+        let (old, new) = (set(&keys[0]), set(&keys[1]));
+        let mut chain = Chain::new(old.clone().into());
+        chain.statements.push(statement::sign(&chain.newest(), new.clone(), &keys[0][0], &keys[0][1]).unwrap());
+        let joined = KnownBroker { url: "https://b".into(), ca: old.fingerprint(), tls_root: None, followed: None };
+        let folder = StateFolder::open(parent.path()).unwrap();
+        folder.remember(&joined).unwrap();
+        let trust = Trust::new(Pin::Fingerprint(old.fingerprint()), Some(Notebook::new(folder, joined.clone())));
+        assert_eq!(trust.welcome(old.clone(), None, &old.fingerprint()).unwrap(), old);
+        // A data connection that was opened before, and welcomed after, the control connection brought news.
+        assert_eq!(trust.follow(&chain).unwrap(), new);
+        assert_eq!(trust.welcome(old.clone(), None, &old.fingerprint()).unwrap(), new);
+        drop(trust);
+        // The next start, with the token of then beside it or without, and with another one.
+        let kept = StateFolder::open(parent.path()).unwrap().broker().unwrap();
+        let pinned = PinnedCa { sequence: 1, set: new.clone() };
+        assert_eq!(kept.as_ref().unwrap().followed, Some(pinned.clone()));
+        assert_eq!(joined.clone().as_kept(kept.clone()).followed, Some(pinned.clone()));
+        let other = KnownBroker { ca: "SHA256:0".into(), ..joined.clone() };
+        assert_eq!((other.as_kept(kept.clone()).followed, joined.as_kept(None).followed), (None, None));
+        let trust = Trust::new(Pin::Set(pinned), None);
+        assert!(matches!(trust.welcome(old.clone(), None, &new.fingerprint()), Err(NotFollowed::Rollback { .. })));
+    }
+}

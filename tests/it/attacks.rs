@@ -66,7 +66,7 @@ pub async fn enter(link: Link, user: &str, key: PrivateKey, certificate: Certifi
 }
 
 /// What the broker's certificate of `opened` says.
-fn said(opened: &Opened) -> UserCertificate {
+pub fn said(opened: &Opened) -> UserCertificate {
     UserCertificate {
         user: "ada@local".to_owned(),
         session: opened.reply.session,

@@ -31,6 +31,7 @@ mod openssh;
 mod peer;
 mod policies;
 mod pty;
+mod rotation;
 mod said;
 mod same;
 mod screen;

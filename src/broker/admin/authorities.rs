@@ -50,12 +50,7 @@ impl Admin {
     pub async fn finish_ca_rotation(&self) -> Result<Authorities, AdminError> {
         let turn = self.state.ca.turn().await.map_err(NoChange::Ca)?;
         let change = turn.finish()?;
-        let event = Event::CaRotationFinished {
-            sequence: change.sequence(),
-            ca: change.fingerprint(),
-            removed: change.removed.clone(),
-            by: self.by(),
-        };
+        let event = Event::CaRotationFinished { removed: change.removed.clone(), by: self.by() };
         self.make(turn, change, event).await
     }
 

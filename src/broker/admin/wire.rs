@@ -1,5 +1,7 @@
 //! The bodies that cross the administration socket, the same for both ends: JSON, one struct an operation.
 
+mod ca;
+
 use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
@@ -7,12 +9,13 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::broker::ca::KeyRow;
 use crate::broker::enrolment::Assertions;
 use crate::broker::locks::Lock;
 use crate::broker::policy::Finding;
 use crate::proto::name::{Account, Login};
 use crate::proto::{Action, Actions, AgentId, Secret};
+
+pub use ca::{Authorities, Rotation};
 
 /// `POST /users`.
 #[derive(Debug, Serialize, Deserialize)]
@@ -115,37 +118,6 @@ pub struct MadeLock {
     pub lock: Lock,
     /// How many live sessions it ended.
     pub ended: usize,
-}
-
-/// `POST /ca/rotate`: which keys are renewed. With neither `user` nor `host` both are.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Rotation {
-    /// The key that vouches for users.
-    #[serde(default)]
-    pub user: bool,
-    /// The key that vouches for hosts.
-    #[serde(default)]
-    pub host: bool,
-    /// For how long the old keys stay beside the new ones; without it they leave at once.
-    #[serde(default, skip_serializing_if = "Option::is_none", with = "maybe_seconds")]
-    pub overlap: Option<Duration>,
-}
-
-/// `GET /ca`: the certificate authorities.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Authorities {
-    /// How many changes there were; 0 before the first.
-    pub sequence: u64,
-    /// The fingerprint of the set, as clients show it.
-    pub fingerprint: String,
-    /// When the rotation that is under way ends, in seconds since 1970.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub until: Option<u64>,
-    /// The keys.
-    pub keys: Vec<KeyRow>,
-    /// The agents that are connected and do not trust the newest keys.
-    pub behind: Vec<String>,
 }
 
 /// What a new token's secret is, said once.

@@ -187,10 +187,6 @@ pub enum Event {
     },
     /// A rotation ended: the old keys are deleted, and nobody trusts them any more.
     CaRotationFinished {
-        /// The number of the change.
-        sequence: u64,
-        /// The fingerprint of the set from now on.
-        ca: String,
         /// The fingerprints of the keys that left.
         removed: Vec<String>,
         /// Which operator: `operator (uid N)`, or `broker` where the time had come.

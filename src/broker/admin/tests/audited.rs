@@ -21,6 +21,9 @@ const ROUTES: &[(&str, &str, Option<&str>)] = &[
     ("post", "/locks", Some("lock_added")),
     ("get", "/locks", None),
     ("delete", "/locks/{id}", Some("lock_removed")),
+    ("get", "/ca", None),
+    ("post", "/ca/rotate", Some("ca_rotated")),
+    ("post", "/ca/finish", Some("ca_rotation_finished")),
     ("get", "/clusters", None),
     ("get", "/audit", None),
     ("get", "/audit/follow", None),
@@ -98,6 +101,8 @@ async fn whatever_changes_something_is_written_down_with_who_did_it() {
     changes!("post /locks", client.tell("/locks", &json!({"wish": {"kind": "user", "of": "ada"}})).await.unwrap());
     let locks: Vec<Lock> = client.get("/locks").await.unwrap();
     changes!("delete /locks/{id}", client.delete(&format!("/locks/{}", locks[0].id)).await.unwrap());
+    changes!("post /ca/rotate", client.tell("/ca/rotate", &json!({"overlap": 60})).await.unwrap());
+    changes!("post /ca/finish", client.tell("/ca/finish", &json!({})).await.unwrap());
     // A code that nobody shows: that an operator tried is written down all the same.
     changes!("post /device/approve", {
         client.tell("/device/approve", &json!({"user_code": "BCDF-GHJK", "user": "ada"})).await.unwrap_err();
