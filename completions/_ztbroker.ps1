@@ -35,6 +35,7 @@ Register-ArgumentCompleter -Native -CommandName 'ztbroker' -ScriptBlock {
             [CompletionResult]::new('agents', 'agents', [CompletionResultType]::ParameterValue, 'List and remove the agents that joined')
             [CompletionResult]::new('cluster', 'cluster', [CompletionResultType]::ParameterValue, 'Show the Kubernetes clusters of the configuration, and what their agents have to be told')
             [CompletionResult]::new('lock', 'lock', [CompletionResultType]::ParameterValue, 'Lock people, logins, containers, agents or everything, at once and whatever the policies allow')
+            [CompletionResult]::new('ca', 'ca', [CompletionResultType]::ParameterValue, 'Show and renew the keys of the certificate authorities')
             [CompletionResult]::new('policy', 'policy', [CompletionResultType]::ParameterValue, 'Check, test and explain policies, and put changed ones in force')
             break
         }
@@ -285,6 +286,43 @@ Register-ArgumentCompleter -Native -CommandName 'ztbroker' -ScriptBlock {
             break
         }
         'ztbroker;lock;rm' {
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The broker''s configuration [default: /etc/ztbroker/ztbroker.toml]')
+            [CompletionResult]::new('--state', '--state', [CompletionResultType]::ParameterName, 'The broker''s state folder, instead of the one that the configuration names')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'ztbroker;ca' {
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The broker''s configuration [default: /etc/ztbroker/ztbroker.toml]')
+            [CompletionResult]::new('--state', '--state', [CompletionResultType]::ParameterName, 'The broker''s state folder, instead of the one that the configuration names')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('show', 'show', [CompletionResultType]::ParameterValue, 'Show the keys: whom they vouch for, since when, until when')
+            [CompletionResult]::new('rotate', 'rotate', [CompletionResultType]::ParameterValue, 'Make new keys; the old ones stay beside them until agents and people have followed')
+            [CompletionResult]::new('finish', 'finish', [CompletionResultType]::ParameterValue, 'End the rotation that is under way now: the old keys are deleted and count no more')
+            break
+        }
+        'ztbroker;ca;show' {
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'For people, or for programs')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'For people, or for programs')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The broker''s configuration [default: /etc/ztbroker/ztbroker.toml]')
+            [CompletionResult]::new('--state', '--state', [CompletionResultType]::ParameterName, 'The broker''s state folder, instead of the one that the configuration names')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'ztbroker;ca;rotate' {
+            [CompletionResult]::new('--overlap', '--overlap', [CompletionResultType]::ParameterName, 'For how long the old keys stay beside the new ones: 90m, 8h, 30d')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The broker''s configuration [default: /etc/ztbroker/ztbroker.toml]')
+            [CompletionResult]::new('--state', '--state', [CompletionResultType]::ParameterName, 'The broker''s state folder, instead of the one that the configuration names')
+            [CompletionResult]::new('--user', '--user', [CompletionResultType]::ParameterName, 'Only the key that vouches for users')
+            [CompletionResult]::new('--host', '--host', [CompletionResultType]::ParameterName, 'Only the key that vouches for hosts')
+            [CompletionResult]::new('--now', '--now', [CompletionResultType]::ParameterName, 'Delete the old keys at once: they may have been stolen. A rotation that is under way ends with it')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'ztbroker;ca;finish' {
             [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The broker''s configuration [default: /etc/ztbroker/ztbroker.toml]')
             [CompletionResult]::new('--state', '--state', [CompletionResultType]::ParameterName, 'The broker''s state folder, instead of the one that the configuration names')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')

@@ -22,6 +22,9 @@ _ztbroker() {
             ztbroker,audit)
                 cmd="ztbroker__subcmd__audit"
                 ;;
+            ztbroker,ca)
+                cmd="ztbroker__subcmd__ca"
+                ;;
             ztbroker,cluster)
                 cmd="ztbroker__subcmd__cluster"
                 ;;
@@ -60,6 +63,15 @@ _ztbroker() {
                 ;;
             ztbroker__subcmd__audit,verify)
                 cmd="ztbroker__subcmd__audit__subcmd__verify"
+                ;;
+            ztbroker__subcmd__ca,finish)
+                cmd="ztbroker__subcmd__ca__subcmd__finish"
+                ;;
+            ztbroker__subcmd__ca,rotate)
+                cmd="ztbroker__subcmd__ca__subcmd__rotate"
+                ;;
+            ztbroker__subcmd__ca,show)
+                cmd="ztbroker__subcmd__ca__subcmd__show"
                 ;;
             ztbroker__subcmd__cluster,env)
                 cmd="ztbroker__subcmd__cluster__subcmd__env"
@@ -116,7 +128,7 @@ _ztbroker() {
 
     case "${cmd}" in
         ztbroker)
-            opts="-h -V --config --state --help --version serve dev user token audit agents cluster lock policy"
+            opts="-h -V --config --state --help --version serve dev user token audit agents cluster lock ca policy"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -354,6 +366,106 @@ _ztbroker() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --output)
+                    COMPREPLY=($(compgen -W "table json" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "table json" -- "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ztbroker__subcmd__ca)
+            opts="-h --config --state --help show rotate finish"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ztbroker__subcmd__ca__subcmd__finish)
+            opts="-h --config --state --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ztbroker__subcmd__ca__subcmd__rotate)
+            opts="-h --overlap --user --host --now --config --state --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --overlap)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ztbroker__subcmd__ca__subcmd__show)
+            opts="-o -h --output --config --state --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
                 --output)
                     COMPREPLY=($(compgen -W "table json" -- "${cur}"))
                     return 0

@@ -32,6 +32,7 @@ set edit:completion:arg-completer[ztbroker] = {|@words|
             cand agents 'List and remove the agents that joined'
             cand cluster 'Show the Kubernetes clusters of the configuration, and what their agents have to be told'
             cand lock 'Lock people, logins, containers, agents or everything, at once and whatever the policies allow'
+            cand ca 'Show and renew the keys of the certificate authorities'
             cand policy 'Check, test and explain policies, and put changed ones in force'
         }
         &'ztbroker;serve'= {
@@ -256,6 +257,39 @@ set edit:completion:arg-completer[ztbroker] = {|@words|
             cand --help 'Print help (see more with ''--help'')'
         }
         &'ztbroker;lock;rm'= {
+            cand --config 'The broker''s configuration [default: /etc/ztbroker/ztbroker.toml]'
+            cand --state 'The broker''s state folder, instead of the one that the configuration names'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'ztbroker;ca'= {
+            cand --config 'The broker''s configuration [default: /etc/ztbroker/ztbroker.toml]'
+            cand --state 'The broker''s state folder, instead of the one that the configuration names'
+            cand -h 'Print help'
+            cand --help 'Print help'
+            cand show 'Show the keys: whom they vouch for, since when, until when'
+            cand rotate 'Make new keys; the old ones stay beside them until agents and people have followed'
+            cand finish 'End the rotation that is under way now: the old keys are deleted and count no more'
+        }
+        &'ztbroker;ca;show'= {
+            cand -o 'For people, or for programs'
+            cand --output 'For people, or for programs'
+            cand --config 'The broker''s configuration [default: /etc/ztbroker/ztbroker.toml]'
+            cand --state 'The broker''s state folder, instead of the one that the configuration names'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'ztbroker;ca;rotate'= {
+            cand --overlap 'For how long the old keys stay beside the new ones: 90m, 8h, 30d'
+            cand --config 'The broker''s configuration [default: /etc/ztbroker/ztbroker.toml]'
+            cand --state 'The broker''s state folder, instead of the one that the configuration names'
+            cand --user 'Only the key that vouches for users'
+            cand --host 'Only the key that vouches for hosts'
+            cand --now 'Delete the old keys at once: they may have been stolen. A rotation that is under way ends with it'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'ztbroker;ca;finish'= {
             cand --config 'The broker''s configuration [default: /etc/ztbroker/ztbroker.toml]'
             cand --state 'The broker''s state folder, instead of the one that the configuration names'
             cand -h 'Print help'

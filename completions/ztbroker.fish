@@ -36,6 +36,7 @@ complete -c ztbroker -n "__fish_ztbroker_needs_command" -f -a "audit" -d 'Show w
 complete -c ztbroker -n "__fish_ztbroker_needs_command" -f -a "agents" -d 'List and remove the agents that joined'
 complete -c ztbroker -n "__fish_ztbroker_needs_command" -f -a "cluster" -d 'Show the Kubernetes clusters of the configuration, and what their agents have to be told'
 complete -c ztbroker -n "__fish_ztbroker_needs_command" -f -a "lock" -d 'Lock people, logins, containers, agents or everything, at once and whatever the policies allow'
+complete -c ztbroker -n "__fish_ztbroker_needs_command" -f -a "ca" -d 'Show and renew the keys of the certificate authorities'
 complete -c ztbroker -n "__fish_ztbroker_needs_command" -f -a "policy" -d 'Check, test and explain policies, and put changed ones in force'
 complete -c ztbroker -n "__fish_ztbroker_using_subcommand serve" -l listen -d 'Listen at ADDR instead of where the configuration says' -r
 complete -c ztbroker -n "__fish_ztbroker_using_subcommand serve" -l public-url -d 'Be called URL by people and agents' -r
@@ -194,6 +195,27 @@ complete -c ztbroker -n "__fish_ztbroker_using_subcommand lock; and __fish_seen_
 complete -c ztbroker -n "__fish_ztbroker_using_subcommand lock; and __fish_seen_subcommand_from rm" -l config -d 'The broker\'s configuration [default: /etc/ztbroker/ztbroker.toml]' -r -F
 complete -c ztbroker -n "__fish_ztbroker_using_subcommand lock; and __fish_seen_subcommand_from rm" -l state -d 'The broker\'s state folder, instead of the one that the configuration names' -r -F
 complete -c ztbroker -n "__fish_ztbroker_using_subcommand lock; and __fish_seen_subcommand_from rm" -s h -l help -d 'Print help'
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand ca; and not __fish_seen_subcommand_from show rotate finish" -l config -d 'The broker\'s configuration [default: /etc/ztbroker/ztbroker.toml]' -r -F
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand ca; and not __fish_seen_subcommand_from show rotate finish" -l state -d 'The broker\'s state folder, instead of the one that the configuration names' -r -F
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand ca; and not __fish_seen_subcommand_from show rotate finish" -s h -l help -d 'Print help'
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand ca; and not __fish_seen_subcommand_from show rotate finish" -f -a "show" -d 'Show the keys: whom they vouch for, since when, until when'
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand ca; and not __fish_seen_subcommand_from show rotate finish" -f -a "rotate" -d 'Make new keys; the old ones stay beside them until agents and people have followed'
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand ca; and not __fish_seen_subcommand_from show rotate finish" -f -a "finish" -d 'End the rotation that is under way now: the old keys are deleted and count no more'
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand ca; and __fish_seen_subcommand_from show" -s o -l output -d 'For people, or for programs' -r -f -a "table\t'Columns'
+json\t'JSON, one object a line'"
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand ca; and __fish_seen_subcommand_from show" -l config -d 'The broker\'s configuration [default: /etc/ztbroker/ztbroker.toml]' -r -F
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand ca; and __fish_seen_subcommand_from show" -l state -d 'The broker\'s state folder, instead of the one that the configuration names' -r -F
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand ca; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand ca; and __fish_seen_subcommand_from rotate" -l overlap -d 'For how long the old keys stay beside the new ones: 90m, 8h, 30d' -r
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand ca; and __fish_seen_subcommand_from rotate" -l config -d 'The broker\'s configuration [default: /etc/ztbroker/ztbroker.toml]' -r -F
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand ca; and __fish_seen_subcommand_from rotate" -l state -d 'The broker\'s state folder, instead of the one that the configuration names' -r -F
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand ca; and __fish_seen_subcommand_from rotate" -l user -d 'Only the key that vouches for users'
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand ca; and __fish_seen_subcommand_from rotate" -l host -d 'Only the key that vouches for hosts'
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand ca; and __fish_seen_subcommand_from rotate" -l now -d 'Delete the old keys at once: they may have been stolen. A rotation that is under way ends with it'
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand ca; and __fish_seen_subcommand_from rotate" -s h -l help -d 'Print help'
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand ca; and __fish_seen_subcommand_from finish" -l config -d 'The broker\'s configuration [default: /etc/ztbroker/ztbroker.toml]' -r -F
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand ca; and __fish_seen_subcommand_from finish" -l state -d 'The broker\'s state folder, instead of the one that the configuration names' -r -F
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand ca; and __fish_seen_subcommand_from finish" -s h -l help -d 'Print help'
 complete -c ztbroker -n "__fish_ztbroker_using_subcommand policy; and not __fish_seen_subcommand_from check test explain reload" -l config -d 'The broker\'s configuration [default: /etc/ztbroker/ztbroker.toml]' -r -F
 complete -c ztbroker -n "__fish_ztbroker_using_subcommand policy; and not __fish_seen_subcommand_from check test explain reload" -l state -d 'The broker\'s state folder, instead of the one that the configuration names' -r -F
 complete -c ztbroker -n "__fish_ztbroker_using_subcommand policy; and not __fish_seen_subcommand_from check test explain reload" -s h -l help -d 'Print help'
