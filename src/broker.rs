@@ -2,7 +2,7 @@
 //! bytes of a session that it cannot read.
 //!
 //! This file owns the table of its parts, the state that they share, and the opening and serving of the whole.
-//! Identity (`store`, `identity`, `oauth`, `pages`, `rate`) and access (`policy`, `ca`, `registry`, `agents`, `connect`, `relay`) meet
+//! Identity (`store`, `identity`, `dpop`, `oauth`, `pages`, `rate`) and access (`policy`, `ca`, `registry`, `agents`, `connect`, `relay`) meet
 //! only in [`State`]; `http` is the table of routes.
 
 use std::io;
@@ -30,6 +30,7 @@ pub mod ca;
 pub mod commands;
 pub mod config;
 mod connect;
+mod dpop;
 pub mod enrolment;
 mod fetch;
 mod http;
@@ -88,6 +89,7 @@ pub(crate) struct State {
     pub(crate) directory: identity::Directory,
     pub(crate) providers: identity::oidc::Providers,
     pub(crate) limits: rate::Limits,
+    pub(crate) proofs: dpop::Proofs,
     /// Cancelled when the broker stops.
     pub(crate) shutdown: CancellationToken,
     pub(crate) tls_root: Option<tls::Root>,
@@ -158,6 +160,7 @@ impl Broker {
             directory: identity::Directory::new(store.clone()),
             providers: identity::oidc::Providers::new(&config, &clock).map_err(ConfigError::Unfit)?,
             limits: rate::Limits::default(),
+            proofs: dpop::Proofs::new(store.key()),
             registry: registry::Registry::default(),
             agents: agents::Agents::default(),
             clusters: workload::Clusters::new(&config).map_err(ConfigError::Unfit)?,

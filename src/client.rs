@@ -7,6 +7,7 @@ pub mod ca_pin;
 pub mod config;
 pub mod copy;
 pub mod credential;
+pub mod dpop;
 pub mod guardian;
 pub mod http;
 pub mod identity_agent;

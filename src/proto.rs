@@ -9,6 +9,7 @@ pub mod api;
 pub mod ca;
 pub mod command;
 pub mod container;
+pub mod dpop;
 pub mod error;
 pub mod frame;
 pub mod id;

@@ -18,6 +18,7 @@ use axum::response::{IntoResponse, Response};
 
 use super::agents::Presence;
 use super::audit::{Event, SessionAuthorised};
+use super::dpop::Sent;
 use super::identity::{self, Caller};
 use super::policy::{Basis, Grant};
 use super::registry::Row;
@@ -41,7 +42,7 @@ pub(crate) async fn connect(Extracted(state): Extracted<Arc<State>>, mut request
 
 async fn start(state: &Arc<State>, request: &mut Request) -> Result<Response, ErrorBody> {
     let purges = state.sessions.purges();
-    let caller = identity::authenticate(state, request.headers()).await?;
+    let caller = identity::authenticate(state, &Sent::of(state, request)).await?;
     let wanted = Wanted::from_headers(request.headers(), CONNECT_UPGRADE)?;
     let asked = Asked::from_headers(request.headers())?;
     let address = http::client_address(state, request);
@@ -172,7 +173,7 @@ impl Visit<'_> {
         if self.state.sessions.purges() == self.purges {
             return Ok(());
         }
-        identity::authenticate(self.state, headers).await?;
+        identity::still_holds(self.state, headers).await?;
         let name = &basis.container.full_name;
         recall::unlocked(self.state, basis, name)?;
         if recall::allowed_until(basis, &self.state.policies.current()).is_none_or(|until| until <= self.state.clock.now()) {

@@ -14,12 +14,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::{DefaultBodyLimit, Request, State as Extracted};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::header::WWW_AUTHENTICATE;
+use axum::http::{HeaderValue, StatusCode};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get};
 use axum::{Json, Router};
 
+use super::dpop::Sent;
 use super::{State, agents, connect, identity, list, oauth, own_sessions, why};
 use crate::proto::api::Whoami;
 use crate::proto::ca::CaOffer;
@@ -56,8 +58,8 @@ async fn ca(Extracted(state): Extracted<Arc<State>>) -> Json<CaOffer> {
     Json(state.ca.offer())
 }
 
-async fn whoami(Extracted(state): Extracted<Arc<State>>, headers: HeaderMap) -> Result<Json<Whoami>, ErrorBody> {
-    let caller = identity::authenticate(&state, &headers).await?;
+async fn whoami(Extracted(state): Extracted<Arc<State>>, request: Request) -> Result<Json<Whoami>, ErrorBody> {
+    let caller = identity::authenticate(&state, &Sent::of(&state, &request)).await?;
     Ok(Json(Whoami {
         user: caller.user(),
         groups: caller.groups.iter().map(ToString::to_string).collect(),
@@ -105,9 +107,28 @@ async fn in_time(request: Request, next: Next) -> Response {
 impl IntoResponse for ErrorBody {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        (status, Json(self)).into_response()
+        // RFC 9449 §7.1.
+        let challenge = match self.code {
+            ErrorCode::NotLoggedIn => Some("DPoP algs=\"EdDSA ES256\""),
+            ErrorCode::ProofRefused => Some("DPoP error=\"invalid_dpop_proof\", algs=\"EdDSA ES256\""),
+            ErrorCode::UseDpopNonce => Some("DPoP error=\"use_dpop_nonce\", algs=\"EdDSA ES256\""),
+            _ => None,
+        };
+        let wants_nonce = self.code == ErrorCode::UseDpopNonce;
+        let mut response = (status, Json(self)).into_response();
+        if let Some(challenge) = challenge {
+            response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+        }
+        if wants_nonce {
+            response.extensions_mut().insert(WantsNonce);
+        }
+        response
     }
 }
+
+/// On a refusal that asks for another proof: the nonce for it is put on with the headers of every answer.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct WantsNonce;
 
 /// The most bytes of a request's body: a form with two fields.
 const BODY_LIMIT: usize = 16 * 1024;

@@ -1,9 +1,10 @@
 //! Who is asking: the token of a request becomes a [`Caller`], a name and a password become a [`User`](super::store::User).
 //!
-//! Tokens are bearer tokens of two kinds: a login's access token, and a user token that an operator made. People come from an
-//! [`IdentityProvider`]; the embedded [`Directory`] is one.
+//! Tokens are of two kinds: a login's access token, which is worth something only with proofs by the login's key ([`dpop`]), and a user
+//! token that an operator made, which is a bearer token. People come from an [`IdentityProvider`]; the embedded [`Directory`] is one.
 
 mod directory;
+pub(crate) mod misuse;
 pub(crate) mod oidc;
 mod person;
 pub(crate) mod token;
@@ -12,8 +13,10 @@ use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
 
 use super::State;
+use super::dpop::{self, Bound, ProofError, Sent};
 use super::store::Bearer;
 use crate::glob;
+use crate::proto::dpop::SCHEME;
 use crate::proto::name::Account;
 use crate::proto::{Action, Actions, ErrorBody, ErrorCode, Secret};
 
@@ -108,13 +111,37 @@ impl Narrowing {
     }
 }
 
-/// Finds out who sent a request.
+/// Finds out who sent a request. Of a login's token the request must prove that it comes from where the login's key is; where it
+/// does not, whoever sent it has the token from somewhere, and that is written down.
 ///
 /// # Errors
-/// `not_logged_in` without a token that holds, `unavailable` when the database does not answer.
-pub(crate) async fn authenticate(state: &State, headers: &HeaderMap) -> Result<Caller, ErrorBody> {
-    let token =
-        bearer(headers).ok_or_else(|| ErrorBody::new(ErrorCode::NotLoggedIn, "no access token came with the request"))?;
+/// `not_logged_in` without a token that holds, `proof_refused` and `use_dpop_nonce` without a proof that does, `unavailable` when the
+/// database does not answer.
+pub(crate) async fn authenticate(state: &State, sent: &Sent<'_>) -> Result<Caller, ErrorBody> {
+    let (scheme, token, bearer) = look_up(state, sent.headers).await?;
+    let proved = match (&bearer.key, scheme) {
+        // Made by an operator, to be used without a key.
+        (None, Scheme::Bearer) => return Ok(Caller::of(bearer)),
+        (None, Scheme::Bound) => return Err(ErrorBody::new(ErrorCode::NotLoggedIn, "this token is a bearer token")),
+        (Some(_), Scheme::Bearer) => Err(ProofError::Bearer),
+        (Some(key), Scheme::Bound) => dpop::judge(state, sent, Bound { token: Some(token), key }),
+    };
+    let Err(error) = proved else { return Ok(Caller::of(bearer)) };
+    let caller = Caller::of(bearer);
+    Err(misuse::of_access(state, &caller, error, sent.address).await)
+}
+
+/// Whether the token of a request that [`authenticate`] has accepted holds still. Its proof is used up and not looked at.
+///
+/// # Errors
+/// As [`authenticate`].
+pub(crate) async fn still_holds(state: &State, headers: &HeaderMap) -> Result<(), ErrorBody> {
+    look_up(state, headers).await.map(drop)
+}
+
+async fn look_up<'a>(state: &State, headers: &'a HeaderMap) -> Result<(Scheme, &'a str, Bearer), ErrorBody> {
+    let (scheme, token) =
+        presented(headers).ok_or_else(|| ErrorBody::new(ErrorCode::NotLoggedIn, "no access token came with the request"))?;
     let (hash, now) = (token::hash(token), state.clock.now());
     let found = if token.starts_with(token::ACCESS) {
         state.store.access(&hash, now).await
@@ -122,7 +149,7 @@ pub(crate) async fn authenticate(state: &State, headers: &HeaderMap) -> Result<C
         state.store.user_token(&hash, now).await
     };
     match found {
-        Ok(Some(bearer)) => Ok(Caller::of(bearer)),
+        Ok(Some(bearer)) => Ok((scheme, token, bearer)),
         Ok(None) => Err(ErrorBody::new(ErrorCode::NotLoggedIn, "the access token is not valid, or not any more")),
         Err(error) => {
             tracing::error!(%error, "a token cannot be looked up");
@@ -131,13 +158,27 @@ pub(crate) async fn authenticate(state: &State, headers: &HeaderMap) -> Result<C
     }
 }
 
-/// The one bearer token of a request (RFC 6750 §2.1). Two are none: a proxy and we could take different ones.
-fn bearer(headers: &HeaderMap) -> Option<&str> {
+/// How a token is presented.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Scheme {
+    /// RFC 6750 §2.1.
+    Bearer,
+    /// RFC 9449 §7.1.
+    Bound,
+}
+
+/// The one token of a request. Two are none: a proxy and we could take different ones.
+fn presented(headers: &HeaderMap) -> Option<(Scheme, &str)> {
     let mut values = headers.get_all(AUTHORIZATION).iter();
     let value = values.next().filter(|_| values.next().is_none())?.to_str().ok()?;
     let (scheme, token) = value.split_once(' ')?;
+    let scheme = match scheme {
+        scheme if scheme.eq_ignore_ascii_case("bearer") => Scheme::Bearer,
+        scheme if scheme.eq_ignore_ascii_case(SCHEME) => Scheme::Bound,
+        _ => return None,
+    };
     let token = token.trim();
-    (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty() && token.len() <= token::LIMIT).then_some(token)
+    (!token.is_empty() && token.len() <= token::LIMIT).then_some((scheme, token))
 }
 
 /// The name of the embedded directory.
@@ -158,15 +199,17 @@ mod tests {
     }
 
     #[test]
-    fn one_bearer_token_and_nothing_else() {
+    fn one_token_and_nothing_else() {
         let mut headers = HeaderMap::new();
-        assert!(bearer(&headers).is_none());
+        assert!(presented(&headers).is_none());
         headers.append(AUTHORIZATION, "bearer abc".parse().unwrap());
-        assert_eq!(bearer(&headers), Some("abc"));
-        headers.append(AUTHORIZATION, "Bearer def".parse().unwrap());
-        assert!(bearer(&headers).is_none());
-        let mut basic = HeaderMap::new();
-        basic.append(AUTHORIZATION, "Basic abc".parse().unwrap());
-        assert!(bearer(&basic).is_none());
+        assert_eq!(presented(&headers), Some((Scheme::Bearer, "abc")));
+        headers.append(AUTHORIZATION, "DPoP def".parse().unwrap());
+        assert!(presented(&headers).is_none());
+        for (value, meant) in [("dpop abc", Some((Scheme::Bound, "abc"))), ("Basic abc", None), ("DPoP", None), ("DPoP ", None)]
+        {
+            let headers: HeaderMap = [(AUTHORIZATION, value.parse().unwrap())].into_iter().collect();
+            assert_eq!(presented(&headers), meant, "{value}");
+        }
     }
 }

@@ -44,8 +44,6 @@ pub(crate) enum JwtError {
 /// # Errors
 /// [`JwtError`].
 pub(crate) fn verify<C: DeserializeOwned>(token: &str, keys: &JwkSet) -> Result<C, JwtError> {
-    // Only the first call does something.
-    let _ = PROVIDER.install_default();
     let header = jsonwebtoken::decode_header(token).map_err(|_| JwtError::NotOne)?;
     // Whoever marks something as critical wants those who do not know it to refuse (RFC 7515 §4.1.11), and we know nothing.
     if !ALGORITHMS.contains(&header.alg) || header.crit.is_some() {
@@ -53,12 +51,22 @@ pub(crate) fn verify<C: DeserializeOwned>(token: &str, keys: &JwkSet) -> Result<
     }
     let key = choose(keys, header.kid.as_deref(), header.alg).ok_or(JwtError::UnknownKey)?;
     let key = DecodingKey::from_jwk(key).map_err(|_| JwtError::UnknownKey)?;
-    let mut validation = Validation::new(header.alg);
+    verify_by(token, header.alg, &key)
+}
+
+/// The claims of a token that `key` has signed by `algorithm`, which is an asymmetric one. Nothing else is judged.
+///
+/// # Errors
+/// [`JwtError`].
+pub(crate) fn verify_by<C: DeserializeOwned>(token: &str, algorithm: Algorithm, key: &DecodingKey) -> Result<C, JwtError> {
+    // Only the first call does something.
+    let _ = PROVIDER.install_default();
+    let mut validation = Validation::new(algorithm);
     // By a clock that is not ours.
     validation.validate_exp = false;
     validation.validate_aud = false;
     validation.required_spec_claims.clear();
-    let token = jsonwebtoken::decode::<C>(token, &key, &validation).map_err(|error| match error.kind() {
+    let token = jsonwebtoken::decode::<C>(token, key, &validation).map_err(|error| match error.kind() {
         ErrorKind::InvalidSignature => JwtError::Forged,
         ErrorKind::Json(_) | ErrorKind::Utf8(_) => JwtError::Claims,
         _ => JwtError::NotOne,

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::{Request, State as Extracted};
 
+use super::dpop::Sent;
 use super::identity::{self, Caller};
 use super::policy::{self, Circumstances};
 use super::registry::{self, Container, Resolution, Row};
@@ -20,7 +21,7 @@ pub(crate) async fn containers(
     Extracted(state): Extracted<Arc<State>>,
     request: Request,
 ) -> Result<Json<ContainerList>, ErrorBody> {
-    let caller = identity::authenticate(&state, request.headers()).await?;
+    let caller = identity::authenticate(&state, &Sent::of(&state, &request)).await?;
     let address = http::client_address(&state, &request);
     let rows = visible(&state, &caller, address, state.registry.all());
     Ok(Json(ContainerList { containers: rows.iter().map(Row::to_api).collect() }))

@@ -25,8 +25,8 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde::Serialize;
 
-use super::State;
 use super::identity::oidc;
+use super::{State, dpop};
 
 /// Where a login takes place.
 pub(crate) fn routes() -> Router<Arc<State>> {
@@ -36,8 +36,8 @@ pub(crate) fn routes() -> Router<Arc<State>> {
         .route(oidc::CALLBACK, get(signin::callback))
         .route("/oauth/device", post(device::begin))
         .route("/device", get(device::show).post(device::submit))
-        .route("/oauth/token", post(token::exchange))
-        .route("/oauth/revoke", post(token::revoke))
+        .route(TOKEN_PATH, post(token::exchange))
+        .route(REVOKE_PATH, post(token::revoke))
 }
 
 /// RFC 8414 §2.
@@ -54,14 +54,16 @@ struct Metadata {
     token_endpoint_auth_methods_supported: [&'static str; 1],
     revocation_endpoint_auth_methods_supported: [&'static str; 1],
     authorization_response_iss_parameter_supported: bool,
+    /// RFC 9449 §5.1.
+    dpop_signing_alg_values_supported: [&'static str; 2],
 }
 
 async fn metadata(Extracted(state): Extracted<Arc<State>>) -> Json<Metadata> {
     Json(Metadata {
         issuer: issuer(&state),
         authorization_endpoint: url(&state, "/oauth/authorize"),
-        token_endpoint: url(&state, "/oauth/token"),
-        revocation_endpoint: url(&state, "/oauth/revoke"),
+        token_endpoint: url(&state, TOKEN_PATH),
+        revocation_endpoint: url(&state, REVOKE_PATH),
         device_authorization_endpoint: url(&state, "/oauth/device"),
         response_types_supported: ["code"],
         grant_types_supported: [token::CODE, token::REFRESH, token::DEVICE],
@@ -69,6 +71,7 @@ async fn metadata(Extracted(state): Extracted<Arc<State>>) -> Json<Metadata> {
         token_endpoint_auth_methods_supported: ["none"],
         revocation_endpoint_auth_methods_supported: ["none"],
         authorization_response_iss_parameter_supported: true,
+        dpop_signing_alg_values_supported: dpop::ALGORITHMS,
     })
 }
 
@@ -80,6 +83,10 @@ fn issuer(state: &State) -> String {
 fn url(state: &State, path: &str) -> String {
     format!("{}{path}", issuer(state))
 }
+
+const TOKEN_PATH: &str = "/oauth/token";
+
+const REVOKE_PATH: &str = "/oauth/revoke";
 
 /// The one client there is. It runs on people's machines and has no secret.
 const CLIENT_ID: &str = "ztctl";

@@ -6,13 +6,14 @@ use axum::Json;
 use axum::extract::{Path, Request, State as Extracted};
 use axum::http::StatusCode;
 
+use super::dpop::Sent;
 use super::{State, http, identity};
 use crate::proto::api::{SessionList, SessionRow};
 use crate::proto::{ErrorBody, ErrorCode, SessionId};
 
 /// `GET /v1/sessions`.
 pub(crate) async fn list(Extracted(state): Extracted<Arc<State>>, request: Request) -> Result<Json<SessionList>, ErrorBody> {
-    let caller = identity::authenticate(&state, request.headers()).await?;
+    let caller = identity::authenticate(&state, &Sent::of(&state, &request)).await?;
     let row = |live: &Arc<super::relay::Live>| SessionRow {
         id: live.session,
         container: live.basis.container.full_name.clone(),
@@ -31,7 +32,7 @@ pub(crate) async fn end(
     Path(id): Path<String>,
     request: Request,
 ) -> Result<StatusCode, ErrorBody> {
-    let caller = identity::authenticate(&state, request.headers()).await?;
+    let caller = identity::authenticate(&state, &Sent::of(&state, &request)).await?;
     let address = http::client_address(&state, &request);
     let own = id
         .parse::<SessionId>()

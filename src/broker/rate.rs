@@ -23,6 +23,8 @@ pub(crate) enum Limit {
     SignIn,
     /// Refusals of agents at one address that are written down.
     Refusal,
+    /// Tokens without their key from one address that are written down.
+    Misuse,
 }
 
 /// Whom an attempt from `address` is counted for: in IPv6 the network, as whoever has one address there has the 2^64 of a /64.
@@ -106,6 +108,8 @@ impl Limit {
             Self::Token => (600, 1),
             // Each is a line of the journal for good: 17,000 a day at the most, some 5 MB.
             Self::Refusal => (100, 5),
+            // The same; but the first ones say it all: 1,500 a day.
+            Self::Misuse => (100, 60),
         }
     }
 }

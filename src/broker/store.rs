@@ -31,7 +31,7 @@ use crate::proto::Secret;
 
 pub(crate) use agents::{EnrolError, Enrolment};
 pub(crate) use codes::{AuthorizationCode, DevicePoll, DeviceRequest, Redeemed};
-pub(crate) use logins::{Bearer, NewTokens, Rotation, Started};
+pub(crate) use logins::{Bearer, NewTokens, Owner, Rotation, Started};
 pub(crate) use sessions::{NewSession, OpenSession};
 pub(crate) use signins::SignIn;
 pub(crate) use tokens::{JoinToken, TokenKind, TokenRow, UserToken};

@@ -7,5 +7,6 @@ mod browser;
 mod device;
 mod login;
 mod opening;
+mod possession;
 mod site;
 mod tokens;

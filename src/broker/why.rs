@@ -8,6 +8,7 @@ use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request, State as Extracted};
 
 use super::connect::beyond;
+use super::dpop::Sent;
 use super::identity;
 use super::policy::{Basis, Denial};
 use super::{State, http, list, recall};
@@ -21,7 +22,7 @@ pub(crate) async fn why(
     asked: Result<Path<(Target, Login)>, PathRejection>,
     request: Request,
 ) -> Result<Json<Why>, ErrorBody> {
-    let caller = identity::authenticate(&state, request.headers()).await?;
+    let caller = identity::authenticate(&state, &Sent::of(&state, &request)).await?;
     let Path((name, login)) = asked.map_err(|error| ErrorBody::new(ErrorCode::InvalidRequest, error.body_text()))?;
     let address = http::client_address(&state, &request);
     let row = list::find(&state, &caller, address, &name, None)?;

@@ -9,6 +9,7 @@ use super::settings;
 use crate::client::api::{Api, Upgrade};
 use crate::client::ca_pin::{self, Keep, Pin};
 use crate::client::config::{BrokerEntry, Config, LoginEntry, trust};
+use crate::client::credential::StoreKind;
 use crate::client::http::{BrokerUrl, Server, Trust};
 use crate::client::paths::Paths;
 use crate::client::session::{Request, Session, SessionError};
@@ -27,6 +28,8 @@ pub struct Access {
     pub user: Option<String>,
     /// Where the tokens are, in words.
     pub kept: String,
+    /// Whether whoever copies what lies there can use it elsewhere.
+    pub copyable: bool,
     /// The file that remembers what was picked last, where there is a place for it.
     pub picked: Option<PathBuf>,
     /// The file of the names for completion, where there is a place for it.
@@ -77,7 +80,7 @@ impl Access {
         let picked = Some(paths.last_picked(&broker.url));
         let names = Some(paths.names(&broker.url));
         let ca = Pin::new(login.ca.clone(), Some(Keep { paths: paths.clone(), url: broker.url.clone() }));
-        Ok(Self { api, ca, user: Some(login.user.clone()), kept, picked, names })
+        Ok(Self { api, ca, user: Some(login.user.clone()), kept, copyable: login.store == StoreKind::File, picked, names })
     }
 
     /// With a token from the environment: the pinned set of a login at the same broker counts; without one the broker is
@@ -115,6 +118,7 @@ impl Access {
             ca,
             user: None,
             kept: format!("the environment ({})", super::environment::TOKEN),
+            copyable: true,
             picked: None,
             names: None,
         })

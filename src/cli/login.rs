@@ -60,7 +60,7 @@ async fn login(context: &mut Context, args: LoginArgs) -> Result<ExitCode, Failu
     let store = settings::store(args.store, &context.environment, &config)?.value;
     let by_code = settings::device(args.device, &context.environment, &config)?.value;
     let credential = ask(context, by_code, &http).await.map_err(|error| Failure::login(error, &http))?;
-    let api = Api::over(http.clone(), Tokens::fixed(credential.access_token.clone()));
+    let api = Api::over(http.clone(), Tokens::first(&credential));
     let whoami = match api.whoami().await {
         Ok(whoami) => whoami,
         Err(error) => {
@@ -162,7 +162,7 @@ async fn keep(
 fn report(ui: &Ui, url: &BrokerUrl, whoami: &Whoami, kept: &str) {
     let groups = if whoami.groups.is_empty() { String::new() } else { format!(" ({})", whoami.groups.join(", ")) };
     ui.note(&format!("logged in at {url} as {}{groups}", whoami.user));
-    ui.note(&format!("the tokens are in {kept}"));
+    ui.note(&format!("the tokens and their key are in {kept}"));
 }
 
 /// The person at this terminal.

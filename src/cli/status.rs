@@ -1,4 +1,4 @@
-//! `ztctl status`: which broker, who, until when, and where the tokens are.
+//! `ztctl status`: which broker, who, until when, and where the tokens and their key are.
 
 use std::process::ExitCode;
 
@@ -22,6 +22,10 @@ struct Status {
     limited_to: Option<String>,
     /// Where the tokens are, in words.
     tokens: String,
+    /// Whether the tokens are bound to a key, which lies where they do; an operator's token is not.
+    bound: bool,
+    /// Whether whoever copies what lies there can use it elsewhere.
+    copyable: bool,
     /// The fingerprint of the certificate authorities.
     ca: String,
     version: &'static str,
@@ -40,6 +44,8 @@ pub(super) async fn run(context: &mut Context, args: StatusArgs) -> Result<ExitC
         expires_at: whoami.expires_at,
         limited_to: whoami.limited_to,
         tokens: access.kept,
+        bound: !api.has_fixed_token(),
+        copyable: access.copyable,
         ca: access.ca.current().set.fingerprint(),
         version: crate::proto::version::PROGRAM,
     };
@@ -66,10 +72,20 @@ fn lines(status: &Status, now: u64) -> Vec<String> {
         format!("groups   {groups}"),
         format!("expires  {expires}"),
         format!("tokens   {}", status.tokens),
+        format!("key      {}", key(status)),
         format!("ca       {}", status.ca),
     ];
     lines.extend(status.limited_to.iter().map(|limit| format!("limited  {limit}")));
     lines
+}
+
+/// Where the key is that the tokens are worth nothing without.
+fn key(status: &Status) -> &'static str {
+    match (status.bound, status.copyable) {
+        (true, false) => "in the same place, from where it is not copied with a file",
+        (true, true) => "in the same file: whoever copies it can be you until the login ends",
+        (false, _) => "none: whoever copies the token can use it until it ends",
+    }
 }
 
 /// Two units: precise enough to plan a day.
@@ -92,21 +108,28 @@ mod tests {
 
     #[test]
     fn every_question_has_its_line() {
-        let status = Status {
+        let mut status = Status {
             broker: "https://broker.example.com".into(),
             user: "ada@local".into(),
             groups: vec!["dev".into(), "ops".into()],
             expires_at: Some(1_000 + 3 * 3600 + 61),
             limited_to: None,
             tokens: "a file that can be copied: /x".into(),
+            bound: true,
+            copyable: true,
             ca: "SHA256:00".into(),
             version: "0.1.0",
         };
         assert_eq!(
             lines(&status, 1_000).join("\n"),
             "broker   https://broker.example.com\nuser     ada@local\ngroups   dev, ops\nexpires  in 3 h 1 min\n\
-             tokens   a file that can be copied: /x\nca       SHA256:00"
+             tokens   a file that can be copied: /x\nkey      in the same file: whoever copies it can be you until the login ends\n\
+             ca       SHA256:00"
         );
+        status.copyable = false;
+        assert!(key(&status).starts_with("in the same place"));
+        status.bound = false;
+        assert!(key(&status).starts_with("none"));
     }
 
     #[test]

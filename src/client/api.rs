@@ -3,8 +3,8 @@
 //! Each call is one round trip. A token that the broker does not take although it should hold is renewed once.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use reqwest::header::AUTHORIZATION;
 use reqwest::{Method, RequestBuilder, Response};
 use tokio::io::{AsyncRead, AsyncWrite};
 
@@ -12,6 +12,7 @@ mod upgrade;
 
 pub use upgrade::Upgrade;
 
+use super::dpop::Held;
 use super::http::{Http, HttpError, SMALL_BODY, Server};
 use super::tokens::{TokenError, Tokens};
 use super::trace::Trace;
@@ -19,7 +20,7 @@ use crate::clock::Clock;
 use crate::proto::api::{ConnectReply, ConnectRequest, ContainerList, SessionList, Whoami, Why};
 use crate::proto::frame::FrameError;
 use crate::proto::name::{Login, Target};
-use crate::proto::{ErrorBody, ErrorCode, Secret, SessionId};
+use crate::proto::{ErrorBody, ErrorCode, SessionId};
 
 /// One broker's API, with one login. Cheap to clone.
 #[derive(Clone)]
@@ -163,40 +164,20 @@ impl Api {
     }
 
     async fn ask(&self, method: Method, path: &str) -> Result<Response, ApiError> {
-        let send = async |token: &Secret<String>| {
-            let request = self.authorize(self.http.request(method.clone(), path), token);
-            self.http.send(request, super::http::ANSWER_TIMEOUT).await
-        };
-        self.authorized(send).await
+        self.authorized(|| self.http.request(method.clone(), path), super::http::ANSWER_TIMEOUT).await
     }
 
-    /// Sends with a token; when the broker does not take it, once more with a new one.
-    async fn authorized(
-        &self,
-        send: impl AsyncFn(&Secret<String>) -> Result<Response, HttpError>,
-    ) -> Result<Response, ApiError> {
-        let token = self.tokens.access(&self.http).await?;
-        let response = send(&token).await?;
+    /// Sends what `request` makes with a token, and with a proof that covers it as it is, body and all; when the broker does not take the
+    /// token, once more with a new one. The one place where a token is put on a request.
+    async fn authorized(&self, request: impl Fn() -> RequestBuilder, limit: Duration) -> Result<Response, ApiError> {
+        let send = async |held: &Held| self.http.send_proved(|| held.on(request(), &self.http), limit).await;
+        let held = self.tokens.access(&self.http).await?;
+        let response = send(&held).await?;
         if response.status().as_u16() != 401 || self.tokens.is_fixed() {
             return Ok(response);
         }
-        let token = self.tokens.renew(&self.http, &token).await?;
-        Ok(send(&token).await?)
-    }
-
-    /// The one place where a token is put on a request; where a proof of possession goes beside it.
-    fn authorize(&self, request: RequestBuilder, token: &Secret<String>) -> RequestBuilder {
-        let mut bearer = zeroize::Zeroizing::new(String::with_capacity(token.expose().len() + 7));
-        bearer.push_str("Bearer ");
-        bearer.push_str(token.expose());
-        match reqwest::header::HeaderValue::from_str(&bearer) {
-            Ok(mut value) => {
-                value.set_sensitive(true);
-                request.header(AUTHORIZATION, value)
-            }
-            // No token of a broker has such characters: sent without, it is answered with "not logged in".
-            Err(_) => request,
-        }
+        let held = self.tokens.renew(&self.http, &held.token).await?;
+        Ok(send(&held).await?)
     }
 
     /// What a refused request's answer says.

@@ -4,6 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::dpop::ProofKey;
 use super::http::BrokerUrl;
 use super::paths::Paths;
 use super::private::FileError;
@@ -19,7 +20,7 @@ pub use kernel::KernelStore;
 pub use keyring::KeyringStore;
 pub use memory::MemoryStore;
 
-/// One login's tokens.
+/// One login's tokens, and their key.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Credential {
     /// What requests are sent with.
@@ -28,6 +29,9 @@ pub struct Credential {
     pub access_expires_at: u64,
     /// What is exchanged for the next pair.
     pub refresh_token: Secret<String>,
+    /// The key that both are bound to; none in what was kept before there were keys.
+    #[serde(default)]
+    pub key: Option<ProofKey>,
     /// Where it is exchanged, below the broker's address.
     pub token_path: String,
     /// Where it is given back.
@@ -140,7 +144,7 @@ fn decode(text: &[u8], place: &str) -> Result<Credential, StoreError> {
 /// Under which name the keyrings know our entries.
 const SERVICE: &str = "ztctl";
 
-/// The most bytes of an entry: two tokens and two paths.
+/// The most bytes of an entry: two tokens, a key and two paths.
 const LIMIT: usize = 16 * 1024;
 
 #[cfg(test)]
@@ -152,6 +156,7 @@ pub(crate) mod tests {
             access_token: access.to_owned().into(),
             access_expires_at: expires_at,
             refresh_token: refresh.to_owned().into(),
+            key: Some(ProofKey::random().unwrap()),
             token_path: "/oauth/token".into(),
             revoke_path: "/oauth/revoke".into(),
         }

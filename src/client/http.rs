@@ -2,8 +2,8 @@
 //!
 //! Redirects are never followed: no broker of ours sends one, and a token must not travel to where somebody points.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use reqwest::header::{DATE, HeaderMap};
@@ -23,6 +23,7 @@ pub use url::{BrokerUrl, InvalidUrl};
 use super::trace::Trace;
 use crate::clock::Clock;
 use crate::proto::api::CA_HEADER;
+use crate::proto::dpop::NONCE_HEADER;
 use crate::transport::tls::{Roots, provider};
 
 /// Where a broker is and how to get there.
@@ -65,6 +66,8 @@ pub struct Http {
     ahead: Arc<AtomicI64>,
     /// The number of the broker's last statement about its authorities, by the answers so far.
     newest_ca: Arc<AtomicU64>,
+    /// What proofs must carry because the broker cannot judge our clock's time.
+    nonce: Arc<Mutex<Option<String>>>,
 }
 
 impl Http {
@@ -114,6 +117,7 @@ impl Http {
             trace,
             ahead: Arc::new(AtomicI64::new(UNKNOWN)),
             newest_ca: Arc::default(),
+            nonce: Arc::default(),
         })
     }
 
@@ -142,6 +146,22 @@ impl Http {
         self.newest_ca.load(Ordering::Relaxed)
     }
 
+    /// What the broker wants to see in proofs, if it has said so.
+    pub(crate) fn nonce(&self) -> Option<String> {
+        self.nonce.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Sends what `request` makes, and once more with a new proof where the broker asks for one with its nonce: our clock is off.
+    pub(crate) async fn send_proved(
+        &self,
+        request: impl Fn() -> Result<RequestBuilder, HttpError>,
+        limit: Duration,
+    ) -> Result<Response, HttpError> {
+        let response = self.send(request()?, limit).await?;
+        let again = matches!(response.status().as_u16(), 400 | 401) && response.headers().contains_key(NONCE_HEADER);
+        if again { self.send(request()?, limit).await } else { Ok(response) }
+    }
+
     /// A request to `path`, which begins with a slash.
     pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
         self.client.request(method, self.url.at(path))
@@ -160,6 +180,7 @@ impl Http {
         traced::response(&self.trace, response.status(), response.headers());
         self.note_time(response.headers());
         self.note_ca(response.headers());
+        self.note_nonce(response.headers());
         Ok(response)
     }
 
@@ -189,6 +210,13 @@ impl Http {
     fn note_ca(&self, headers: &HeaderMap) {
         let newest = headers.get(CA_HEADER).and_then(|value| value.to_str().ok()).and_then(|text| text.parse().ok());
         self.newest_ca.fetch_max(newest.unwrap_or(0), Ordering::Relaxed);
+    }
+
+    fn note_nonce(&self, headers: &HeaderMap) {
+        let nonce = headers.get(NONCE_HEADER).and_then(|value| value.to_str().ok());
+        if let Some(nonce) = nonce.filter(|nonce| nonce.len() <= NONCE_LIMIT) {
+            *self.nonce.lock().unwrap_or_else(PoisonError::into_inner) = Some(nonce.to_owned());
+        }
     }
 
     fn note_time(&self, headers: &HeaderMap) {
@@ -236,6 +264,9 @@ fn nobody() -> Result<rustls::ClientConfig, HttpError> {
 
 /// No answer has told the time yet.
 const UNKNOWN: i64 = i64::MIN;
+
+/// The most characters of a nonce; the broker's has 32.
+const NONCE_LIMIT: usize = 256;
 
 /// For TCP and TLS: four round trips around the earth, with a lost packet.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);

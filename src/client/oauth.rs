@@ -14,6 +14,7 @@ pub mod discovery;
 pub mod exchange;
 mod pkce;
 
+use super::dpop::ProofKey;
 use super::http::HttpError;
 
 /// Who we are to the broker: a public client, which has no secret.
@@ -57,6 +58,11 @@ pub enum OauthError {
     /// The loopback address cannot be listened on.
     #[error("cannot listen on 127.0.0.1 for the browser: {0}")]
     Listen(#[source] std::io::Error),
+}
+
+/// The key of a login that begins.
+fn new_key() -> Result<ProofKey, OauthError> {
+    ProofKey::random().map_err(|_| OauthError::Protocol("no key can be made for this login".to_owned()))
 }
 
 #[cfg(test)]

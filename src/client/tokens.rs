@@ -10,6 +10,7 @@ use std::sync::Arc;
 use tokio::sync::Mutex;
 
 use super::credential::{Credential, CredentialStore, StoreError};
+use super::dpop::Held;
 use super::http::{Http, HttpError};
 use super::oauth::{OauthError, exchange};
 use super::private::{self, FileError};
@@ -21,7 +22,7 @@ pub struct Tokens(Source);
 
 #[derive(Clone)]
 enum Source {
-    Fixed(Secret<String>),
+    Fixed(Held),
     Kept(Arc<Kept>),
 }
 
@@ -41,6 +42,9 @@ pub enum TokenError {
     /// The broker does not exchange the refresh token any more, or does not know the given token.
     #[error("the login has ended")]
     Expired,
+    /// What is kept is from before tokens were bound to keys.
+    #[error("the login is not bound to this machine")]
+    Unbound,
     /// The tokens cannot be read or kept.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -56,9 +60,14 @@ pub enum TokenError {
 }
 
 impl Tokens {
-    /// This token, whatever happens: `ZTCTL_TOKEN`.
+    /// This bearer token, whatever happens: `ZTCTL_TOKEN`.
     pub fn fixed(token: Secret<String>) -> Self {
-        Self(Source::Fixed(token))
+        Self(Source::Fixed(Held { token, key: None }))
+    }
+
+    /// The access token of a login that is not kept yet.
+    pub fn first(credential: &Credential) -> Self {
+        Self(Source::Fixed(Held { token: credential.access_token.clone(), key: credential.key.clone() }))
     }
 
     /// The tokens in `store`, exchanged under the lock at `lock`.
@@ -75,9 +84,9 @@ impl Tokens {
     ///
     /// # Errors
     /// [`TokenError`].
-    pub async fn access(&self, http: &Http) -> Result<Secret<String>, TokenError> {
+    pub async fn access(&self, http: &Http) -> Result<Held, TokenError> {
         match &self.0 {
-            Source::Fixed(token) => Ok(token.clone()),
+            Source::Fixed(held) => Ok(held.clone()),
             Source::Kept(kept) => {
                 let now = http.clock().now();
                 kept.fresh(http, |credential| credential.access_expires_at > now.saturating_add(MARGIN)).await
@@ -89,7 +98,7 @@ impl Tokens {
     ///
     /// # Errors
     /// [`TokenError`].
-    pub async fn renew(&self, http: &Http, rejected: &Secret<String>) -> Result<Secret<String>, TokenError> {
+    pub async fn renew(&self, http: &Http, rejected: &Secret<String>) -> Result<Held, TokenError> {
         match &self.0 {
             Source::Fixed(_) => Err(TokenError::Expired),
             Source::Kept(kept) => kept.fresh(http, |credential| credential.access_token.expose() != rejected.expose()).await,
@@ -106,20 +115,21 @@ impl std::fmt::Debug for Tokens {
 impl Kept {
     /// The access token of the first credential that is `good`: the known one, the kept one, the kept one once we have the
     /// lock, or the one that the broker gives for that.
-    async fn fresh(&self, http: &Http, good: impl Fn(&Credential) -> bool) -> Result<Secret<String>, TokenError> {
+    async fn fresh(&self, http: &Http, good: impl Fn(&Credential) -> bool) -> Result<Held, TokenError> {
         let mut known = self.known.lock().await;
         if let Some(credential) = known.as_ref().filter(|credential| good(credential)) {
-            return Ok(credential.access_token.clone());
+            return held(credential);
         }
         let kept = self.store.load()?.ok_or(TokenError::NotLoggedIn)?;
         if good(&kept) {
-            return Ok(known.insert(kept).access_token.clone());
+            return held(known.insert(kept));
         }
         let _lock = private::lock(&self.lock).await?;
         let kept = self.store.load()?.ok_or(TokenError::NotLoggedIn)?;
         if good(&kept) {
-            return Ok(known.insert(kept).access_token.clone());
+            return held(known.insert(kept));
         }
+        held(&kept)?;
         let next = match exchange::refresh(http, &kept).await {
             // The reply may be lost and the exchange done: the same question has the same answer for half a minute.
             Err(OauthError::Http(HttpError::Unreachable(_))) => exchange::refresh(http, &kept).await,
@@ -131,8 +141,14 @@ impl Kept {
             other => TokenError::Protocol(other.to_string()),
         })?;
         self.store.store(&next)?;
-        Ok(known.insert(next).access_token.clone())
+        held(known.insert(next))
     }
+}
+
+/// What requests are sent with, of a login that is bound to a key.
+fn held(credential: &Credential) -> Result<Held, TokenError> {
+    let key = credential.key.clone().ok_or(TokenError::Unbound)?;
+    Ok(Held { token: credential.access_token.clone(), key: Some(key) })
 }
 
 /// How many seconds before its end an access token is exchanged: longer than any request of ours waits for its head.

@@ -141,6 +141,7 @@ impl Stage {
             ca: Pin::new(self.ca.clone().into(), None),
             user: Some(USER.to_owned()),
             kept: "memory".to_owned(),
+            copyable: false,
             picked: None,
             names: None,
         })

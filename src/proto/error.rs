@@ -10,6 +10,10 @@ use super::api::ContainerRow;
 pub enum ErrorCode {
     /// No token, or one that is not (or no longer) valid: log in.
     NotLoggedIn,
+    /// The token is bound to a key, and the request does not prove that it comes from there.
+    ProofRefused,
+    /// The proof's time cannot be judged: prove again with the nonce that comes along (RFC 9449 §9).
+    UseDpopNonce,
     /// Policy says no, or asks for something that is missing.
     Denied,
     /// Policy asks for a reason and none was given.
@@ -50,6 +54,8 @@ impl ErrorCode {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::NotLoggedIn => "not_logged_in",
+            Self::ProofRefused => "proof_refused",
+            Self::UseDpopNonce => "use_dpop_nonce",
             Self::Denied => "denied",
             Self::ReasonRequired => "reason_required",
             Self::Locked => "locked",
@@ -72,7 +78,7 @@ impl ErrorCode {
     /// The HTTP status that goes with it.
     pub fn status(self) -> u16 {
         match self {
-            Self::NotLoggedIn | Self::JoinRefused => 401,
+            Self::NotLoggedIn | Self::ProofRefused | Self::UseDpopNonce | Self::JoinRefused => 401,
             Self::Denied | Self::ReasonRequired | Self::Locked => 403,
             Self::NotFound => 404,
             Self::Ambiguous | Self::Unsupported => 409,
@@ -129,6 +135,7 @@ mod tests {
     fn the_words_are_those_of_serde() {
         for code in [
             ErrorCode::NotLoggedIn,
+            ErrorCode::UseDpopNonce,
             ErrorCode::Locked,
             ErrorCode::ClockSkew,
             ErrorCode::JoinRefused,

@@ -125,10 +125,12 @@ async fn the_way_is_told_and_timed_and_no_secret_is() {
         assert!(told.stderr.contains(part), "{part}: {}", told.stderr);
     }
     let headers = ada.run(&["-vv", "exec", &name, "--", "true"]).await;
-    assert!(headers.stderr.contains("> authorization: (not shown)") && headers.stderr.contains("> ztctl-connect: "));
+    for header in ["> authorization: (not shown)", "> dpop: (not shown)", "> ztctl-connect: "] {
+        assert!(headers.stderr.contains(header), "{header}: {}", headers.stderr);
+    }
     let kept: Vec<String> = walk(&ada.home()).into_iter().filter(|text| text.contains("access_token")).collect();
     let kept: Value = serde_json::from_str(&kept[0]).unwrap();
-    for secret in ["access_token", "refresh_token"] {
+    for secret in ["access_token", "refresh_token", "key"] {
         assert!(!headers.stderr.contains(kept[secret].as_str().unwrap()), "{secret}");
     }
     // A verb that fails tells where it was.

@@ -30,6 +30,7 @@ mod oidc;
 mod openssh;
 mod peer;
 mod policies;
+mod possession;
 mod pty;
 mod rotation;
 mod said;

@@ -78,6 +78,18 @@ pub enum Event {
         /// Where the request came from.
         client_address: String,
     },
+    /// A token was presented without the key that it is bound to: whoever did has a copy, or changed a request on its way. It was
+    /// refused, and the login goes on.
+    TokenMisused {
+        /// `name@idp`, whose token it is.
+        user: String,
+        /// `access`, `refresh`, or `code` for an authorization code.
+        token: String,
+        /// What was wrong.
+        why: String,
+        /// Where the request came from.
+        client_address: String,
+    },
     /// A login ended by its owner.
     Logout {
         /// `name@idp`.
@@ -380,6 +392,7 @@ impl Event {
             Self::Login { user, .. }
             | Self::LoginFailed { user, .. }
             | Self::RefreshReuse { user, .. }
+            | Self::TokenMisused { user, .. }
             | Self::Logout { user }
             | Self::LoginEnded { user, .. }
             | Self::DeviceApproved { user, .. }

@@ -99,6 +99,13 @@ impl World {
         self.get("/v1/connect", &headers).await
     }
 
+    /// Whose these headers of a connect are.
+    async fn caller(&self, headers: &HeaderMap) -> Caller {
+        let address = "192.0.2.1".parse().unwrap();
+        let sent = Sent { method: "GET", path: "/v1/connect", headers, address, body: None };
+        identity::authenticate(&self.state, &sent).await.unwrap()
+    }
+
     async fn refused(&self, request: &Value) -> Value {
         let (status, mut stream) = self.connect(request).await;
         assert_ne!(status, 101);
@@ -281,7 +288,7 @@ async fn whoever_is_removed_while_the_link_is_awaited_gets_no_session() {
     let visit = async || Visit {
         state: &world.state,
         purges: world.state.sessions.purges(),
-        caller: identity::authenticate(&world.state, &headers).await.unwrap(),
+        caller: world.caller(&headers).await,
         asked: Asked::from_headers(&headers).unwrap(),
         address: "192.0.2.1".parse().unwrap(),
     };
@@ -320,7 +327,7 @@ async fn what_is_locked_while_the_link_is_awaited_gets_no_session() {
     let visit = Visit {
         state: &world.state,
         purges: world.state.sessions.purges(),
-        caller: identity::authenticate(&world.state, &headers).await.unwrap(),
+        caller: world.caller(&headers).await,
         asked: Asked::from_headers(&headers).unwrap(),
         address: "192.0.2.1".parse().unwrap(),
     };

@@ -11,8 +11,10 @@ use axum::http::{HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::Response;
 
+use super::WantsNonce;
 use crate::broker::State;
 use crate::proto::api::CA_HEADER;
+use crate::proto::dpop::NONCE_HEADER;
 
 /// Puts them on.
 pub(super) async fn secure(Extracted(state): Extracted<Arc<State>>, request: Request, next: Next) -> Response {
@@ -29,6 +31,12 @@ pub(super) async fn secure(Extracted(state): Extracted<Arc<State>>, request: Req
     for (name, value) in EVERYWHERE {
         headers.entry(name).or_insert(HeaderValue::from_static(value));
     }
+    if response.extensions_mut().remove::<WantsNonce>().is_some()
+        && let Ok(nonce) = HeaderValue::from_str(&state.proofs.nonce(state.clock.now()))
+    {
+        response.headers_mut().insert(HeaderName::from_static(NONCE_HEADER), nonce);
+    }
+    let headers = response.headers_mut();
     if state.config.public_url.scheme() == "https" {
         headers.entry(STRICT_TRANSPORT_SECURITY).or_insert(HeaderValue::from_static(HSTS));
     }

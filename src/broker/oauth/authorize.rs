@@ -23,6 +23,7 @@ pub(super) struct Wish {
     redirect: String,
     state: String,
     challenge: String,
+    key: String,
 }
 
 pub(super) async fn show(Extracted(state): Extracted<Arc<State>>, request: Request) -> Response {
@@ -76,6 +77,7 @@ pub(super) async fn grant(state: &State, wish: &Wish, person: Person) -> Respons
         person,
         redirect: wish.redirect.clone(),
         challenge: wish.challenge.clone(),
+        key: wish.key.clone(),
         expires_at: state.clock.now().saturating_add(CODE_LIFETIME),
     };
     match state.store.add_authorization_code(&kept).await {
@@ -107,14 +109,19 @@ fn read(parameters: &Parameters) -> Result<Wish, Refusal> {
     if parameters.needed("code_challenge_method")? != "S256" {
         return Err(Refusal::new("invalid_request", "code_challenge_method must be S256"));
     }
-    let challenge = parameters.needed("code_challenge")?;
-    if challenge.len() != 43 || !challenge.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')) {
-        return Err(Refusal::new("invalid_request", "code_challenge must be base64url of a SHA-256"));
+    // The second is the key that the login will be bound to (RFC 9449 §10), demanded as PKCE is.
+    let (challenge, key) = (parameters.needed("code_challenge")?, parameters.needed("dpop_jkt")?);
+    if !is_hash(challenge) || !is_hash(key) {
+        return Err(Refusal::new("invalid_request", "code_challenge and dpop_jkt must be base64url of a SHA-256"));
     }
     if state.len() > STATE_LIMIT {
         return Err(Refusal::new("invalid_request", "state is too long"));
     }
-    Ok(Wish { redirect: redirect.to_owned(), state: state.to_owned(), challenge: challenge.to_owned() })
+    Ok(Wish { redirect: redirect.to_owned(), state: state.to_owned(), challenge: challenge.to_owned(), key: key.to_owned() })
+}
+
+fn is_hash(text: &str) -> bool {
+    text.len() == 43 && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
 }
 
 /// `http://127.0.0.1:PORT/callback` or the same at `[::1]`, letter by letter: what is not parsed cannot be parsed in two ways.
@@ -161,6 +168,7 @@ fn page(state: &State, headers: &HeaderMap, wish: &Wish, status: StatusCode, err
         ("state", &wish.state),
         ("code_challenge", &wish.challenge),
         ("code_challenge_method", "S256"),
+        ("dpop_jkt", &wish.key),
     ];
     let way = |provider: &str| {
         let query = Serializer::new(String::new()).extend_pairs(asked).append_pair("provider", provider).finish();

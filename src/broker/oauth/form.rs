@@ -10,6 +10,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
 use super::CLIENT_ID;
+use crate::broker::dpop::{self, ProofError};
 use crate::broker::store::StoreError;
 use crate::broker::{State, http};
 use crate::proto::Secret;
@@ -85,9 +86,25 @@ impl Sent {
     }
 }
 
+impl Sent {
+    /// The same as something to prove, at the endpoint of this path.
+    pub(super) fn to_prove<'a>(&'a self, path: &'a str) -> dpop::Sent<'a> {
+        dpop::Sent { method: "POST", path, headers: &self.headers, address: self.address, body: None }
+    }
+}
+
 impl Refusal {
     pub(super) fn new(error: &'static str, description: impl Into<String>) -> Self {
         Self { status: StatusCode::BAD_REQUEST, error, description: description.into() }
+    }
+
+    /// The request does not come from where its key is (RFC 9449 §5 and §8).
+    pub(super) fn proof(error: ProofError) -> Self {
+        match error {
+            ProofError::Late => Self::new(USE_NONCE, "the clocks differ: prove again with the nonce"),
+            ProofError::TooMany => Self::too_many(&error),
+            error => Self::new("invalid_dpop_proof", format!("the broker does not take the request: {error}")),
+        }
     }
 
     /// The broker cannot answer right now; why is in its log.
@@ -115,9 +132,17 @@ impl From<StoreError> for Refusal {
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
-        (self.status, Json(json!({"error": self.error, "error_description": self.description}))).into_response()
+        let body = Json(json!({"error": self.error, "error_description": self.description}));
+        let mut response = (self.status, body).into_response();
+        if self.error == USE_NONCE {
+            response.extensions_mut().insert(http::WantsNonce);
+        }
+        response
     }
 }
+
+/// RFC 9449 §8.
+const USE_NONCE: &str = "use_dpop_nonce";
 
 /// More parameters than any of our forms has.
 const MOST: usize = 32;

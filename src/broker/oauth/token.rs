@@ -1,4 +1,4 @@
-//! Tokens for a code, a device code or a refresh token, and their return.
+//! Tokens for a code, a device code or a refresh token, and their return; each with a proof of having the login's key (RFC 9449 §5).
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -11,13 +11,16 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use super::form::{Parameters, Refusal, Sent};
-use super::still;
+use super::form::{Refusal, Sent};
+use super::{REVOKE_PATH, TOKEN_PATH, still};
 use crate::broker::State;
 use crate::broker::audit::Event;
+use crate::broker::dpop::{self, Bound};
+use crate::broker::identity::misuse::{self, Kind};
 use crate::broker::identity::{LOCAL, Person, token};
 use crate::broker::rate::{Limit, network};
-use crate::broker::store::{DevicePoll, NewTokens, Redeemed, Rotation, Started};
+use crate::broker::store::{DevicePoll, NewTokens, Owner, Redeemed, Rotation, Started};
+use crate::proto::dpop::SCHEME;
 use crate::proto::{Secret, SessionId};
 
 /// RFC 6749 §5.1.
@@ -30,13 +33,13 @@ pub(super) struct Tokens {
 }
 
 pub(super) async fn exchange(Extracted(state): Extracted<Arc<State>>, request: Request) -> Result<Json<Tokens>, Refusal> {
-    let Sent { address, form, .. } = Sent::read(&state, request).await?;
-    limit(&state, address)?;
-    form.client()?;
-    let tokens = match form.needed("grant_type")? {
-        CODE => code(&state, &form, address).await?,
-        DEVICE => device(&state, &form, address).await?,
-        REFRESH => refresh(&state, &form, address).await?,
+    let sent = Sent::read(&state, request).await?;
+    limit(&state, sent.address)?;
+    sent.form.client()?;
+    let tokens = match sent.form.needed("grant_type")? {
+        CODE => code(&state, &sent).await?,
+        DEVICE => device(&state, &sent).await?,
+        REFRESH => refresh(&state, &sent).await?,
         _ => return Err(Refusal::new("unsupported_grant_type", "this grant type is not spoken here")),
     };
     Ok(Json(tokens))
@@ -44,22 +47,30 @@ pub(super) async fn exchange(Extracted(state): Extracted<Arc<State>>, request: R
 
 /// RFC 7009: gives a token back and ends its login. A token that is unknown is no error.
 pub(super) async fn revoke(Extracted(state): Extracted<Arc<State>>, request: Request) -> Result<StatusCode, Refusal> {
-    let Sent { address, form, .. } = Sent::read(&state, request).await?;
-    limit(&state, address)?;
-    form.client()?;
-    if let Some(user) = state.store.end_login(&token::hash(form.needed("token")?)).await? {
+    let sent = Sent::read(&state, request).await?;
+    limit(&state, sent.address)?;
+    sent.form.client()?;
+    let given = sent.form.needed("token")?;
+    let Some(owner) = state.store.owner(&token::hash(given)).await? else { return Ok(StatusCode::OK) };
+    let kind = if given.starts_with(token::ACCESS) { Kind::Access } else { Kind::Refresh };
+    // Whoever has but a copy ends nobody's login.
+    proved(&state, sent.to_prove(REVOKE_PATH), &owner, kind).await?;
+    if let Some(user) = state.store.end_login(&token::hash(given)).await? {
         write_down(&state, Event::Logout { user }).await?;
     }
     Ok(StatusCode::OK)
 }
 
-async fn code(state: &State, form: &Parameters, address: IpAddr) -> Result<Tokens, Refusal> {
-    let hash = token::hash(form.needed("code")?);
-    let (redirect, verifier) = (form.needed("redirect_uri")?, form.needed("code_verifier")?);
+async fn code(state: &State, sent: &Sent) -> Result<Tokens, Refusal> {
+    let hash = token::hash(sent.form.needed("code")?);
+    let (redirect, verifier) = (sent.form.needed("redirect_uri")?, sent.form.needed("code_verifier")?);
     let challenge = URL_SAFE_NO_PAD.encode(Sha256::digest(verifier.as_bytes()));
     let refused = || Refusal::new("invalid_grant", "the code is not valid, or not any more");
-    let person = state.store.authorization_code(&hash, redirect, &challenge, state.clock.now()).await?.ok_or_else(refused)?;
-    let (login, tokens, kept) = first(state, person, "browser").await?;
+    let found = state.store.authorization_code(&hash, redirect, &challenge, state.clock.now()).await?;
+    let (person, key) = found.ok_or_else(refused)?;
+    let owner = Owner { user: person.to_string(), key };
+    proved(state, sent.to_prove(TOKEN_PATH), &owner, Kind::Code).await?;
+    let (login, tokens, kept) = first(state, person, "browser", owner.key).await?;
     match state.store.redeem(&hash, &login, &kept).await? {
         Redeemed::Started => {}
         Redeemed::Invalid => return Err(refused()),
@@ -68,12 +79,14 @@ async fn code(state: &State, form: &Parameters, address: IpAddr) -> Result<Token
             return Err(refused());
         }
     }
-    begun(state, &login, address).await?;
+    begun(state, &login, sent.address).await?;
     Ok(tokens)
 }
 
-async fn device(state: &State, form: &Parameters, address: IpAddr) -> Result<Tokens, Refusal> {
-    let hash = token::hash(form.needed("device_code")?);
+async fn device(state: &State, sent: &Sent) -> Result<Tokens, Refusal> {
+    let hash = token::hash(sent.form.needed("device_code")?);
+    // Whoever has the code is the device, and the key that it shows first is the login's. An approved code is good once.
+    let key = dpop::judge_first(state, &sent.to_prove(TOKEN_PATH)).map_err(Refusal::proof)?;
     let person = match state.store.poll_device(&hash, state.clock.now()).await? {
         DevicePoll::Approved(person) => person,
         DevicePoll::Pending => return Err(Refusal::new("authorization_pending", "nobody has entered the code yet")),
@@ -82,16 +95,19 @@ async fn device(state: &State, form: &Parameters, address: IpAddr) -> Result<Tok
         DevicePoll::Expired => return Err(Refusal::new("expired_token", "the code has expired")),
         DevicePoll::Unknown => return Err(Refusal::new("invalid_grant", "the device code is unknown")),
     };
-    let (login, tokens, kept) = first(state, person, "device").await?;
+    let (login, tokens, kept) = first(state, person, "device", key).await?;
     state.store.start_login(&login, &kept).await?;
-    begun(state, &login, address).await?;
+    begun(state, &login, sent.address).await?;
     Ok(tokens)
 }
 
 /// The next tokens. Two who ask at once, or one whose answer was lost, get the same refresh token again: it is computed from the
-/// old one. Whoever comes with an old one later has stolen it, or was stolen from: the login ends for both.
-async fn refresh(state: &State, form: &Parameters, address: IpAddr) -> Result<Tokens, Refusal> {
-    let (old, now) = (form.needed("refresh_token")?, state.clock.now());
+/// old one. Whoever comes with an old one later, and with the key, has stolen both, or was stolen from: the login ends for both.
+async fn refresh(state: &State, sent: &Sent) -> Result<Tokens, Refusal> {
+    let (old, now) = (sent.form.needed("refresh_token")?, state.clock.now());
+    let ended = || Refusal::new("invalid_grant", "the login has ended: log in again");
+    let owner = state.store.owner(&token::hash(old)).await?.ok_or_else(ended)?;
+    proved(state, sent.to_prove(TOKEN_PATH), &owner, Kind::Refresh).await?;
     still::check(state, &token::hash(old)).await?;
     let (access, next) = (token::random(token::ACCESS), token::successor(state.store.key(), old));
     let kept = NewTokens {
@@ -102,20 +118,32 @@ async fn refresh(state: &State, form: &Parameters, address: IpAddr) -> Result<To
     match state.store.rotate(&token::hash(old), &kept, now, GRACE).await? {
         Rotation::Fresh { login_expires_at } => Ok(Tokens {
             access_token: access,
-            token_type: "Bearer",
+            token_type: SCHEME,
             expires_in: ACCESS_LIFETIME.min(login_expires_at.saturating_sub(now)),
             refresh_token: next,
         }),
-        Rotation::Unknown => Err(Refusal::new("invalid_grant", "the login has ended: log in again")),
+        Rotation::Unknown => Err(ended()),
         Rotation::Reused { user } => {
-            write_down(state, Event::RefreshReuse { user, client_address: address.to_string() }).await?;
-            Err(Refusal::new("invalid_grant", "the login has ended: log in again"))
+            write_down(state, Event::RefreshReuse { user, client_address: sent.address.to_string() }).await?;
+            Err(ended())
         }
     }
 }
 
-/// A login and its first tokens, which nobody has yet.
-async fn first(state: &State, person: Person, method: &'static str) -> Result<(Started, Tokens, NewTokens), Refusal> {
+/// That the request comes from where the owner's key is.
+async fn proved(state: &State, sent: dpop::Sent<'_>, owner: &Owner, kind: Kind) -> Result<(), Refusal> {
+    let Err(error) = dpop::judge(state, &sent, Bound { token: None, key: &owner.key }) else { return Ok(()) };
+    misuse::note(state, &owner.user, kind, error, sent.address).await;
+    Err(Refusal::proof(error))
+}
+
+/// A login that is bound to `key`, and its first tokens, which nobody has yet.
+async fn first(
+    state: &State,
+    person: Person,
+    method: &'static str,
+    key: String,
+) -> Result<(Started, Tokens, NewTokens), Refusal> {
     let (now, whole) = (state.clock.now(), state.config.login_lifetime.as_secs());
     // Whose provider cannot be asked again is believed for less long.
     let asked = person.idp == LOCAL || person.upstream.is_some();
@@ -129,8 +157,8 @@ async fn first(state: &State, person: Person, method: &'static str) -> Result<(S
         refresh: token::hash(refresh.expose()),
     };
     let id = SessionId::random().to_string();
-    let login = Started { id, person, method, now, expires_at: now.saturating_add(lifetime) };
-    Ok((login, Tokens { access_token: access, token_type: "Bearer", expires_in, refresh_token: refresh }, kept))
+    let login = Started { id, person, method, key, now, expires_at: now.saturating_add(lifetime) };
+    Ok((login, Tokens { access_token: access, token_type: SCHEME, expires_in, refresh_token: refresh }, kept))
 }
 
 async fn begun(state: &State, login: &Started, address: IpAddr) -> Result<(), Refusal> {

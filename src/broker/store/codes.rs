@@ -17,6 +17,8 @@ pub(crate) struct AuthorizationCode {
     pub(crate) redirect: String,
     /// The S256 challenge of RFC 7636.
     pub(crate) challenge: String,
+    /// The thumbprint of the key that the login will be bound to (RFC 9449 §10).
+    pub(crate) key: String,
     /// When it ends.
     pub(crate) expires_at: u64,
 }
@@ -68,8 +70,8 @@ impl Store {
     /// Keeps an authorization code.
     pub(crate) async fn add_authorization_code(&self, code: &AuthorizationCode) -> Result<(), StoreError> {
         sqlx::query(
-            "INSERT INTO authorization_codes (hash, user_name, idp, person, redirect, challenge, expires_at, login)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, NULL)",
+            "INSERT INTO authorization_codes (hash, user_name, idp, person, redirect, challenge, expires_at, login, proof_key)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, NULL, $8)",
         )
         .bind(text(&code.hash))
         .bind(code.person.name.as_str().to_owned())
@@ -78,21 +80,22 @@ impl Store {
         .bind(code.redirect.clone())
         .bind(code.challenge.clone())
         .bind(time(code.expires_at))
+        .bind(code.key.clone())
         .execute(&self.pool)
         .await?;
         Ok(())
     }
 
-    /// Whose code this is, if it holds and is bound to this redirect and this challenge.
+    /// Whose code this is and the key that it is bound to, if it holds and is bound to this redirect and this challenge.
     pub(crate) async fn authorization_code(
         &self,
         hash: &[u8; 32],
         redirect: &str,
         challenge: &str,
         now: u64,
-    ) -> Result<Option<Person>, StoreError> {
+    ) -> Result<Option<(Person, String)>, StoreError> {
         let row = sqlx::query(
-            "SELECT person FROM authorization_codes WHERE hash = $1 AND redirect = $2 AND challenge = $3 AND expires_at > $4",
+            "SELECT person, proof_key FROM authorization_codes WHERE hash = $1 AND redirect = $2 AND challenge = $3 AND expires_at > $4",
         )
         .bind(text(hash))
         .bind(redirect.to_owned())
@@ -100,7 +103,7 @@ impl Store {
         .bind(time(now))
         .fetch_optional(&self.pool)
         .await?;
-        row.as_ref().map(person).transpose()
+        row.map(|row| Ok((person(&row)?, row.try_get("proof_key")?))).transpose()
     }
 
     /// Uses a code up and begins the login; a code that was used before ends the login that it began.

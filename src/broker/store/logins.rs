@@ -28,6 +28,8 @@ pub(crate) struct Started {
     pub(crate) person: Person,
     /// `browser` or `device`.
     pub(crate) method: &'static str,
+    /// The thumbprint of the key that its tokens are bound to.
+    pub(crate) key: String,
     /// When.
     pub(crate) now: u64,
     /// When it ends at the latest.
@@ -51,6 +53,15 @@ pub(crate) enum Rotation {
     },
 }
 
+/// Whose a token is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Owner {
+    /// `name@idp`.
+    pub(crate) user: String,
+    /// The thumbprint of the key that it is bound to.
+    pub(crate) key: String,
+}
+
 /// Whom a token speaks for, with everything that decisions need.
 #[derive(Debug, Clone)]
 pub(crate) struct Bearer {
@@ -68,6 +79,8 @@ pub(crate) struct Bearer {
     pub(crate) since: u64,
     /// When the login or the user token ends.
     pub(crate) expires_at: u64,
+    /// The thumbprint of the key that the token is bound to; none for a user token.
+    pub(crate) key: Option<String>,
     /// The limits of a user token.
     pub(crate) scope: Option<(Actions, Vec<String>)>,
 }
@@ -76,7 +89,7 @@ impl Store {
     /// The person that the access token of this hash speaks for. One query by primary keys.
     pub(crate) async fn access(&self, hash: &[u8; 32], now: u64) -> Result<Option<Bearer>, StoreError> {
         let rows = sqlx::query(
-            "SELECT l.user_name, l.idp, l.group_names, l.mfa_at, l.id, l.created_at, l.expires_at, g.group_name
+            "SELECT l.user_name, l.idp, l.group_names, l.mfa_at, l.id, l.proof_key, l.created_at, l.expires_at, g.group_name
              FROM access_tokens t JOIN logins l ON l.id = t.login
              LEFT JOIN user_groups g ON g.user_name = l.user_name AND l.group_names IS NULL
              WHERE t.hash = $1 AND t.expires_at > $2 AND l.expires_at > $2",
@@ -94,7 +107,8 @@ impl Store {
             None => bearer.groups,
         };
         let mfa_at = row.try_get::<Option<i64>, _>("mfa_at")?.and_then(|at| u64::try_from(at).ok());
-        Ok(Some(Bearer { idp: row.try_get("idp")?, groups, mfa_at, login: Some(row.try_get("id")?), ..bearer }))
+        let (login, key) = (Some(row.try_get("id")?), Some(row.try_get("proof_key")?));
+        Ok(Some(Bearer { idp: row.try_get("idp")?, groups, mfa_at, login, key, ..bearer }))
     }
 
     /// The person that the user token of this hash speaks for.
@@ -146,6 +160,18 @@ impl Store {
         Ok(Rotation::Fresh { login_expires_at })
     }
 
+    /// The owner of this token of a login, of either kind, however old it is.
+    pub(crate) async fn owner(&self, token: &[u8; 32]) -> Result<Option<Owner>, StoreError> {
+        let row = sqlx::query(
+            "SELECT user_name, idp, proof_key FROM logins WHERE id IN (SELECT login FROM refresh_tokens WHERE hash = $1)
+             OR id IN (SELECT login FROM access_tokens WHERE hash = $1)",
+        )
+        .bind(text(token))
+        .fetch_optional(&self.pool)
+        .await?;
+        row.map(|row| Ok(Owner { user: whole(&row)?, key: row.try_get("proof_key")? })).transpose()
+    }
+
     /// Ends the login that this token, of either kind, belongs to; whose it was, as `name@idp`.
     pub(crate) async fn end_login(&self, token: &[u8; 32]) -> Result<Option<String>, StoreError> {
         let row = sqlx::query(
@@ -189,8 +215,8 @@ pub(super) async fn start(
     }
     let groups = person.groups.as_ref().map(|groups| groups.iter().map(Account::as_str).collect::<Vec<_>>().join("\n"));
     sqlx::query(
-        "INSERT INTO logins (id, user_name, idp, group_names, method, mfa_at, upstream, created_at, expires_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+        "INSERT INTO logins (id, user_name, idp, group_names, method, mfa_at, upstream, created_at, expires_at, proof_key)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
     )
     .bind(login.id.clone())
     .bind(person.name.as_str().to_owned())
@@ -201,6 +227,7 @@ pub(super) async fn start(
     .bind(person.upstream.clone())
     .bind(time(login.now))
     .bind(time(login.expires_at))
+    .bind(login.key.clone())
     .execute(&mut **transaction)
     .await?;
     insert(transaction, &login.id, new, login.expires_at).await
@@ -246,6 +273,7 @@ fn bearer(row: &AnyRow, rows: &[AnyRow]) -> Result<Bearer, StoreError> {
         mfa_at: None,
         groups,
         login: None,
+        key: None,
         since: seconds(row, "created_at")?,
         expires_at: seconds(row, "expires_at")?,
         scope: None,

@@ -203,4 +203,13 @@ const STEPS: &[&[&str]] = &[
         "CREATE INDEX sign_ins_by_expiry ON sign_ins (expires_at)",
         "ALTER TABLE logins ADD COLUMN checked_at BIGINT",
     ],
+    // Logins are bound to keys. Those from before have none: whoever is logged in logs in again.
+    &[
+        "DELETE FROM access_tokens",
+        "DELETE FROM refresh_tokens",
+        "DELETE FROM logins",
+        "DELETE FROM authorization_codes",
+        "ALTER TABLE logins ADD COLUMN proof_key TEXT NOT NULL DEFAULT ''",
+        "ALTER TABLE authorization_codes ADD COLUMN proof_key TEXT NOT NULL DEFAULT ''",
+    ],
 ];

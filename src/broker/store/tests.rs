@@ -37,7 +37,14 @@ fn tokens(access: u8, refresh: u8) -> NewTokens {
 }
 
 fn login(id: &str) -> Started {
-    Started { id: id.to_owned(), person: Person::local(ada()), method: "browser", now: NOW, expires_at: NOW + 1000 }
+    Started {
+        id: id.to_owned(),
+        person: Person::local(ada()),
+        method: "browser",
+        key: "k".into(),
+        now: NOW,
+        expires_at: NOW + 1000,
+    }
 }
 
 #[tokio::test]
@@ -188,10 +195,11 @@ async fn a_code_that_is_used_twice_ends_what_it_began() {
         person: Person::local(ada()),
         redirect: "r".to_owned(),
         challenge: "c".to_owned(),
+        key: "k".to_owned(),
         expires_at: NOW + 60,
     };
     store.add_authorization_code(&code).await.unwrap();
-    assert_eq!(store.authorization_code(&[5; 32], "r", "c", NOW).await.unwrap(), Some(Person::local(ada())));
+    assert_eq!(store.authorization_code(&[5; 32], "r", "c", NOW).await.unwrap(), Some((Person::local(ada()), "k".to_owned())));
     assert_eq!(store.authorization_code(&[5; 32], "r", "other", NOW).await.unwrap(), None);
     assert_eq!(store.authorization_code(&[5; 32], "r", "c", NOW + 60).await.unwrap(), None);
     assert_eq!(store.redeem(&[5; 32], &login("one"), &tokens(1, 2)).await.unwrap(), Redeemed::Started);

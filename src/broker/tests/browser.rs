@@ -110,6 +110,7 @@ impl Form {
 
 /// The authorization request of `ztctl`, with `changes`: an empty value leaves the parameter out.
 pub(super) fn authorize_path(changes: &[(&str, &str)]) -> String {
+    let key = Site::holder().thumbprint();
     let request = [
         ("response_type", "code"),
         ("client_id", "ztctl"),
@@ -117,6 +118,7 @@ pub(super) fn authorize_path(changes: &[(&str, &str)]) -> String {
         ("state", "the-state"),
         ("code_challenge", CHALLENGE),
         ("code_challenge_method", "S256"),
+        ("dpop_jkt", key.as_str()),
     ];
     let value = |name: &str| changes.iter().find(|(changed, _)| *changed == name).map(|(_, value)| *value);
     let pairs = request.map(|(name, given)| (name, value(name).unwrap_or(given)));

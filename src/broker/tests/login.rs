@@ -18,7 +18,7 @@ async fn a_person_logs_in() {
     let tokens = exchange(&site, &parameter(&sent, "code"), REDIRECT, VERIFIER).await;
     assert_eq!(tokens.status, 200, "{tokens:?}");
     assert!(tokens.header("cache-control").contains("no-store"));
-    assert_eq!(tokens.text("token_type").to_ascii_lowercase(), "bearer");
+    assert_eq!(tokens.text("token_type").to_ascii_lowercase(), "dpop");
     assert_eq!(tokens.json()["expires_in"], 600);
     let me = site.whoami(&tokens.text("access_token")).await;
     assert_eq!((me.status, me.text("user")), (200, "ada@local".to_owned()), "{me:?}");
@@ -70,6 +70,8 @@ async fn a_request_that_could_be_a_trap_shows_no_form_and_sends_nowhere() {
         ("code_challenge", "short"),
         ("code_challenge_method", "plain"),
         ("code_challenge_method", ""),
+        ("dpop_jkt", ""),
+        ("dpop_jkt", "short"),
         ("response_type", "token"),
     ] {
         let page = Browser::default().get(&site, &authorize_path(&[(name, value)])).await;

@@ -95,10 +95,12 @@ async fn the_open_routes_answer_without_a_login_and_the_others_do_not() {
         assert!(document[name].as_str().unwrap().starts_with(&site.url()), "{name}: {document}");
     }
     assert_eq!(document["code_challenge_methods_supported"], serde_json::json!(["S256"]));
+    assert_eq!(document["dpop_signing_alg_values_supported"], serde_json::json!(["EdDSA", "ES256"]));
     for path in ["/v1/whoami", "/v1/containers", "/v1/connect"] {
         for headers in [&[][..], &[("Authorization", "Bearer wrong")], &[("Authorization", "Basic YTpi")]] {
             let answer = site.get(path, headers).await;
             assert_eq!((answer.status, answer.text("code")), (401, "not_logged_in".to_owned()), "{path}");
+            assert!(answer.header("www-authenticate").starts_with("DPoP ") && answer.header("dpop-nonce").is_empty());
         }
     }
     assert_eq!(site.get("/elsewhere", &[]).await.status, 404);

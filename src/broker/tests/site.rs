@@ -14,6 +14,7 @@ use url::form_urlencoded::Serializer;
 
 use crate::broker::audit::{Query, Record};
 use crate::broker::config::Tls;
+use crate::broker::dpop::tests::Holder;
 use crate::broker::{Admin, Broker, Config};
 use crate::clock::Clock;
 use crate::proto::Secret;
@@ -99,6 +100,16 @@ impl Site {
         self.audit().await.iter().filter(|record| named(record)).count()
     }
 
+    /// Whom tokens are given to here: the same at each broker.
+    pub(super) fn holder() -> Holder {
+        Holder::new(1)
+    }
+
+    /// A proof of `holder` for a request.
+    pub(super) fn proof(&self, holder: &Holder, method: &str, path: &str, token: Option<&str>) -> String {
+        holder.proof(method, &format!("{}{path}", self.url()), token, self.now.load(Relaxed))
+    }
+
     pub(super) async fn get(&self, path: &str, headers: &[(&str, &str)]) -> Answer {
         self.send("GET", path, headers, "").await
     }
@@ -112,16 +123,38 @@ impl Site {
 
     /// Posts to the token endpoint as `ztctl`.
     pub(super) async fn token(&self, form: &[(&str, &str)]) -> Answer {
+        self.token_by(&Self::holder(), form).await
+    }
+
+    /// The same with a proof of `holder`.
+    pub(super) async fn token_by(&self, holder: &Holder, form: &[(&str, &str)]) -> Answer {
+        self.prove("/oauth/token", &self.proof(holder, "POST", "/oauth/token", None), form).await
+    }
+
+    /// Posts to an OAuth endpoint as `ztctl` with this proof.
+    pub(super) async fn prove(&self, path: &str, proof: &str, form: &[(&str, &str)]) -> Answer {
         let form: Vec<_> = form.iter().copied().chain([("client_id", "ztctl")]).collect();
-        self.post("/oauth/token", &[], &form).await
+        self.post(path, &[("DPoP", proof)], &form).await
+    }
+
+    pub(super) async fn revoke(&self, holder: &Holder, token: &str) -> Answer {
+        self.prove("/oauth/revoke", &self.proof(holder, "POST", "/oauth/revoke", None), &[("token", token)]).await
     }
 
     pub(super) async fn refresh(&self, token: &str) -> Answer {
         self.token(&[("grant_type", "refresh_token"), ("refresh_token", token)]).await
     }
 
+    /// With a proof where it is a login's token.
     pub(super) async fn whoami(&self, token: &str) -> Answer {
-        self.get("/v1/whoami", &[("Authorization", &format!("Bearer {token}"))]).await
+        if token.starts_with("ztu_") {
+            return self.get("/v1/whoami", &[("Authorization", &format!("Bearer {token}"))]).await;
+        }
+        self.whoami_by(&self.proof(&Self::holder(), "GET", "/v1/whoami", Some(token)), token).await
+    }
+
+    pub(super) async fn whoami_by(&self, proof: &str, token: &str) -> Answer {
+        self.get("/v1/whoami", &[("Authorization", &format!("DPoP {token}")), ("DPoP", proof)]).await
     }
 
     async fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {

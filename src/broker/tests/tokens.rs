@@ -91,7 +91,7 @@ async fn a_login_ends_with_the_working_day() {
 async fn a_revoked_login_is_over_at_once() {
     let site = Site::open().await;
     let tokens = log_in(&site).await;
-    let revoke = async |token: &str| site.post("/oauth/revoke", &[], &[("client_id", "ztctl"), ("token", token)]).await.status;
+    let revoke = async |token: &str| site.revoke(&Site::holder(), token).await.status;
     assert_eq!(revoke("never-given").await, 200);
     assert_eq!(revoke(&tokens.text("refresh_token")).await, 200);
     assert_eq!(site.whoami(&tokens.text("access_token")).await.status, 401);

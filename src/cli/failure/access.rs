@@ -71,6 +71,12 @@ impl Failure {
                 .hint(format!("ztctl login {broker}"))
                 .clock_hint(ahead)
                 .helped_by_login(broker),
+            TokenError::Unbound => {
+                let message = format!("your login at {broker} is from an older ztctl and not bound to this machine");
+                Self::new(Kind::NotLoggedIn, "login_unbound", message)
+                    .hint(format!("ztctl login {broker}"))
+                    .helped_by_login(broker)
+            }
             TokenError::Store(error) => Self::store(error, broker),
             TokenError::Lock(error) => error.into(),
             TokenError::Http(error) => Self::http(error, broker, ahead),

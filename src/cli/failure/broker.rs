@@ -72,6 +72,7 @@ impl Failure {
     pub fn refused(body: ErrorBody, broker: &BrokerUrl, ahead: Option<i64>) -> Self {
         let (kind, hint) = match body.code {
             ErrorCode::NotLoggedIn => (Kind::NotLoggedIn, format!("ztctl login {broker}")),
+            ErrorCode::ProofRefused | ErrorCode::UseDpopNonce => (Kind::NotLoggedIn, format!("ztctl login {broker}")),
             ErrorCode::Denied => (Kind::NotAllowed, "ztctl why NAME shows what you may do there".to_owned()),
             ErrorCode::ReasonRequired => (Kind::NotAllowed, "add --reason 'why'".to_owned()),
             ErrorCode::Locked => {

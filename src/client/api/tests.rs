@@ -140,9 +140,9 @@ async fn a_request_that_fits_no_header_is_not_sent() {
 async fn a_token_that_is_not_taken_is_renewed_once() {
     let broker = FakeBroker::start(|request| match () {
         () if request.starts_with("POST /oauth/token") => {
-            json(r#"{"access_token":"access-1","token_type":"Bearer","expires_in":600,"refresh_token":"refresh-1"}"#)
+            json(r#"{"access_token":"access-1","token_type":"DPoP","expires_in":600,"refresh_token":"refresh-1"}"#)
         }
-        () if request.contains("Bearer access-1") => json(r#"{"user":"ada@local","groups":[],"expires_at":null}"#),
+        () if request.contains("DPoP access-1") => json(r#"{"user":"ada@local","groups":[],"expires_at":null}"#),
         () => refusal(401, r#"{"code":"not_logged_in","message":"log in"}"#),
     })
     .await;
@@ -162,4 +162,44 @@ async fn answers_that_make_no_sense_are_errors() {
         let result = fixed(&broker).containers().await;
         assert!(matches!(result, Err(ApiError::Http(HttpError::Unexpected { status: 200 }))), "{body}: {result:?}");
     }
+}
+
+#[tokio::test]
+async fn a_broker_that_cannot_judge_the_time_is_asked_once_more_with_its_nonce() {
+    let broker = FakeBroker::start(|request| {
+        let asked = r#"{"code":"use_dpop_nonce","message":"the clocks differ"}"#.to_owned();
+        let proof = request.lines().find_map(|line| line.strip_prefix("dpop: ")).expect("a proof");
+        let claims =
+            base64::Engine::decode(&base64::engine::general_purpose::URL_SAFE_NO_PAD, proof.split('.').nth(1).expect("claims"));
+        match String::from_utf8(claims.unwrap()).unwrap().contains(r#""nonce":"n0nce""#) {
+            true if request.starts_with("GET /v1/connect") => raw_upgrade(LINK_RAW),
+            true => json(r#"{"user":"ada@local","groups":[],"expires_at":null}"#),
+            false => Reply::Answer(401, "DPoP-Nonce: n0nce\r\n".to_owned(), asked),
+        }
+    })
+    .await;
+    let folder = tempfile::tempdir().unwrap();
+    let kept = || {
+        let store = MemoryStore::new(credential("access-0", "refresh-0", u64::MAX));
+        Api::over(broker.client(1_000), Tokens::kept(Box::new(store), folder.path().join("lock")))
+    };
+    let api = kept();
+    assert_eq!(api.whoami().await.unwrap().user, "ada@local");
+    assert_eq!(broker.seen().len(), 2);
+    api.whoami().await.unwrap();
+    assert_eq!(broker.seen().len(), 3, "the nonce is remembered");
+    echoes(kept().connect(&request()).await.unwrap().1).await;
+    assert_eq!(broker.seen().len(), 5);
+    let proofs: Vec<String> =
+        broker.seen().iter().map(|seen| seen.lines().find(|line| line.starts_with("dpop: ")).unwrap().into()).collect();
+    assert!((1..proofs.len()).all(|index| !proofs[..index].contains(&proofs[index])), "no proof is sent twice");
+}
+
+#[tokio::test]
+async fn a_broker_that_only_ever_wants_nonces_is_not_asked_for_ever() {
+    let asked = r#"{"code":"use_dpop_nonce","message":"the clocks differ"}"#;
+    let broker = FakeBroker::start(move |_| Reply::Answer(401, "DPoP-Nonce: n0nce\r\n".to_owned(), asked.to_owned())).await;
+    let api = Api::over(broker.client(1_000), Tokens::first(&credential("access-0", "refresh-0", u64::MAX)));
+    assert!(matches!(api.whoami().await, Err(ApiError::Refused(body)) if body.code == ErrorCode::UseDpopNonce));
+    assert_eq!(broker.seen().len(), 2);
 }

@@ -16,10 +16,10 @@ use serde::{Deserialize, Serialize};
 
 use super::{Api, ApiError, Link};
 use crate::client::http::{HttpError, Unreachable};
+use crate::proto::ErrorCode;
 use crate::proto::api::{CONNECT_HEADER, CONNECT_LIMIT, ConnectReply, ConnectRequest, REPLY_LIMIT};
 use crate::proto::frame::FrameReader;
 use crate::proto::version::{CONNECT_UPGRADE, WEBSOCKET_PROTOCOL};
-use crate::proto::{ErrorCode, Secret};
 use crate::transport::websocket::{WebSocketBytes, derive_accept_key, generate_key};
 
 /// The two ways to turn a request into a byte stream.
@@ -100,19 +100,18 @@ enum Attempt {
 
 async fn attempt(api: &Api, header: &str, upgrade: Upgrade) -> Result<Attempt, ApiError> {
     let key = generate_key();
-    let send = async |token: &Secret<String>| {
+    let request = || {
         let request = api.http.request(Method::GET, "/v1/connect").header(CONNECT_HEADER, header).header(CONNECTION, "Upgrade");
-        let request = match upgrade {
+        match upgrade {
             Upgrade::Raw => request.header(UPGRADE, CONNECT_UPGRADE),
             Upgrade::WebSocket => request
                 .header(UPGRADE, "websocket")
                 .header(SEC_WEBSOCKET_KEY, &key)
                 .header(SEC_WEBSOCKET_VERSION, "13")
                 .header(SEC_WEBSOCKET_PROTOCOL, WEBSOCKET_PROTOCOL),
-        };
-        api.http.send(api.authorize(request, token), CONNECT_WAIT).await
+        }
     };
-    let response = match api.authorized(send).await {
+    let response = match api.authorized(request, CONNECT_WAIT).await {
         // A proxy that does not understand the upgrade may cut the connection instead of answering.
         Err(error @ ApiError::Http(HttpError::Unreachable(Unreachable::Cut))) => return Ok(Attempt::NotUpgraded(error)),
         response => response?,

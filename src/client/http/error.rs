@@ -73,7 +73,7 @@ pub enum TlsProblem {
 
 impl HttpError {
     /// What a failed request of reqwest means: its errors nest four deep, and the reason is the innermost.
-    pub(super) fn classify(error: &reqwest::Error) -> Self {
+    pub(crate) fn classify(error: &reqwest::Error) -> Self {
         let mut text = error.to_string();
         let mut proxy = false;
         let mut source: Option<&(dyn Error + 'static)> = Some(error);

@@ -8,8 +8,9 @@ use url::Url;
 
 use super::discovery::Metadata;
 use super::exchange::{self, answer};
-use super::{CLIENT_ID, Dialogue, OauthError};
+use super::{CLIENT_ID, Dialogue, OauthError, new_key};
 use crate::client::credential::Credential;
+use crate::client::dpop::ProofKey;
 use crate::client::http::{Http, HttpError, SMALL_BODY};
 use crate::proto::Secret;
 
@@ -41,15 +42,16 @@ pub async fn login(http: &Http, metadata: &Metadata, dialogue: &dyn Dialogue) ->
     let code: DeviceCode = answer(&http.fetch(request, SMALL_BODY).await?)?;
     dialogue.code(&code);
     let lifetime = code.expires_in.clamp(1, LONGEST);
-    let waited = tokio::time::timeout(Duration::from_secs(lifetime), poll(http, metadata, &code)).await;
+    let polling = poll(http, metadata, &code, new_key()?);
+    let waited = tokio::time::timeout(Duration::from_secs(lifetime), polling).await;
     waited.unwrap_or(Err(OauthError::TimedOut(lifetime.div_ceil(60))))
 }
 
-async fn poll(http: &Http, metadata: &Metadata, code: &DeviceCode) -> Result<Credential, OauthError> {
+async fn poll(http: &Http, metadata: &Metadata, code: &DeviceCode, key: ProofKey) -> Result<Credential, OauthError> {
     let mut interval = code.interval.clamp(1, 60);
     loop {
         // At once the first time: an operator's approval may have been quicker than the person.
-        match exchange::device_code(http, metadata, &code.device_code).await {
+        match exchange::device_code(http, metadata, &code.device_code, key.clone()).await {
             Err(OauthError::Refused { code, .. }) if code == "authorization_pending" => {}
             // RFC 8628 §3.5: five seconds more, from now on.
             Err(OauthError::Refused { code, .. }) if code == "slow_down" => interval += 5,

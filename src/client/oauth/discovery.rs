@@ -6,6 +6,7 @@ use url::Url;
 
 use super::OauthError;
 use crate::client::http::{Http, SMALL_BODY};
+use crate::proto::dpop::ALGORITHM;
 
 /// The endpoints of a broker.
 #[derive(Debug, Clone)]
@@ -23,7 +24,7 @@ pub struct Metadata {
 /// Asks the broker.
 ///
 /// # Errors
-/// [`OauthError::Protocol`] when an endpoint is not on the broker, or PKCE with S256 is not spoken.
+/// [`OauthError::Protocol`] when an endpoint is not on the broker, or PKCE with S256 or DPoP is not spoken.
 pub async fn discover(http: &Http) -> Result<Metadata, OauthError> {
     let answer = http.fetch(http.request(Method::GET, WELL_KNOWN), SMALL_BODY).await?;
     if !answer.is_success() {
@@ -36,6 +37,11 @@ pub async fn discover(http: &Http) -> Result<Metadata, OauthError> {
     };
     if !document.code_challenge_methods_supported.iter().any(|method| method == "S256") {
         return Err(OauthError::Protocol("the broker does not speak PKCE with S256".to_owned()));
+    }
+    if !document.dpop_signing_alg_values_supported.iter().any(|algorithm| algorithm == ALGORITHM) {
+        return Err(OauthError::Protocol(
+            "the broker binds no tokens to keys (DPoP with EdDSA): it is older than this ztctl".to_owned(),
+        ));
     }
     let path = |url: &Url| endpoint(url).map(|url| url.path().to_owned());
     Ok(Metadata {
@@ -60,6 +66,8 @@ struct Document {
     device_authorization_endpoint: Url,
     #[serde(default)]
     code_challenge_methods_supported: Vec<String>,
+    #[serde(default)]
+    dpop_signing_alg_values_supported: Vec<String>,
 }
 
 const WELL_KNOWN: &str = "/.well-known/oauth-authorization-server";

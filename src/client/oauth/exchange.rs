@@ -8,7 +8,9 @@ use url::Url;
 use super::discovery::Metadata;
 use super::{CLIENT_ID, OauthError};
 use crate::client::credential::Credential;
-use crate::client::http::{Answer, Http, SMALL_BODY};
+use crate::client::dpop::ProofKey;
+use crate::client::http::{ANSWER_TIMEOUT, Answer, Http, HttpError, SMALL_BODY};
+use crate::proto::dpop::SCHEME;
 use crate::proto::{ErrorBody, Secret};
 
 /// Tokens for the code that the browser brought.
@@ -18,6 +20,7 @@ pub(super) async fn code(
     code: &Secret<String>,
     redirect: &Url,
     verifier: &Secret<String>,
+    key: ProofKey,
 ) -> Result<Credential, OauthError> {
     let form = [
         ("grant_type", "authorization_code"),
@@ -25,13 +28,18 @@ pub(super) async fn code(
         ("redirect_uri", redirect.as_str()),
         ("code_verifier", verifier.expose()),
     ];
-    first(http, metadata, &form).await
+    first(http, metadata, &form, key).await
 }
 
 /// Tokens for a device code, once somebody has entered its user code.
-pub(super) async fn device_code(http: &Http, metadata: &Metadata, code: &Secret<String>) -> Result<Credential, OauthError> {
+pub(super) async fn device_code(
+    http: &Http,
+    metadata: &Metadata,
+    code: &Secret<String>,
+    key: ProofKey,
+) -> Result<Credential, OauthError> {
     let form = [("grant_type", "urn:ietf:params:oauth:grant-type:device_code"), ("device_code", code.expose())];
-    first(http, metadata, &form).await
+    first(http, metadata, &form, key).await
 }
 
 /// The next tokens for the refresh token in `credential`.
@@ -40,12 +48,13 @@ pub(super) async fn device_code(http: &Http, metadata: &Metadata, code: &Secret<
 /// [`OauthError::Refused`] with `invalid_grant` when the login has ended.
 pub async fn refresh(http: &Http, credential: &Credential) -> Result<Credential, OauthError> {
     let form = [("grant_type", "refresh_token"), ("refresh_token", credential.refresh_token.expose())];
-    let tokens = tokens(http, &credential.token_path, &form).await?;
+    let tokens = tokens(http, &credential.token_path, &form, credential.key.as_ref()).await?;
     Ok(Credential {
         access_expires_at: tokens.expires_at(http),
         access_token: tokens.access_token,
         // RFC 6749 §6: without a new one the old one stays good.
         refresh_token: tokens.refresh_token.unwrap_or_else(|| credential.refresh_token.clone()),
+        key: credential.key.clone(),
         token_path: credential.token_path.clone(),
         revoke_path: credential.revoke_path.clone(),
     })
@@ -58,8 +67,7 @@ pub async fn refresh(http: &Http, credential: &Credential) -> Result<Credential,
 pub async fn revoke(http: &Http, credential: &Credential) -> Result<(), OauthError> {
     let form =
         [("token", credential.refresh_token.expose().as_str()), ("token_type_hint", "refresh_token"), ("client_id", CLIENT_ID)];
-    let request = http.request(Method::POST, &credential.revoke_path).form(&form);
-    let reply = http.fetch(request, SMALL_BODY).await?;
+    let reply = post(http, &credential.revoke_path, &form, credential.key.as_ref()).await?;
     if reply.is_success() { Ok(()) } else { Err(refusal(&reply)) }
 }
 
@@ -68,26 +76,41 @@ pub(super) fn answer<T: DeserializeOwned>(answer: &Answer) -> Result<T, OauthErr
     if answer.is_success() { Ok(answer.json()?) } else { Err(refusal(answer)) }
 }
 
-async fn first(http: &Http, metadata: &Metadata, form: &[(&str, &str)]) -> Result<Credential, OauthError> {
-    let mut tokens = tokens(http, &metadata.token_path, form).await?;
+async fn first(http: &Http, metadata: &Metadata, form: &[(&str, &str)], key: ProofKey) -> Result<Credential, OauthError> {
+    let mut tokens = tokens(http, &metadata.token_path, form, Some(&key)).await?;
     let refresh_token = tokens.refresh_token.take();
     Ok(Credential {
         access_expires_at: tokens.expires_at(http),
         access_token: tokens.access_token,
         refresh_token: refresh_token.ok_or_else(|| OauthError::Protocol("the broker gave no refresh token".to_owned()))?,
+        key: Some(key),
         token_path: metadata.token_path.clone(),
         revoke_path: metadata.revoke_path.clone(),
     })
 }
 
-async fn tokens(http: &Http, path: &str, form: &[(&str, &str)]) -> Result<Tokens, OauthError> {
+async fn tokens(http: &Http, path: &str, form: &[(&str, &str)], key: Option<&ProofKey>) -> Result<Tokens, OauthError> {
     let form: Vec<_> = form.iter().copied().chain([("client_id", CLIENT_ID)]).collect();
-    let tokens: Tokens = answer(&http.fetch(http.request(Method::POST, path).form(&form), SMALL_BODY).await?)?;
-    if tokens.token_type.eq_ignore_ascii_case("bearer") {
+    let tokens: Tokens = answer(&post(http, path, &form, key).await?)?;
+    // A bearer token would be good for whoever copies it.
+    if tokens.token_type.eq_ignore_ascii_case(SCHEME) {
         Ok(tokens)
     } else {
-        Err(OauthError::Protocol(format!("the broker gave a token of the unknown type `{}`", tokens.token_type)))
+        Err(OauthError::Protocol(format!("the broker gave a token of the type `{}` instead of {SCHEME}", tokens.token_type)))
     }
+}
+
+/// Sends a form with a proof of having `key`.
+async fn post(http: &Http, path: &str, form: &[(&str, &str)], key: Option<&ProofKey>) -> Result<Answer, HttpError> {
+    let request = || {
+        let request = http.request(Method::POST, path).form(form);
+        match key {
+            Some(key) => key.on(request, http),
+            None => Ok(request),
+        }
+    };
+    let response = http.send_proved(request, ANSWER_TIMEOUT).await?;
+    http.read(response, SMALL_BODY).await
 }
 
 fn refusal(answer: &Answer) -> OauthError {

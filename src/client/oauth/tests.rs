@@ -58,7 +58,7 @@ fn with(redirect: &Url, query: &str) -> Url {
     url
 }
 
-const TOKENS: &str = r#"{"access_token":"a","token_type":"Bearer","expires_in":600,"refresh_token":"r"}"#;
+const TOKENS: &str = r#"{"access_token":"a","token_type":"DPoP","expires_in":600,"refresh_token":"r"}"#;
 
 const DEVICE: &str = r#"{"device_code":"dev1ce","user_code":"ABCD-EFGH","verification_uri":"https://b.example/device",
     "expires_in":600,"interval":1}"#;
@@ -74,6 +74,9 @@ async fn the_browser_brings_a_code_that_is_worth_tokens() {
     let [exchange] = &broker.seen()[..] else { panic!("one exchange is expected") };
     assert!(exchange.contains("code=c0de") && exchange.contains("code_verifier="), "{exchange}");
     assert!(!page.as_str().contains("code_verifier"), "the verifier stays here");
+    // The code is bound to the key that the exchange proves, and the tokens to the same.
+    assert!(exchange.contains("\r\ndpop: ey"), "{exchange}");
+    assert_eq!(parameter(&page, "dpop_jkt"), credential.key.unwrap().thumbprint());
 }
 
 #[tokio::test]
@@ -124,25 +127,29 @@ async fn a_device_login_may_be_refused_or_run_out() {
 
 #[tokio::test]
 async fn endpoints_elsewhere_and_plain_challenges_are_refused() {
-    let document = |token: &str, methods: &str| {
+    let document = |token: &str, methods: &str, algorithms: &str| {
         format!(
             r#"{{"authorization_endpoint":"BROKER/oauth/authorize","token_endpoint":"{token}","revocation_endpoint":"BROKER/r",
-            "device_authorization_endpoint":"BROKER/d","code_challenge_methods_supported":[{methods}]}}"#
+            "device_authorization_endpoint":"BROKER/d","code_challenge_methods_supported":[{methods}],
+            "dpop_signing_alg_values_supported":[{algorithms}]}}"#
         )
     };
-    for (token, methods, good) in [
-        ("BROKER/oauth/token", r#""S256""#, true),
-        ("https://evil.example/oauth/token", r#""S256""#, false),
-        ("BROKER.evil.example/oauth/token", r#""S256""#, false),
-        ("BROKER/oauth/token", r#""plain""#, false),
+    let ours = r#""ES256","EdDSA""#;
+    for (token, methods, algorithms, good) in [
+        ("BROKER/oauth/token", r#""S256""#, ours, true),
+        ("https://evil.example/oauth/token", r#""S256""#, ours, false),
+        ("BROKER.evil.example/oauth/token", r#""S256""#, ours, false),
+        ("BROKER/oauth/token", r#""plain""#, ours, false),
+        ("BROKER/oauth/token", r#""S256""#, r#""ES256""#, false),
+        ("BROKER/oauth/token", r#""S256""#, "", false),
     ] {
-        let document = document(token, methods);
+        let document = document(token, methods, algorithms);
         let broker = FakeBroker::start(move |request| {
             let host = request.lines().find_map(|line| line.strip_prefix("host: ")).unwrap();
             json(document.replace("BROKER", &format!("http://{host}")))
         })
         .await;
         let result = discover(&broker.client(0)).await;
-        assert_eq!(result.is_ok(), good, "{token} {methods}: {result:?}");
+        assert_eq!(result.is_ok(), good, "{token} {methods} {algorithms}: {result:?}");
     }
 }

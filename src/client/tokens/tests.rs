@@ -8,7 +8,7 @@ use crate::client::http::fake::{FakeBroker, Reply, json, refusal};
 const NOW: u64 = 1_000_000;
 
 fn successor(n: usize) -> Reply {
-    json(format!(r#"{{"access_token":"access-{n}","token_type":"Bearer","expires_in":600,"refresh_token":"refresh-{n}"}}"#))
+    json(format!(r#"{{"access_token":"access-{n}","token_type":"DPoP","expires_in":600,"refresh_token":"refresh-{n}"}}"#))
 }
 
 fn kept(access_expires_at: u64) -> (tempfile::TempDir, Tokens) {
@@ -22,7 +22,7 @@ fn kept(access_expires_at: u64) -> (tempfile::TempDir, Tokens) {
 async fn a_token_that_holds_is_used_as_it_is() {
     let broker = FakeBroker::start(|_| Reply::Cut).await;
     let (_folder, tokens) = kept(NOW + MARGIN + 1);
-    assert_eq!(tokens.access(&broker.client(NOW)).await.unwrap().expose(), "access-0");
+    assert_eq!(tokens.access(&broker.client(NOW)).await.unwrap().token.expose(), "access-0");
     assert!(broker.seen().is_empty());
 }
 
@@ -41,7 +41,7 @@ async fn a_token_near_its_end_is_exchanged_once_for_all() {
     let (one, two, http) = (tokens(), tokens(), broker.client(NOW));
     let (first, second, third) = tokio::join!(one.access(&http), two.access(&http), one.access(&http));
     for token in [first, second, third] {
-        assert_eq!(token.unwrap().expose(), "access-1");
+        assert_eq!(token.unwrap().token.expose(), "access-1");
     }
     assert_eq!(broker.seen().len(), 1);
     assert_eq!(FileStore::new(file).load().unwrap().unwrap().refresh_token.expose(), "refresh-1");
@@ -56,7 +56,7 @@ async fn a_lost_reply_is_asked_for_again() {
     })
     .await;
     let (_folder, tokens) = kept(NOW);
-    assert_eq!(tokens.access(&broker.client(NOW)).await.unwrap().expose(), "access-1");
+    assert_eq!(tokens.access(&broker.client(NOW)).await.unwrap().token.expose(), "access-1");
     assert_eq!(broker.seen().len(), 2);
 }
 
@@ -83,4 +83,18 @@ async fn without_tokens_there_is_no_login() {
     let folder = tempfile::tempdir().unwrap();
     let tokens = Tokens::kept(Box::new(MemoryStore::default()), folder.path().join("lock"));
     assert!(matches!(tokens.access(&broker.client(NOW)).await, Err(TokenError::NotLoggedIn)));
+}
+
+#[tokio::test]
+async fn what_was_kept_before_there_were_keys_is_no_login() {
+    let broker = FakeBroker::start(|_| Reply::Cut).await;
+    let folder = tempfile::tempdir().unwrap();
+    for expires_at in [NOW, u64::MAX] {
+        let mut old = serde_json::to_value(credential("access-0", "refresh-0", expires_at)).unwrap();
+        old.as_object_mut().unwrap().remove("key");
+        let old = serde_json::from_value(old).unwrap();
+        let tokens = Tokens::kept(Box::new(MemoryStore::new(old)), folder.path().join("lock"));
+        assert!(matches!(tokens.access(&broker.client(NOW)).await, Err(TokenError::Unbound)));
+    }
+    assert!(broker.seen().is_empty());
 }
