@@ -87,6 +87,7 @@ pub(crate) struct State {
     pub(crate) clusters: workload::Clusters,
     pub(crate) sessions: Arc<relay::Sessions>,
     pub(crate) directory: identity::Directory,
+    pub(crate) jobs: identity::jobs::Jobs,
     pub(crate) providers: identity::oidc::Providers,
     pub(crate) limits: rate::Limits,
     pub(crate) proofs: dpop::Proofs,
@@ -158,6 +159,7 @@ impl Broker {
         let store = store::Store::open(config.database_url().expose()).await?;
         let state = Arc::new(State {
             directory: identity::Directory::new(store.clone()),
+            jobs: identity::jobs::Jobs::new(&config).map_err(ConfigError::Unfit)?,
             providers: identity::oidc::Providers::new(&config, &clock).map_err(ConfigError::Unfit)?,
             limits: rate::Limits::default(),
             proofs: dpop::Proofs::new(store.key()),

@@ -149,7 +149,7 @@ async fn log_in(context: &mut Context, failure: &Failure, broker: String) -> Res
     if !context.ui.ask("log in now? [Y/n] ", true).await? {
         return Ok(false);
     }
-    let args = LoginArgs { url: Some(broker), ca: None, device: false, store: None };
+    let args = LoginArgs { url: Some(broker), ca: None, device: false, id_token: None, store: None };
     match login::run(context, args).await {
         Ok(_) => {
             context.config = context.environment.configuration();

@@ -6,6 +6,7 @@
 mod audit;
 mod cluster;
 mod file;
+mod job;
 mod network;
 mod provider;
 
@@ -24,6 +25,7 @@ use crate::ssh::cert;
 
 pub use audit::{Audit, Destination, Sink};
 pub use cluster::Cluster;
+pub use job::Job;
 pub use network::Network;
 pub use provider::Provider;
 
@@ -56,6 +58,8 @@ pub struct Config {
     pub directory: bool,
     /// The OpenID Providers whose people may log in.
     pub providers: Vec<Provider>,
+    /// The CI jobs that may log in by their platform's token.
+    pub jobs: Vec<Job>,
     /// The Kubernetes clusters whose agents join by their service accounts' tokens.
     pub clusters: Vec<Cluster>,
     /// What is done with the audit journal.
@@ -140,6 +144,7 @@ impl Config {
             login_lifetime: LOGIN_LIFETIME,
             directory: true,
             providers: Vec::new(),
+            jobs: Vec::new(),
             clusters: Vec::new(),
             audit: Audit::default(),
             log_level: LogLevel::Info,
@@ -177,6 +182,7 @@ impl Config {
             }
         }
         self.check_providers()?;
+        self.check_jobs()?;
         if self.max_session.is_zero() || self.login_lifetime.is_zero() {
             return refuse("max_session and login_lifetime must be at least 1s");
         }

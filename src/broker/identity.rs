@@ -4,6 +4,7 @@
 //! token that an operator made, which is a bearer token. People come from an [`IdentityProvider`]; the embedded [`Directory`] is one.
 
 mod directory;
+pub(crate) mod jobs;
 pub(crate) mod misuse;
 pub(crate) mod oidc;
 mod person;

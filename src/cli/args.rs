@@ -126,6 +126,9 @@ pub struct LoginArgs {
     /// Log in with a code that is entered in a browser elsewhere [env: ZTCTL_DEVICE]
     #[arg(long)]
     pub device: bool,
+    /// Log in as a CI job, by the OpenID token that its platform gives it: a file, or - for stdin
+    #[arg(long, value_name = "FILE", conflicts_with = "device")]
+    pub id_token: Option<PathBuf>,
     /// Keep the tokens here, instead of in the first of these that works [env: ZTCTL_STORE]
     #[arg(long, value_enum)]
     pub store: Option<StoreKind>,

@@ -1,7 +1,11 @@
 //! `ztctl login`: in the browser or by a code, the tokens kept, the certificate authorities pinned.
 
 use std::ffi::OsString;
+use std::io::Read;
+use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
+
+use zeroize::Zeroizing;
 
 use super::Context;
 use super::access::root_text;
@@ -20,6 +24,7 @@ use crate::client::paths::Paths;
 use crate::client::tokens::Tokens;
 use crate::client::{ca_pin, private};
 use crate::clock::Clock;
+use crate::proto::Secret;
 use crate::proto::api::Whoami;
 use crate::proto::ca::PinnedCa;
 
@@ -59,7 +64,10 @@ async fn login(context: &mut Context, args: LoginArgs) -> Result<ExitCode, Failu
     }
     let store = settings::store(args.store, &context.environment, &config)?.value;
     let by_code = settings::device(args.device, &context.environment, &config)?.value;
-    let credential = ask(context, by_code, &http).await.map_err(|error| Failure::login(error, &http))?;
+    let credential = match &args.id_token {
+        Some(file) => as_job(file, &http).await?,
+        None => ask(context, by_code, &http).await.map_err(|error| Failure::login(error, &http))?,
+    };
     let api = Api::over(http.clone(), Tokens::first(&credential));
     let whoami = match api.whoami().await {
         Ok(whoami) => whoami,
@@ -96,6 +104,22 @@ async fn ask(context: &Context, by_code: bool, http: &Http) -> Result<Credential
     } else {
         browser::login(http, &metadata, &terminal).await
     }
+}
+
+/// By the token in `file`.
+async fn as_job(file: &Path, http: &Http) -> Result<Credential, Failure> {
+    let unreadable = |error: &std::io::Error| Failure::id_token(file, error);
+    let mut text = String::new();
+    if file == Path::new("-") {
+        std::io::stdin().take(ID_TOKEN_LIMIT).read_to_string(&mut text).map_err(|error| unreadable(&error))?;
+    } else {
+        let opened = std::fs::File::open(file).map_err(|error| unreadable(&error))?;
+        opened.take(ID_TOKEN_LIMIT).read_to_string(&mut text).map_err(|error| unreadable(&error))?;
+    }
+    let token = Secret::new(text.trim().to_owned());
+    drop(Zeroizing::new(text));
+    let metadata = discovery::discover(http).await.map_err(|error| Failure::login(error, http))?;
+    exchange::job(http, &metadata, &token).await.map_err(|error| Failure::job(error, http))
 }
 
 /// What a login leaves behind.
@@ -204,3 +228,6 @@ fn open(browser: &OsString, url: &url::Url) -> bool {
     // Openers return at once or stay as the browser; neither is waited for, and none may write into our terminal.
     Command::new(browser).arg(url.as_str()).stdin(quiet()).stdout(quiet()).stderr(quiet()).spawn().is_ok()
 }
+
+/// The most bytes of a job's token; platforms make some 2 KiB.
+const ID_TOKEN_LIMIT: u64 = 16 * 1024;

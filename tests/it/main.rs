@@ -18,6 +18,7 @@ mod gate;
 mod generated;
 mod host;
 mod impostor;
+mod jobs;
 mod keyring;
 mod kubernetes;
 mod large;

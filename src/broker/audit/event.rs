@@ -57,10 +57,13 @@ pub enum Event {
     Login {
         /// `name@idp`.
         user: String,
-        /// `browser` or `device`.
+        /// `browser`, `device` or `job`.
         method: String,
         /// Where the request came from.
         client_address: String,
+        /// Of a job: what its platform calls it, by the token's `sub`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        subject: Option<String>,
     },
     /// A log-in was refused.
     LoginFailed {

@@ -9,6 +9,7 @@ use url::Url;
 
 use super::audit::AuditTable;
 use super::cluster::ClusterTable;
+use super::job::JobTable;
 use super::provider::ProviderTable;
 use super::{Config, ConfigError, LISTEN, Network, POLICY, STATE, Tls, VERSION};
 use crate::log::LogLevel;
@@ -39,6 +40,8 @@ pub(super) struct File {
     clusters: Vec<ClusterTable>,
     #[serde(default, rename = "identity_provider")]
     providers: Vec<ProviderTable>,
+    #[serde(default, rename = "job")]
+    jobs: Vec<JobTable>,
     #[serde(default)]
     audit: AuditTable,
 }
@@ -118,6 +121,7 @@ impl File {
         config.log_level = self.log.unwrap_or(config.log_level);
         config.clusters = self.clusters.into_iter().map(|table| table.resolve(folder)).collect::<Result<_, _>>()?;
         config.providers = self.providers.into_iter().map(|table| table.resolve(folder)).collect::<Result<_, _>>()?;
+        config.jobs = self.jobs.into_iter().map(|table| table.resolve(folder)).collect::<Result<_, _>>()?;
         config.audit = self.audit.resolve(folder)?;
         config.check()?;
         Ok(config)

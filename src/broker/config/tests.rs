@@ -170,3 +170,28 @@ fn an_identity_provider_is_named_with_its_issuer() {
         assert!(refused.contains(why), "{rest}: {refused}");
     }
 }
+
+#[test]
+fn a_job_is_named_with_what_its_token_has_to_say() {
+    let job = |rest: &str| {
+        let text = format!(
+            "version = 1\n[[job]]\nname = \"ci\"\nissuer = \"https://ci\"\njwks = \"k\"\nuser = \"deploy\"\nactions = [\"exec\"]\n{rest}"
+        );
+        load(&text).map(|config| config.jobs[0].clone()).map_err(|error| error.to_string())
+    };
+    let good = job("claims = { repository = \"acme/*\" }\n").unwrap();
+    assert_eq!((good.lifetime.as_secs(), good.keys), (900, Source::File("/etc/ztbroker/k".into())));
+    for (rest, why) in [
+        ("", "claims"),
+        ("claims = {}\n", "at least one claim"),
+        ("claims = { repository = \"*\" }\n", "what it has to say"),
+        ("claims = { a = \"b\" }\nlifetime = \"2h\"\n", "between 1s and 1h"),
+        ("claims = { a = \"b\" }\njwks_url = \"https://k\"\n", "one of them"),
+    ] {
+        let refused = job(rest).unwrap_err();
+        assert!(refused.contains(why), "{rest}: {refused}");
+    }
+    let both = "version = 1\n[[identity_provider]]\nname = \"ci\"\nissuer = \"https://sso\"\nclient_id = \"a\"\n[[job]]\nname = \"ci\"\n\
+                issuer = \"https://ci\"\njwks = \"k\"\nuser = \"deploy\"\nactions = [\"exec\"]\nclaims = { a = \"b\" }\n";
+    assert!(complaint(both).contains("both called"));
+}

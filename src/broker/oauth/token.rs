@@ -16,17 +16,21 @@ use super::{REVOKE_PATH, TOKEN_PATH, still};
 use crate::broker::State;
 use crate::broker::audit::Event;
 use crate::broker::dpop::{self, Bound};
+use crate::broker::identity::jobs::Proved;
 use crate::broker::identity::misuse::{self, Kind};
 use crate::broker::identity::{LOCAL, Person, token};
 use crate::broker::rate::{Limit, network};
 use crate::broker::store::{DevicePoll, NewTokens, Owner, Redeemed, Rotation, Started};
 use crate::proto::dpop::SCHEME;
-use crate::proto::{Secret, SessionId};
+use crate::proto::{Actions, Secret, SessionId};
 
 /// RFC 6749 §5.1.
 #[derive(Serialize)]
 pub(super) struct Tokens {
     access_token: Secret<String>,
+    /// RFC 8693 §2.2.1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    issued_token_type: Option<&'static str>,
     token_type: &'static str,
     expires_in: u64,
     refresh_token: Secret<String>,
@@ -39,6 +43,7 @@ pub(super) async fn exchange(Extracted(state): Extracted<Arc<State>>, request: R
     let tokens = match sent.form.needed("grant_type")? {
         CODE => code(&state, &sent).await?,
         DEVICE => device(&state, &sent).await?,
+        EXCHANGE => job(&state, &sent).await?,
         REFRESH => refresh(&state, &sent).await?,
         _ => return Err(Refusal::new("unsupported_grant_type", "this grant type is not spoken here")),
     };
@@ -70,7 +75,7 @@ async fn code(state: &State, sent: &Sent) -> Result<Tokens, Refusal> {
     let (person, key) = found.ok_or_else(refused)?;
     let owner = Owner { user: person.to_string(), key };
     proved(state, sent.to_prove(TOKEN_PATH), &owner, Kind::Code).await?;
-    let (login, tokens, kept) = first(state, person, "browser", owner.key).await?;
+    let (login, tokens, kept) = first(state, Begin::of(state, person, "browser"), owner.key).await?;
     match state.store.redeem(&hash, &login, &kept).await? {
         Redeemed::Started => {}
         Redeemed::Invalid => return Err(refused()),
@@ -79,7 +84,7 @@ async fn code(state: &State, sent: &Sent) -> Result<Tokens, Refusal> {
             return Err(refused());
         }
     }
-    begun(state, &login, sent.address).await?;
+    begun(state, &login, sent.address, None).await?;
     Ok(tokens)
 }
 
@@ -95,10 +100,36 @@ async fn device(state: &State, sent: &Sent) -> Result<Tokens, Refusal> {
         DevicePoll::Expired => return Err(Refusal::new("expired_token", "the code has expired")),
         DevicePoll::Unknown => return Err(Refusal::new("invalid_grant", "the device code is unknown")),
     };
-    let (login, tokens, kept) = first(state, person, "device", key).await?;
+    let (login, tokens, kept) = first(state, Begin::of(state, person, "device"), key).await?;
     state.store.start_login(&login, &kept).await?;
-    begun(state, &login, sent.address).await?;
+    begun(state, &login, sent.address, None).await?;
     Ok(tokens)
+}
+
+/// A login for a job that shows its platform's token (RFC 8693).
+async fn job(state: &State, sent: &Sent) -> Result<Tokens, Refusal> {
+    let kind = sent.form.needed("subject_token_type")?;
+    if !matches!(kind, ID_TOKEN | JWT) {
+        return Err(Refusal::new("invalid_request", format!("subject_token_type must be {ID_TOKEN}")));
+    }
+    let key = dpop::judge_first(state, &sent.to_prove(TOKEN_PATH)).map_err(Refusal::proof)?;
+    let proved = match state.jobs.prove(sent.form.needed("subject_token")?, state.clock.now()).await {
+        Ok(proved) => proved,
+        Err(error) => {
+            // Whoever floods us with nonsense does not flood the journal.
+            if state.limits.attempt(Limit::Refusal, &network(sent.address), state.clock.now()).is_ok() {
+                let (client_address, why) = (sent.address.to_string(), error.to_string());
+                write_down(state, Event::LoginFailed { user: "a job".to_owned(), client_address, why }).await?;
+            }
+            return Err(Refusal::new("invalid_request", error.to_string()));
+        }
+    };
+    let Proved { person, narrowed, lifetime, subject } = proved;
+    let begin = Begin { person, method: "job", scope: Some((narrowed.actions, narrowed.containers)), lifetime };
+    let (login, tokens, kept) = first(state, begin, key).await?;
+    state.store.start_login(&login, &kept).await?;
+    begun(state, &login, sent.address, Some(subject)).await?;
+    Ok(Tokens { issued_token_type: Some(ACCESS_TOKEN), ..tokens })
 }
 
 /// The next tokens. Two who ask at once, or one whose answer was lost, get the same refresh token again: it is computed from the
@@ -118,6 +149,7 @@ async fn refresh(state: &State, sent: &Sent) -> Result<Tokens, Refusal> {
     match state.store.rotate(&token::hash(old), &kept, now, GRACE).await? {
         Rotation::Fresh { login_expires_at } => Ok(Tokens {
             access_token: access,
+            issued_token_type: None,
             token_type: SCHEME,
             expires_in: ACCESS_LIFETIME.min(login_expires_at.saturating_sub(now)),
             refresh_token: next,
@@ -137,17 +169,29 @@ async fn proved(state: &State, sent: dpop::Sent<'_>, owner: &Owner, kind: Kind) 
     Err(Refusal::proof(error))
 }
 
-/// A login that is bound to `key`, and its first tokens, which nobody has yet.
-async fn first(
-    state: &State,
+/// A login that is to begin.
+struct Begin {
     person: Person,
+    /// `browser`, `device` or `job`.
     method: &'static str,
-    key: String,
-) -> Result<(Started, Tokens, NewTokens), Refusal> {
-    let (now, whole) = (state.clock.now(), state.config.login_lifetime.as_secs());
-    // Whose provider cannot be asked again is believed for less long.
-    let asked = person.idp == LOCAL || person.upstream.is_some();
-    let lifetime = if asked { whole } else { whole.min(UNASKED) };
+    /// What it is limited to.
+    scope: Option<(Actions, Vec<String>)>,
+    /// In seconds.
+    lifetime: u64,
+}
+
+impl Begin {
+    /// A person's login. Whose provider cannot be asked again is believed for less long.
+    fn of(state: &State, person: Person, method: &'static str) -> Self {
+        let whole = state.config.login_lifetime.as_secs();
+        let asked = person.idp == LOCAL || person.upstream.is_some();
+        Self { person, method, scope: None, lifetime: if asked { whole } else { whole.min(UNASKED) } }
+    }
+}
+
+/// A login that is bound to `key`, and its first tokens, which nobody has yet.
+async fn first(state: &State, begin: Begin, key: String) -> Result<(Started, Tokens, NewTokens), Refusal> {
+    let (now, Begin { person, method, scope, lifetime }) = (state.clock.now(), begin);
     state.store.prune(now).await?;
     let expires_in = ACCESS_LIFETIME.min(lifetime);
     let (access, refresh) = (token::random(token::ACCESS), token::random(token::REFRESH));
@@ -157,14 +201,15 @@ async fn first(
         refresh: token::hash(refresh.expose()),
     };
     let id = SessionId::random().to_string();
-    let login = Started { id, person, method, key, now, expires_at: now.saturating_add(lifetime) };
-    Ok((login, Tokens { access_token: access, token_type: SCHEME, expires_in, refresh_token: refresh }, kept))
+    let login = Started { id, person, method, scope, key, now, expires_at: now.saturating_add(lifetime) };
+    let tokens =
+        Tokens { access_token: access, issued_token_type: None, token_type: SCHEME, expires_in, refresh_token: refresh };
+    Ok((login, tokens, kept))
 }
 
-async fn begun(state: &State, login: &Started, address: IpAddr) -> Result<(), Refusal> {
-    let event =
-        Event::Login { user: login.person.to_string(), method: login.method.to_owned(), client_address: address.to_string() };
-    write_down(state, event).await
+async fn begun(state: &State, login: &Started, address: IpAddr, subject: Option<String>) -> Result<(), Refusal> {
+    let (user, method) = (login.person.to_string(), login.method.to_owned());
+    write_down(state, Event::Login { user, method, client_address: address.to_string(), subject }).await
 }
 
 async fn write_down(state: &State, event: Event) -> Result<(), Refusal> {
@@ -177,7 +222,14 @@ fn limit(state: &State, address: IpAddr) -> Result<(), Refusal> {
 
 pub(super) const CODE: &str = "authorization_code";
 pub(super) const REFRESH: &str = "refresh_token";
+/// RFC 8693 §2.1.
+pub(super) const EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
 pub(super) const DEVICE: &str = "urn:ietf:params:oauth:grant-type:device_code";
+
+/// RFC 8693 §3.
+const ID_TOKEN: &str = "urn:ietf:params:oauth:token-type:id_token";
+const JWT: &str = "urn:ietf:params:oauth:token-type:jwt";
+const ACCESS_TOKEN: &str = "urn:ietf:params:oauth:token-type:access_token";
 
 /// What a removed person may still do, at the most.
 const ACCESS_LIFETIME: u64 = 600;

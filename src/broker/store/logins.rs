@@ -26,8 +26,10 @@ pub(crate) struct Started {
     pub(crate) id: String,
     /// Who.
     pub(crate) person: Person,
-    /// `browser` or `device`.
+    /// `browser`, `device` or `job`.
     pub(crate) method: &'static str,
+    /// What it is limited to.
+    pub(crate) scope: Option<(Actions, Vec<String>)>,
     /// The thumbprint of the key that its tokens are bound to.
     pub(crate) key: String,
     /// When.
@@ -81,7 +83,7 @@ pub(crate) struct Bearer {
     pub(crate) expires_at: u64,
     /// The thumbprint of the key that the token is bound to; none for a user token.
     pub(crate) key: Option<String>,
-    /// The limits of a user token.
+    /// The limits of a user token or of a job's login.
     pub(crate) scope: Option<(Actions, Vec<String>)>,
 }
 
@@ -89,7 +91,7 @@ impl Store {
     /// The person that the access token of this hash speaks for. One query by primary keys.
     pub(crate) async fn access(&self, hash: &[u8; 32], now: u64) -> Result<Option<Bearer>, StoreError> {
         let rows = sqlx::query(
-            "SELECT l.user_name, l.idp, l.group_names, l.mfa_at, l.id, l.proof_key, l.created_at, l.expires_at, g.group_name
+            "SELECT l.user_name, l.idp, l.group_names, l.mfa_at, l.actions, l.containers, l.id, l.proof_key, l.created_at, l.expires_at, g.group_name
              FROM access_tokens t JOIN logins l ON l.id = t.login
              LEFT JOIN user_groups g ON g.user_name = l.user_name AND l.group_names IS NULL
              WHERE t.hash = $1 AND t.expires_at > $2 AND l.expires_at > $2",
@@ -108,7 +110,11 @@ impl Store {
         };
         let mfa_at = row.try_get::<Option<i64>, _>("mfa_at")?.and_then(|at| u64::try_from(at).ok());
         let (login, key) = (Some(row.try_get("id")?), Some(row.try_get("proof_key")?));
-        Ok(Some(Bearer { idp: row.try_get("idp")?, groups, mfa_at, login, key, ..bearer }))
+        let scope = match row.try_get::<Option<String>, _>("actions")? {
+            Some(_) => Some(tokens::scope(row)?),
+            None => None,
+        };
+        Ok(Some(Bearer { idp: row.try_get("idp")?, groups, mfa_at, login, key, scope, ..bearer }))
     }
 
     /// The person that the user token of this hash speaks for.
@@ -215,8 +221,9 @@ pub(super) async fn start(
     }
     let groups = person.groups.as_ref().map(|groups| groups.iter().map(Account::as_str).collect::<Vec<_>>().join("\n"));
     sqlx::query(
-        "INSERT INTO logins (id, user_name, idp, group_names, method, mfa_at, upstream, created_at, expires_at, proof_key)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+        "INSERT INTO logins (id, user_name, idp, group_names, method, mfa_at, upstream, created_at, expires_at, proof_key,
+                             actions, containers)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
     )
     .bind(login.id.clone())
     .bind(person.name.as_str().to_owned())
@@ -228,6 +235,8 @@ pub(super) async fn start(
     .bind(time(login.now))
     .bind(time(login.expires_at))
     .bind(login.key.clone())
+    .bind(login.scope.as_ref().map(|(actions, _)| actions.to_string()))
+    .bind(login.scope.as_ref().map(|(_, containers)| containers.join("\n")))
     .execute(&mut **transaction)
     .await?;
     insert(transaction, &login.id, new, login.expires_at).await

@@ -212,4 +212,6 @@ const STEPS: &[&[&str]] = &[
         "ALTER TABLE logins ADD COLUMN proof_key TEXT NOT NULL DEFAULT ''",
         "ALTER TABLE authorization_codes ADD COLUMN proof_key TEXT NOT NULL DEFAULT ''",
     ],
+    // A job's login is narrow, as a user token is.
+    &["ALTER TABLE logins ADD COLUMN actions TEXT", "ALTER TABLE logins ADD COLUMN containers TEXT"],
 ];

@@ -41,6 +41,7 @@ fn login(id: &str) -> Started {
         id: id.to_owned(),
         person: Person::local(ada()),
         method: "browser",
+        scope: None,
         key: "k".into(),
         now: NOW,
         expires_at: NOW + 1000,

@@ -1,5 +1,7 @@
 //! A login that did not come about.
 
+use std::path::Path;
+
 use super::{Failure, Kind};
 use crate::client::http::Http;
 use crate::client::oauth::OauthError;
@@ -22,6 +24,23 @@ impl Failure {
                 failed(error.to_string()).hint(again)
             }
         }
+    }
+
+    /// The broker does not take the job's token.
+    pub fn job(error: OauthError, http: &Http) -> Self {
+        match error {
+            OauthError::Refused { code, description } if code == "invalid_request" => {
+                Self::new(Kind::NotLoggedIn, "login_failed", format!("{} refuses: {description}", http.url()))
+                    .hint("the broker's [[job]] tables say which tokens it takes")
+            }
+            error => Self::login(error, http),
+        }
+    }
+
+    /// The file with the job's token cannot be read.
+    pub fn id_token(file: &Path, error: &std::io::Error) -> Self {
+        Self::new(Kind::Failed, "id_token", format!("the token in {} cannot be read: {error}", file.display()))
+            .hint("name a file with the token, or - and give it on stdin")
     }
 }
 

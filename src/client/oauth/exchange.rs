@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 use url::Url;
 
 use super::discovery::Metadata;
-use super::{CLIENT_ID, OauthError};
+use super::{CLIENT_ID, OauthError, new_key};
 use crate::client::credential::Credential;
 use crate::client::dpop::ProofKey;
 use crate::client::http::{ANSWER_TIMEOUT, Answer, Http, HttpError, SMALL_BODY};
@@ -40,6 +40,19 @@ pub(super) async fn device_code(
 ) -> Result<Credential, OauthError> {
     let form = [("grant_type", "urn:ietf:params:oauth:grant-type:device_code"), ("device_code", code.expose())];
     first(http, metadata, &form, key).await
+}
+
+/// Tokens for the token that a platform gives its job (RFC 8693).
+///
+/// # Errors
+/// [`OauthError`]; the broker's refusal says what is wrong with the token.
+pub async fn job(http: &Http, metadata: &Metadata, token: &Secret<String>) -> Result<Credential, OauthError> {
+    let form = [
+        ("grant_type", "urn:ietf:params:oauth:grant-type:token-exchange"),
+        ("subject_token_type", "urn:ietf:params:oauth:token-type:id_token"),
+        ("subject_token", token.expose().as_str()),
+    ];
+    first(http, metadata, &form, new_key()?).await
 }
 
 /// The next tokens for the refresh token in `credential`.
