@@ -65,7 +65,7 @@ impl KnownBroker {
     /// The same with whom the agent has come to trust since, by what it has kept: only if it began with the same authorities of the
     /// same broker. Whoever gives it others has decided anew.
     #[must_use]
-    pub(super) fn as_kept(self, kept: Option<Self>) -> Self {
+    pub(super) fn with_kept(self, kept: Option<Self>) -> Self {
         let followed = kept.filter(|kept| kept.url == self.url && kept.ca == self.ca).and_then(|kept| kept.followed);
         Self { followed, ..self }
     }

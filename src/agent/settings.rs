@@ -65,7 +65,7 @@ pub(super) fn config(args: &JoinArgs, state: Option<&Path>) -> Result<AgentConfi
             let (url, ca, tls_root) = (token.broker.clone(), token.ca.clone(), token.tls_root.clone());
             // Kept notes that cannot be read are none: the token tells all that is needed.
             let kept = state.as_ref().and_then(|state| state.broker().ok().flatten());
-            Some(KnownBroker { url, ca, tls_root, followed: None }.as_kept(kept))
+            Some(KnownBroker { url, ca, tls_root, followed: None }.with_kept(kept))
         }
         (None, Some(state)) => state.broker()?,
         (None, None) => None,

@@ -128,9 +128,9 @@ mod tests {
         let kept = StateFolder::open(parent.path()).unwrap().broker().unwrap();
         let pinned = PinnedCa { sequence: 1, set: new.clone() };
         assert_eq!(kept.as_ref().unwrap().followed, Some(pinned.clone()));
-        assert_eq!(joined.clone().as_kept(kept.clone()).followed, Some(pinned.clone()));
+        assert_eq!(joined.clone().with_kept(kept.clone()).followed, Some(pinned.clone()));
         let other = KnownBroker { ca: "SHA256:0".into(), ..joined.clone() };
-        assert_eq!((other.as_kept(kept.clone()).followed, joined.as_kept(None).followed), (None, None));
+        assert_eq!((other.with_kept(kept.clone()).followed, joined.with_kept(None).followed), (None, None));
         let trust = Trust::new(Pin::Set(pinned), None);
         assert!(matches!(trust.welcome(old.clone(), None, &new.fingerprint()), Err(NotFollowed::Rollback { .. })));
     }

@@ -64,7 +64,7 @@ fn enter(join: &JoinArgs, workload: WorkloadArgs) -> Result<AgentConfig, Setting
     let url = join.broker.as_ref().ok_or(SettingsError::NoToken)?.to_string();
     let state = join.state.as_deref().map(StateFolder::open).transpose()?;
     let kept = state.as_ref().and_then(|state| state.broker().ok().flatten());
-    let known = KnownBroker { url, ca, tls_root: None, followed: None }.as_kept(kept);
+    let known = KnownBroker { url, ca, tls_root: None, followed: None }.with_kept(kept);
     settings::entering(join, state, known, Join::Workload { cluster, token })
 }
 

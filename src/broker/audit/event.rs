@@ -362,22 +362,6 @@ pub struct SessionAuthorised {
     pub deadline: u64,
 }
 
-/// One line of the journal.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Record {
-    /// 1 for the first, without gaps.
-    pub seq: u64,
-    /// When it was written, in seconds since 1970.
-    pub time: u64,
-    /// What happened.
-    #[serde(flatten)]
-    pub event: Event,
-    /// The hash of the line before; 64 zeros for the first.
-    pub prev: String,
-    /// SHA-256 of the line without this field.
-    pub hash: String,
-}
-
 impl Event {
     /// The session that this is about, if it is about one.
     pub fn session(&self) -> Option<SessionId> {
@@ -407,17 +391,5 @@ impl Event {
             Self::LockAdded { target, .. } | Self::LockRemoved { target, .. } => target.strip_prefix("user "),
             _ => None,
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_event_of_a_newer_version_is_still_a_record() {
-        let line = r#"{"seq":1,"time":2,"event":"moon_landed","site":"tranquility","prev":"","hash":""}"#;
-        let record: Record = serde_json::from_str(line).unwrap();
-        assert_eq!((record.seq, record.event), (1, Event::Unknown));
     }
 }
