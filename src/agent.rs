@@ -20,6 +20,8 @@ mod channel;
 mod dial;
 mod environment;
 mod forward;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod greeting;
 mod host;
 mod identity;

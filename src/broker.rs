@@ -33,6 +33,8 @@ mod connect;
 mod dpop;
 pub mod enrolment;
 mod fetch;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod http;
 pub mod identity;
 mod jwt;

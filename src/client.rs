@@ -8,6 +8,8 @@ pub mod config;
 pub mod copy;
 pub mod credential;
 pub mod dpop;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 pub mod guardian;
 pub mod http;
 pub mod identity_agent;

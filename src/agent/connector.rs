@@ -7,11 +7,11 @@
 pub mod docker;
 pub mod host;
 #[cfg(any(feature = "docker", feature = "kubernetes"))]
-mod inside;
+pub(super) mod inside;
 #[cfg(feature = "kubernetes")]
 pub mod kubernetes;
 #[cfg(any(feature = "docker", feature = "kubernetes"))]
-mod logs;
+pub(super) mod logs;
 pub mod process;
 #[cfg(any(feature = "docker", feature = "kubernetes"))]
 mod remote;

@@ -8,7 +8,7 @@ pub(super) fn own_container() -> Option<String> {
 }
 
 /// The control group's path ends in the id, alone or between an engine's word and `.scope`. In a namespace of its own it is `/`.
-fn from_cgroup(cgroup: &str) -> Option<String> {
+pub(super) fn from_cgroup(cgroup: &str) -> Option<String> {
     cgroup.lines().find_map(|line| {
         let last = line.splitn(3, ':').nth(2)?.rsplit('/').next()?;
         let last = last.strip_suffix(".scope").unwrap_or(last);
@@ -17,7 +17,7 @@ fn from_cgroup(cgroup: &str) -> Option<String> {
 }
 
 /// An engine mounts a container's own `/etc/hosts` from a folder that has its id. The other files may be those of its pod.
-fn from_mounts(mounts: &str) -> Option<String> {
+pub(super) fn from_mounts(mounts: &str) -> Option<String> {
     mounts.lines().find_map(|line| {
         let mut fields = line.split(' ').skip(3);
         let (root, point) = (fields.next()?, fields.next()?);

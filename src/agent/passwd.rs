@@ -113,7 +113,7 @@ fn id(text: &str) -> Option<u32> {
 }
 
 /// Every group that lists `name`, and its own.
-fn groups_of(group: &str, name: &str, own: u32) -> Vec<u32> {
+pub(super) fn groups_of(group: &str, name: &str, own: u32) -> Vec<u32> {
     let mut groups = vec![own];
     for line in group.lines() {
         let mut fields = line.split(':').skip(2);

@@ -152,7 +152,7 @@ impl Process {
     }
 
     /// The name is in parentheses and may hold anything, parentheses and newlines included: the fields begin after the last one.
-    fn parse(pid: i32, stat: &[u8]) -> Option<Self> {
+    pub(super) fn parse(pid: i32, stat: &[u8]) -> Option<Self> {
         let name_end = stat.iter().rposition(|byte| *byte == b')')?;
         let fields = std::str::from_utf8(stat.get(name_end + 1..)?).ok()?;
         let fields: Vec<&str> = fields.split_ascii_whitespace().collect();

@@ -5,7 +5,7 @@
 
 mod audit;
 mod cluster;
-mod file;
+pub(super) mod file;
 mod job;
 mod network;
 mod provider;

@@ -3,7 +3,7 @@
 //! The order is the point: who, which container, policy, what the connector can do, the agent's clock and a link to it; then the
 //! audit event is durable; only then is anything signed. Whatever fails before that leaves nothing behind but its refusal.
 
-mod request;
+pub(super) mod request;
 mod session;
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 //! `accept` turns connections into requests; who a request comes from is decided by `address`.
 
 mod accept;
-mod address;
+pub(super) mod address;
 mod headers;
 
 #[cfg(test)]

@@ -10,9 +10,9 @@
 //! | `form` | reading parameters, and OAuth's own errors |
 //! | `password` | judging a name and a password, with limits and the journal |
 
-mod authorize;
+pub(super) mod authorize;
 pub(crate) mod device;
-mod form;
+pub(super) mod form;
 mod password;
 mod signin;
 mod still;

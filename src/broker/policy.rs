@@ -7,7 +7,7 @@ mod basis;
 mod cases;
 mod decide;
 mod finding;
-mod load;
+pub(super) mod load;
 mod obligation;
 mod projection;
 mod review;

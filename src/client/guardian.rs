@@ -41,7 +41,7 @@ const DONE: u8 = 2;
 
 /// What to do once the pipe has ended.
 #[derive(Debug, PartialEq, Eq)]
-struct Watched {
+pub(super) struct Watched {
     saved: LineModes,
     raw: LineModes,
     resets: Vec<u8>,
@@ -60,7 +60,7 @@ pub fn main() -> ExitCode {
 }
 
 /// Reads until the end; `None` when there is nothing to put back.
-fn watch(pipe: &mut impl Read) -> Option<Watched> {
+pub(super) fn watch(pipe: &mut impl Read) -> Option<Watched> {
     let mut modes = [[0; LineModes::BYTES]; 2];
     for mode in &mut modes {
         pipe.read_exact(mode).ok()?;

@@ -10,7 +10,7 @@ use reqwest::header::{DATE, HeaderMap};
 use reqwest::{Client, Method, NoProxy, Proxy, RequestBuilder, Response, redirect};
 use serde::de::DeserializeOwned;
 
-mod date;
+pub(super) mod date;
 mod error;
 #[cfg(test)]
 pub(crate) mod fake;

@@ -46,7 +46,7 @@ impl From<&ContainerRow> for Known {
 
 /// The list, one container a line, of which only those are read that are wanted.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Names(String);
+pub struct Names(pub(super) String);
 
 impl Names {
     /// The list of `rows`.

@@ -8,7 +8,7 @@
 //! | [`exchange`] | tokens for a code or for a refresh token, and their return, RFC 7009 |
 
 pub mod browser;
-mod callback;
+pub(super) mod callback;
 pub mod device;
 pub mod discovery;
 pub mod exchange;

@@ -2,8 +2,8 @@
 //!
 //! They are shared with whoever started us, so nothing about them is changed.
 
-#[cfg(any(windows, test))]
-mod text;
+#[cfg(any(windows, test, fuzzing))]
+pub(super) mod text;
 #[cfg(unix)]
 mod unix;
 #[cfg(windows)]

@@ -16,9 +16,9 @@ mod engine;
 mod logs;
 mod outputs;
 mod processes;
-mod report;
+pub(in crate::agent) mod report;
 mod session;
-mod stream;
+pub(in crate::agent) mod stream;
 mod sweep;
 mod watch;
 

@@ -26,9 +26,9 @@ pub(super) use shells::Shells;
 
 /// A start that was prepared.
 #[derive(Debug)]
-struct Start {
+pub(in crate::agent) struct Start {
     /// What [`START`] says first.
-    nonce: String,
+    pub(in crate::agent) nonce: String,
     /// Whether it waits for a line on its input.
     gate: bool,
     rest: Vec<String>,
@@ -59,7 +59,7 @@ pub(in crate::agent) enum NotStarted {
 
 /// The first process of a session, as [`START`] tells it: in the numbers of the container.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Ready {
+pub(in crate::agent) struct Ready {
     /// Its process id and start time.
     pub(super) leader: Leader,
 }
@@ -83,7 +83,7 @@ impl Start {
     ///
     /// # Errors
     /// [`NotStarted::NotText`].
-    pub(super) fn new(asked: &Asked, exports: &Variables, gate: bool) -> Result<Self, NotStarted> {
+    pub(in crate::agent) fn new(asked: &Asked, exports: &Variables, gate: bool) -> Result<Self, NotStarted> {
         let nonce = format!("ztctl-{:016x}", rand::random::<u64>());
         let mut rest = vec![exports.len().to_string()];
         for (name, value) in exports {
@@ -125,7 +125,7 @@ impl Start {
         }
     }
 
-    async fn first_line<R: AsyncRead + Unpin>(&self, output: &mut R) -> Result<Ready, NotReady> {
+    pub(in crate::agent) async fn first_line<R: AsyncRead + Unpin>(&self, output: &mut R) -> Result<Ready, NotReady> {
         let mut line = Vec::new();
         while line.last() != Some(&b'\n') {
             let mut byte = [0];
@@ -179,7 +179,7 @@ pub(super) fn signal_words(leader: Leader, signal: &str) -> Vec<String> {
 }
 
 /// What [`SWEEP`] found; `None` where that is not its answer.
-fn swept(answer: &[u8]) -> Option<Vec<Leader>> {
+pub(in crate::agent) fn swept(answer: &[u8]) -> Option<Vec<Leader>> {
     let answer = std::str::from_utf8(answer).ok()?;
     let found = answer.lines().find_map(|line| line.trim_end().strip_prefix("found"))?;
     found

@@ -11,10 +11,10 @@
 //! | `logs` | what a container has written |
 
 pub(in crate::agent) mod args;
-mod cluster;
-mod exec;
+pub(in crate::agent) mod cluster;
+pub(in crate::agent) mod exec;
 mod logs;
-mod report;
+pub(in crate::agent) mod report;
 mod session;
 mod sweep;
 mod watch;

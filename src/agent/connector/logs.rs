@@ -109,11 +109,11 @@ impl Sink {
 
 /// A stream without frames, by lines.
 #[derive(Debug, Default)]
-pub(super) struct Lines(BytesMut);
+pub(in crate::agent) struct Lines(BytesMut);
 
 impl Lines {
     /// The next line in `bytes`, with its end; a part of one that is too long.
-    pub(super) fn next(&mut self, bytes: &mut Bytes) -> Option<Bytes> {
+    pub(in crate::agent) fn next(&mut self, bytes: &mut Bytes) -> Option<Bytes> {
         let end = bytes.iter().position(|byte| *byte == b'\n');
         let taken = end.map_or(bytes.len(), |end| end + 1);
         self.0.extend_from_slice(&bytes.split_to(taken));
@@ -121,13 +121,13 @@ impl Lines {
     }
 
     /// What has begun and not ended.
-    pub(super) fn rest(self) -> Bytes {
+    pub(in crate::agent) fn rest(self) -> Bytes {
         self.0.freeze()
     }
 }
 
 /// `2026-01-31T09:30:00.123456789Z text`. The times of one engine all have the same form, so that they compare as text does.
-fn split(piece: &[u8]) -> Option<(&str, &[u8])> {
+pub(in crate::agent) fn split(piece: &[u8]) -> Option<(&str, &[u8])> {
     let space = piece.iter().take(TIME).position(|byte| *byte == b' ')?;
     let (time, text) = piece.split_at(space);
     let time = std::str::from_utf8(time).ok()?;

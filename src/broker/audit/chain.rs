@@ -30,7 +30,7 @@ impl Tip {
     ///
     /// # Errors
     /// A sentence, for an event that makes no line or one that is too long to be read again; nothing is appended.
-    pub(super) fn push(&mut self, time: u64, event: &Event, lines: &mut Vec<u8>) -> Result<(), String> {
+    pub(in crate::broker) fn push(&mut self, time: u64, event: &Event, lines: &mut Vec<u8>) -> Result<(), String> {
         let seq = self.seq + 1;
         let body = Body { seq, time, event, prev: &self.hash };
         let body = escaped(&serde_json::to_string(&body).map_err(|error| error.to_string())?);

@@ -22,7 +22,7 @@ pub struct Checkpoint {
 
 impl Checkpoint {
     /// Signs `tip` at `time`, which is the time of the line that it becomes.
-    pub(super) fn sign(signer: &Signer, tip: &Tip, time: u64) -> Self {
+    pub(in crate::broker) fn sign(signer: &Signer, tip: &Tip, time: u64) -> Self {
         let mut checkpoint =
             Self { through: tip.seq, chain: tip.hash.clone(), key: signer.id().to_owned(), signature: String::new() };
         checkpoint.signature = signer.sign(&checkpoint.message(time));

@@ -18,7 +18,7 @@ use crate::proto::Secret;
 /// The file's content.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct File {
+pub(in crate::broker) struct File {
     /// Read before everything else, because a newer file may hold keys that we do not know.
     #[serde(rename = "version")]
     _version: i64,
@@ -69,7 +69,7 @@ pub(super) struct Seconds(pub(super) Duration);
 
 impl File {
     /// Reads `text`, which stands in the file at `path`.
-    pub(super) fn parse(path: &Path, text: &str) -> Result<Self, ConfigError> {
+    pub(in crate::broker) fn parse(path: &Path, text: &str) -> Result<Self, ConfigError> {
         #[derive(Deserialize)]
         struct Versioned {
             version: i64,
@@ -91,7 +91,7 @@ impl File {
     }
 
     /// Fills in the defaults and refuses what does not go together.
-    pub(super) fn resolve(self, folder: &Path) -> Result<Config, ConfigError> {
+    pub(in crate::broker) fn resolve(self, folder: &Path) -> Result<Config, ConfigError> {
         let place = |path: PathBuf| folder.join(path);
         let listen = self.listen.unwrap_or(LISTEN);
         let state = place(self.state.unwrap_or_else(|| STATE.into()));

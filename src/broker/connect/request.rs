@@ -12,25 +12,25 @@ use crate::ssh::{PublicKey, public_key};
 
 /// A well-formed wish.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Asked {
+pub(in crate::broker) struct Asked {
     pub(super) as_typed: Target,
     pub(super) container: Option<ContainerId>,
     pub(super) login: Login,
     pub(super) public_key: PublicKey,
     /// What has to be allowed, `list` not among it.
-    pub(super) actions: Actions,
+    pub(in crate::broker) actions: Actions,
     /// What is wished for beside it, as far as it is allowed. At least one of both.
-    pub(super) optional: Actions,
+    pub(in crate::broker) optional: Actions,
     pub(super) command: Option<String>,
     /// Not blank, without control characters.
-    pub(super) reason: Option<String>,
+    pub(in crate::broker) reason: Option<String>,
     /// To which statement about the authorities the client has come, if it knows any.
     pub(super) ca: Option<u64>,
 }
 
 impl Asked {
     /// What the header asks for.
-    pub(super) fn from_headers(headers: &HeaderMap) -> Result<Self, ErrorBody> {
+    pub(in crate::broker) fn from_headers(headers: &HeaderMap) -> Result<Self, ErrorBody> {
         let invalid = |message: &str| ErrorBody::new(ErrorCode::InvalidRequest, message);
         let mut values = headers.get_all(CONNECT_HEADER).iter();
         let (Some(value), None) = (values.next(), values.next()) else {

@@ -125,7 +125,7 @@ fn is_hash(text: &str) -> bool {
 }
 
 /// `http://127.0.0.1:PORT/callback` or the same at `[::1]`, letter by letter: what is not parsed cannot be parsed in two ways.
-fn is_loopback(redirect: &str) -> bool {
+pub(in crate::broker) fn is_loopback(redirect: &str) -> bool {
     let rest = redirect.strip_prefix("http://127.0.0.1:").or_else(|| redirect.strip_prefix("http://[::1]:"));
     rest.and_then(|rest| rest.strip_suffix("/callback")).is_some_and(|port| {
         port.bytes().all(|byte| byte.is_ascii_digit()) && !port.starts_with('0') && port.parse::<u16>().is_ok()

@@ -231,7 +231,7 @@ fn ask(state: &State, headers: &HeaderMap, status: StatusCode, device: (&str, &s
 }
 
 /// A code as a person types it, in the form that we keep.
-fn normal(code: &str) -> Option<String> {
+pub(in crate::broker) fn normal(code: &str) -> Option<String> {
     let letters: Vec<char> =
         code.chars().filter(char::is_ascii_alphanumeric).map(|letter| letter.to_ascii_uppercase()).take(9).collect();
     let (left, right) = (letters.len() == 8).then(|| letters.split_at(4))?;

@@ -17,7 +17,7 @@ use crate::proto::Secret;
 
 /// The parameters of a query or of a form.
 #[derive(Debug)]
-pub(super) struct Parameters(Vec<(String, Secret<String>)>);
+pub(in crate::broker) struct Parameters(Vec<(String, Secret<String>)>);
 
 /// A form that was sent, and who sent it.
 #[derive(Debug)]
@@ -37,7 +37,7 @@ pub(super) struct Refusal {
 
 impl Parameters {
     /// Reads `name=value&…`; nothing when a name comes twice.
-    pub(super) fn parse(encoded: &[u8]) -> Option<Self> {
+    pub(in crate::broker) fn parse(encoded: &[u8]) -> Option<Self> {
         let mut parameters: Vec<(String, Secret<String>)> = Vec::new();
         for (name, value) in url::form_urlencoded::parse(encoded) {
             if parameters.len() == MOST || parameters.iter().any(|(known, _)| *known == name) {
@@ -49,7 +49,7 @@ impl Parameters {
     }
 
     /// The value of `name`; one without a value counts as left out.
-    pub(super) fn value(&self, name: &str) -> Option<&str> {
+    pub(in crate::broker) fn value(&self, name: &str) -> Option<&str> {
         let (_, value) = self.0.iter().find(|(known, _)| known == name)?;
         Some(value.expose().as_str()).filter(|value| !value.is_empty())
     }

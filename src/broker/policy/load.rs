@@ -74,7 +74,7 @@ pub(super) fn load(path: &Path) -> Result<Set, LoadError> {
 }
 
 /// The set that `texts` (each with the path that it came from) make.
-pub(super) fn from_texts(texts: &[(PathBuf, String)]) -> Result<Set, LoadError> {
+pub(in crate::broker) fn from_texts(texts: &[(PathBuf, String)]) -> Result<Set, LoadError> {
     let words = Words::new().map_err(LoadError::Schema)?;
     let validator = Validator::new(words.schema.clone());
     let mut loader = Loader { validator, accepted: Vec::new(), faults: Vec::new(), warnings: Vec::new() };

@@ -1,7 +1,7 @@
 //! The `Date` header: RFC 9110 §5.6.7, in the one form that is sent today.
 
 /// `Sun, 06 Nov 1994 08:49:37 GMT` in seconds since 1970; other forms and impossible dates are `None`.
-pub(super) fn parse(text: &str) -> Option<u64> {
+pub(in crate::client) fn parse(text: &str) -> Option<u64> {
     let (_, text) = text.split_once(", ")?;
     let mut words = text.split(' ');
     let mut next = || words.next();

@@ -64,7 +64,7 @@ impl Callback {
 }
 
 /// The code that the answer carries, if it is ours.
-fn judge(answer: &Url, state: &Secret<String>) -> Result<Secret<String>, OauthError> {
+pub(in crate::client) fn judge(answer: &Url, state: &Secret<String>) -> Result<Secret<String>, OauthError> {
     let parameter = |name: &str| answer.query_pairs().find(|(key, _)| key == name).map(|(_, value)| value.into_owned());
     // Without our state the answer may be an attacker's login that he wants us to use (RFC 6749 §10.12).
     if !parameter("state").is_some_and(|theirs| equal(&theirs, state.expose())) {

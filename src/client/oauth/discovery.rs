@@ -59,7 +59,7 @@ fn elsewhere(http: &Http, url: &Url) -> String {
 
 /// What we read of the document.
 #[derive(Debug, Deserialize)]
-struct Document {
+pub(in crate::client) struct Document {
     authorization_endpoint: Url,
     token_endpoint: Url,
     revocation_endpoint: Url,

@@ -85,7 +85,7 @@ pub async fn revoke(http: &Http, credential: &Credential) -> Result<(), OauthErr
 }
 
 /// The JSON of a successful answer, or the error that it is.
-pub(super) fn answer<T: DeserializeOwned>(answer: &Answer) -> Result<T, OauthError> {
+pub(in crate::client) fn answer<T: DeserializeOwned>(answer: &Answer) -> Result<T, OauthError> {
     if answer.is_success() { Ok(answer.json()?) } else { Err(refusal(answer)) }
 }
 
@@ -139,7 +139,7 @@ fn refusal(answer: &Answer) -> OauthError {
 
 /// RFC 6749 §5.1.
 #[derive(Debug, Deserialize)]
-struct Tokens {
+pub(in crate::client) struct Tokens {
     access_token: Secret<String>,
     token_type: String,
     #[serde(default)]

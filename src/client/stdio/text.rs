@@ -4,14 +4,14 @@ use std::mem::take;
 
 /// Output: UTF-8, as a console takes it.
 #[derive(Debug, Default)]
-pub(super) struct Drawn {
+pub(in crate::client) struct Drawn {
     /// The beginning of a character, three bytes at most.
     begun: Vec<u8>,
 }
 
 impl Drawn {
     /// The text that `bytes` go on with. What is not UTF-8 becomes a mark.
-    pub(super) fn text(&mut self, bytes: &[u8]) -> String {
+    pub(in crate::client) fn text(&mut self, bytes: &[u8]) -> String {
         let bytes = [take(&mut self.begun).as_slice(), bytes].concat();
         let (mut text, mut rest) = (String::with_capacity(bytes.len()), bytes.as_slice());
         while let Some(chunk) = rest.utf8_chunks().next() {
@@ -31,14 +31,14 @@ impl Drawn {
 
 /// Input: the UTF-16 of keys, as the other side takes it.
 #[derive(Debug, Default)]
-pub(super) struct Typed {
+pub(in crate::client) struct Typed {
     /// The first half of a character of two.
     half: Option<u16>,
 }
 
 impl Typed {
     /// Adds what `unit` makes to `out`. A half without its other is no character, and is passed over.
-    pub(super) fn push(&mut self, unit: u16, out: &mut String) {
+    pub(in crate::client) fn push(&mut self, unit: u16, out: &mut String) {
         let half = self.half.take();
         match char::decode_utf16(half.into_iter().chain([unit])).last() {
             Some(Ok(character)) => out.push(character),

@@ -15,7 +15,7 @@ use crate::proto::name::app_name;
 
 /// What does not change while the agent runs.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Surroundings {
+pub(in crate::agent) struct Surroundings {
     /// The agent's own container, if it is in one.
     pub(super) own: Option<String>,
     /// What is served.
@@ -23,7 +23,11 @@ pub(super) struct Surroundings {
 }
 
 /// The report for `container` of an engine on `host`; nothing when it does not run, is not to be served, or is one of ours.
-pub(super) fn of(container: &ContainerInspectResponse, host: &str, surroundings: &Surroundings) -> Option<ContainerReport> {
+pub(in crate::agent) fn of(
+    container: &ContainerInspectResponse,
+    host: &str,
+    surroundings: &Surroundings,
+) -> Option<ContainerReport> {
     let id = container.id.clone()?;
     let state = state(container)?;
     let labels = container.config.as_ref().and_then(|config| config.labels.clone()).unwrap_or_default();

@@ -8,7 +8,7 @@ use bytes::{Buf, Bytes, BytesMut};
 
 /// Takes frames apart.
 #[derive(Debug, Default)]
-pub(super) struct Demultiplexer {
+pub(in crate::agent) struct Demultiplexer {
     /// Which output the current frame is of, and what is missing of it.
     frame: Option<(Source, usize)>,
     header: BytesMut,
@@ -16,7 +16,7 @@ pub(super) struct Demultiplexer {
 
 /// An output of a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Source {
+pub(in crate::agent) enum Source {
     /// Its standard output.
     Stdout,
     /// Its standard error.
@@ -28,7 +28,7 @@ impl Demultiplexer {
     ///
     /// # Errors
     /// Where the engine sends something else.
-    pub(super) fn next(&mut self, bytes: &mut Bytes) -> io::Result<Option<(Source, Bytes)>> {
+    pub(in crate::agent) fn next(&mut self, bytes: &mut Bytes) -> io::Result<Option<(Source, Bytes)>> {
         while !bytes.is_empty() {
             if let Some((source, missing)) = &mut self.frame {
                 let piece = bytes.split_to(bytes.len().min(*missing));

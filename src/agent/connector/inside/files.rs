@@ -351,7 +351,7 @@ impl Handler for Files {
 }
 
 /// A path as the script reads it: never empty, never an option, and in one word.
-fn escaped(path: &str) -> String {
+pub(in crate::agent) fn escaped(path: &str) -> String {
     let mut word = String::from(if path.starts_with('-') { "./" } else { "" });
     for byte in path.bytes() {
         match byte {
@@ -363,7 +363,7 @@ fn escaped(path: &str) -> String {
 }
 
 /// What `stat` says, and what follows it: the number of links and maybe a name.
-fn read_attributes(answer: &[u8]) -> Option<(FileAttributes, String)> {
+pub(in crate::agent) fn read_attributes(answer: &[u8]) -> Option<(FileAttributes, String)> {
     let text = String::from_utf8_lossy(answer);
     let mut words = text.splitn(7, ' ');
     let mode = u32::from_str_radix(words.next()?, 16).ok()?;
@@ -383,7 +383,7 @@ fn read_attributes(answer: &[u8]) -> Option<(FileAttributes, String)> {
 }
 
 /// A program's complaint without its name and the file's: `stat: can't stat 'x': No such file or directory`.
-fn complaint(answer: &[u8]) -> Failed {
+pub(in crate::agent) fn complaint(answer: &[u8]) -> Failed {
     let text = String::from_utf8_lossy(answer);
     let line = text.lines().rev().find(|line| !line.trim().is_empty() && !line.contains(" records ")).unwrap_or_default();
     let why = line.rsplit(": ").next().unwrap_or_default().trim();

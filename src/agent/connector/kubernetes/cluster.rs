@@ -108,9 +108,9 @@ pub(super) async fn connect(settings: &ClusterSettings) -> Result<Client, Cluste
 
 /// What this agent may do in a namespace; empty for all of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Rights {
-    pub(super) exec: bool,
-    pub(super) logs: bool,
+pub(in crate::agent) struct Rights {
+    pub(in crate::agent) exec: bool,
+    pub(in crate::agent) logs: bool,
 }
 
 impl Rights {

@@ -3,8 +3,8 @@
 //! Clusters since 1.30 speak WebSocket (`v5.channel.k8s.io`); before that only the SPDY of old can end a command's input without ending
 //! the command (`v4.channel.k8s.io` over streams). The new one is tried first, and what was found out is remembered.
 
-mod spdy;
-mod websocket;
+pub(in crate::agent) mod spdy;
+pub(in crate::agent) mod websocket;
 
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
@@ -26,7 +26,7 @@ use crate::transport::websocket::{derive_accept_key, generate_key};
 
 /// One container of a pod.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Target {
+pub(in crate::agent) struct Target {
     pub(super) namespace: String,
     pub(super) pod: String,
     pub(super) container: String,
@@ -52,12 +52,12 @@ pub(super) struct Running {
 }
 
 /// The other ends of a command's streams, for whoever speaks the protocol.
-struct Ends {
-    stdin: Option<DuplexStream>,
-    stdout: DuplexStream,
-    stderr: DuplexStream,
+pub(in crate::agent) struct Ends {
+    pub(in crate::agent) stdin: Option<DuplexStream>,
+    pub(in crate::agent) stdout: DuplexStream,
+    pub(in crate::agent) stderr: DuplexStream,
     /// The wanted sizes of the terminal, if there is one.
-    sizes: Option<watch::Receiver<Option<Size>>>,
+    pub(in crate::agent) sizes: Option<watch::Receiver<Option<Size>>>,
 }
 
 /// What a command wants.
@@ -207,7 +207,7 @@ fn size_json(size: Size) -> String {
 }
 
 /// The status of a command as the cluster tells it (`metav1.Status`).
-fn read_status(json: Vec<u8>) -> Result<Exit, String> {
+pub(in crate::agent) fn read_status(json: Vec<u8>) -> Result<Exit, String> {
     #[derive(Deserialize)]
     struct Status {
         #[serde(default)]

@@ -14,7 +14,7 @@ use crate::proto::agent::{
 use crate::proto::name::app_name;
 
 /// The report for each container of `pod` that is to be listed, with where it is.
-pub(super) fn of(pod: &Pod, selection: &Selection, rights: Rights) -> Vec<(ContainerReport, Target)> {
+pub(in crate::agent) fn of(pod: &Pod, selection: &Selection, rights: Rights) -> Vec<(ContainerReport, Target)> {
     let (Some(name), Some(namespace), Some(uid)) = (&pod.metadata.name, &pod.metadata.namespace, &pod.metadata.uid) else {
         return Vec::new();
     };

@@ -19,7 +19,10 @@ use crate::agent::process::Size;
 pub(super) const PROTOCOL: &str = "v4.channel.k8s.io";
 
 /// Carries the streams until the command has ended; its status, as the cluster tells it.
-pub(super) async fn carry<S: AsyncRead + AsyncWrite + Send + 'static>(upgraded: S, ends: Ends) -> Result<Vec<u8>, String> {
+pub(in crate::agent) async fn carry<S: AsyncRead + AsyncWrite + Send + 'static>(
+    upgraded: S,
+    ends: Ends,
+) -> Result<Vec<u8>, String> {
     let Ends { stdin, stdout, stderr, sizes } = ends;
     let (reader, mut writer) = tokio::io::split(upgraded);
     let failed = |error: io::Error| format!("the connection to the cluster failed: {error}");

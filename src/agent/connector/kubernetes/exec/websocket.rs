@@ -4,20 +4,20 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use futures_util::{Sink, SinkExt, Stream, StreamExt};
-use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream};
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error, Message};
 
-use super::{Ends, Upgraded, next_size, size_json};
+use super::{Ends, next_size, size_json};
 use crate::agent::process::Size;
 
 /// The protocol's name.
 pub(super) const PROTOCOL: &str = "v5.channel.k8s.io";
 
 /// Carries the streams until the command has ended; its status, as the cluster tells it.
-pub(super) async fn carry(upgraded: Upgraded, ends: Ends) -> Result<Vec<u8>, String> {
+pub(in crate::agent) async fn carry<S: AsyncRead + AsyncWrite + Unpin>(upgraded: S, ends: Ends) -> Result<Vec<u8>, String> {
     let config = WebSocketConfig::default().max_message_size(Some(MESSAGE)).max_frame_size(Some(MESSAGE));
     let (sink, stream) = WebSocketStream::from_raw_socket(upgraded, Role::Client, Some(config)).await.split();
     streams(sink, stream, ends).await
