@@ -30,6 +30,7 @@ pub mod ca;
 pub mod commands;
 pub mod config;
 mod connect;
+mod crowd;
 mod dpop;
 pub mod enrolment;
 mod fetch;
@@ -225,8 +226,9 @@ impl Broker {
         let policing = tokio::spawn(recall::keep_reading_policies(Arc::clone(&state)));
         let locking = tokio::spawn(recall::keep_reading_locks(Arc::clone(&state)));
         let turning = tokio::spawn(turning::keep_turning(Arc::clone(&state)));
-        let router = http::router(Arc::clone(&state));
-        let serving = http::serve(listener, tls, router, state.shutdown.clone());
+        let proxies = state.config.trusted_proxies.clone().into();
+        let door = http::Door { tls, proxies, ..http::Door::plain(http::router(Arc::clone(&state))) };
+        let serving = http::serve(listener, door, state.shutdown.clone());
         let stopping = async {
             shutdown.cancelled().await;
             tracing::info!("stopping: sessions end now");

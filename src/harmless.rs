@@ -28,7 +28,8 @@ pub fn escaped(json: &str) -> String {
     escaped
 }
 
-fn acts(character: char) -> bool {
+/// Whether a terminal acts on it, or it makes text look like other text.
+pub(crate) fn acts(character: char) -> bool {
     // C0 (line ends and tabs too: a message is one line), DEL and C1.
     character.is_control()
         || matches!(

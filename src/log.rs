@@ -9,6 +9,8 @@ use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
+use crate::harmless;
+
 /// How much is logged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -68,7 +70,7 @@ fn one_line(event: &[u8]) -> String {
     let text = String::from_utf8_lossy(event);
     let mut line = String::with_capacity(text.len() + 1);
     for character in text.trim_end_matches('\n').chars() {
-        if character.is_control() {
+        if harmless::acts(character) {
             line.extend(character.escape_default());
         } else {
             line.push(character);
@@ -89,5 +91,6 @@ mod tests {
             "agent web\\n2026 INFO all is well\\u{1b}[2J joined\n"
         );
         assert_eq!(one_line("\u{9b}31m é\n".as_bytes()), "\\u{9b}31m é\n");
+        assert_eq!(one_line("a\u{202e}b\u{2028}2026 INFO".as_bytes()), "a\\u{202e}b\\u{2028}2026 INFO\n");
     }
 }

@@ -17,10 +17,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::extract::{Request, State as Extracted};
 use axum::response::{IntoResponse, Response};
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::State;
+use super::crowd::Crowd;
 use super::relay::upgrade::{Link, Wanted};
 use crate::broker::http;
 use crate::proto::agent::{FromBroker, HELLO_TIMEOUT, Kind};
@@ -38,7 +39,7 @@ pub(super) use parked::start;
 pub(crate) struct Agents {
     present: Mutex<HashMap<AgentId, Arc<Presence>>>,
     /// How many connections may be in their opening at once; one more is told to come back.
-    openings: Arc<Semaphore>,
+    openings: Arc<Crowd>,
     closing: CancellationToken,
 }
 
@@ -68,7 +69,8 @@ pub(crate) struct Gone;
 
 impl Default for Agents {
     fn default() -> Self {
-        Self { present: Mutex::default(), openings: Arc::new(Semaphore::new(OPENINGS)), closing: CancellationToken::new() }
+        let openings = Crowd::new("openings of agents", OPENINGS, OPENINGS_OF_ONE);
+        Self { present: Mutex::default(), openings, closing: CancellationToken::new() }
     }
 }
 
@@ -189,10 +191,11 @@ fn accept(state: Arc<State>, kind: Kind, mut request: Request) -> Response {
         Ok(wanted) => wanted,
         Err(refused) => return refused.into_response(),
     };
-    let Ok(opening) = Arc::clone(&state.agents.openings).try_acquire_owned() else {
+    let address = http::client_address(&state, &request);
+    let openings = &state.agents.openings;
+    let Some(opening) = openings.vacancy_now().and_then(|vacancy| openings.seat(vacancy, Some(address))) else {
         return ErrorBody::new(ErrorCode::Unavailable, "too many agents are connecting at once: come back").into_response();
     };
-    let address = http::client_address(&state, &request);
     let upgrade = hyper::upgrade::on(&mut request);
     let response = wanted.response().into_response();
     tokio::spawn(async move {
@@ -221,3 +224,6 @@ const COMMANDS: usize = 64;
 
 /// The most connections that are in their opening at once: after a restart every agent of a cluster comes at the same time.
 const OPENINGS: usize = 1024;
+
+/// And how many of them one address may have: whoever opens and says nothing holds a place for ten seconds.
+const OPENINGS_OF_ONE: usize = 256;

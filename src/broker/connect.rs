@@ -21,6 +21,7 @@ use super::audit::{Event, SessionAuthorised};
 use super::dpop::Sent;
 use super::identity::{self, Caller};
 use super::policy::{Basis, Grant};
+use super::rate::Limit;
 use super::registry::Row;
 use super::relay::upgrade::{Link, Wanted};
 use super::store::NewSession;
@@ -78,8 +79,11 @@ struct Visit<'a> {
 }
 
 impl Visit<'_> {
-    /// The container and the policy's yes. A refusal is written down.
+    /// The container and the policy's yes. A refusal is written down; whoever has had too many is refused unheard, or the journal would
+    /// be theirs to fill.
     async fn authorise(&self) -> Result<Granted, ErrorBody> {
+        let (limits, user, now) = (&self.state.limits, self.caller.user(), self.state.clock.now());
+        limits.check(Limit::Denial, &user, now).map_err(|error| ErrorBody::new(ErrorCode::RateLimited, error.to_string()))?;
         let found = list::find(self.state, &self.caller, self.address, &self.asked.as_typed, self.asked.container)
             .map_err(|body| (Denied { body, policies: Vec::new() }, None));
         let decided =
@@ -89,8 +93,10 @@ impl Visit<'_> {
             Err(denied) => denied,
         };
         let Denied { body, policies } = denied;
+        // Those that came together may all be over the limit and still be written down: it bounds the rate.
+        let _ = limits.attempt(Limit::Denial, &user, now);
         let event = Event::SessionDenied {
-            user: self.caller.user(),
+            user,
             as_typed: self.asked.as_typed.to_string(),
             container: row.map(|row| row.container.id),
             login: self.asked.login.to_string(),

@@ -27,7 +27,7 @@ use crate::proto::api::Whoami;
 use crate::proto::ca::CaOffer;
 use crate::proto::{ErrorBody, ErrorCode};
 
-pub(crate) use accept::serve;
+pub(crate) use accept::{Door, serve};
 pub(crate) use address::{Peer, client_address};
 
 /// All that the broker answers to.

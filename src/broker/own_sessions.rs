@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::Json;
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request, State as Extracted};
 use axum::http::StatusCode;
 
@@ -29,15 +30,14 @@ pub(crate) async fn list(Extracted(state): Extracted<Arc<State>>, request: Reque
 /// `DELETE /v1/sessions/ID`. Somebody else's is none.
 pub(crate) async fn end(
     Extracted(state): Extracted<Arc<State>>,
-    Path(id): Path<String>,
+    id: Result<Path<SessionId>, PathRejection>,
     request: Request,
 ) -> Result<StatusCode, ErrorBody> {
     let caller = identity::authenticate(&state, &Sent::of(&state, &request)).await?;
     let address = http::client_address(&state, &request);
-    let own = id
-        .parse::<SessionId>()
-        .ok()
-        .and_then(|id| state.sessions.of_user(&caller.user()).into_iter().find(|live| live.session == id));
+    let live = || state.sessions.of_user(&caller.user()).into_iter();
+    // What is no id is nobody's session.
+    let own = id.ok().and_then(|Path(id)| live().find(|live| live.session == id));
     match own {
         Some(live) => {
             live.cut(&format!("you ended it from {address}"));

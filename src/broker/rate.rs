@@ -1,6 +1,10 @@
 //! How often something may be tried: a bucket of tokens for each key, so that guessing is slow and people are not hindered.
 //!
 //! Memory is bounded: buckets that are full again are forgotten, and when too many are in use newcomers share one.
+//!
+//! The buckets are this process's: brokers that share a database count each for itself, and a restart empties them. So with n brokers
+//! behind one name a guesser has n times as many tries, which the rates have room for; what is guessed at (passwords by argon2id, codes
+//! for minutes) is the same at each.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
@@ -25,6 +29,8 @@ pub(crate) enum Limit {
     Refusal,
     /// Tokens without their key from one address that are written down.
     Misuse,
+    /// Connects of one person that were refused, each of which is written down.
+    Denial,
 }
 
 /// Whom an attempt from `address` is counted for: in IPv6 the network, as whoever has one address there has the 2^64 of a /64.
@@ -81,6 +87,17 @@ impl Limits {
         Ok(())
     }
 
+    /// Whether `key` may make an attempt; it is not counted.
+    ///
+    /// # Errors
+    /// [`TooMany`] when it may not.
+    pub(crate) fn check(&self, limit: Limit, key: &str, now: u64) -> Result<(), TooMany> {
+        let (burst, pause) = limit.rate();
+        let buckets = self.buckets.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let used = buckets.get(&(limit, key.to_owned())).map_or(0, |bucket| bucket.drained(now)) + pause;
+        if used > burst * pause { Err(TooMany { seconds: used - burst * pause }) } else { Ok(()) }
+    }
+
     /// Forgets the attempts of `key`: the last one was right.
     pub(crate) fn forget(&self, limit: Limit, key: &str) {
         let mut buckets = self.buckets.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
@@ -110,6 +127,8 @@ impl Limit {
             Self::Refusal => (100, 5),
             // The same; but the first ones say it all: 1,500 a day.
             Self::Misuse => (100, 60),
+            // A command for all containers of which many are closed is one thing; 86,000 lines of the journal a day are some 40 MB.
+            Self::Denial => (1000, 1),
         }
     }
 }
@@ -128,6 +147,8 @@ mod tests {
             assert_eq!(limits.attempt(Limit::Account, "ada", 1000), Ok(()));
         }
         assert_eq!(limits.attempt(Limit::Account, "ada", 1000), Err(TooMany { seconds: 30 }));
+        assert_eq!(limits.check(Limit::Account, "ada", 1000), Err(TooMany { seconds: 30 }));
+        assert_eq!(limits.check(Limit::Account, "bob", 1000), Ok(()));
         assert_eq!(limits.attempt(Limit::Account, "bob", 1000), Ok(()));
         assert_eq!(limits.attempt(Limit::Address, "ada", 1000), Ok(()));
         assert!(limits.attempt(Limit::Account, "ada", 1029).is_err());

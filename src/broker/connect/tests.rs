@@ -71,7 +71,7 @@ impl World {
         let join = line.expose().parse::<JoinToken>().unwrap().secret;
         let shutdown = CancellationToken::new();
         let router = http::router(Arc::clone(&state));
-        tokio::spawn(http::serve(listener, None, router, shutdown.clone()));
+        tokio::spawn(http::serve(listener, http::Door::plain(router), shutdown.clone()));
         Self { dir, state, address, token, join, shutdown }
     }
 
@@ -371,6 +371,21 @@ async fn what_is_locked_while_the_link_is_awaited_gets_no_session() {
     }
     let late = LockSpec { until: Some(NOW), ..spec(LockWish::Everything) };
     assert!(admin.add_lock(late).await.is_err());
+}
+
+#[tokio::test]
+async fn whoever_was_refused_too_often_fills_no_journal() {
+    let world = World::new().await;
+    let _agent = world.agent(NOW).await;
+    let mut forbidden = request(&new_key().unwrap());
+    forbidden["actions"] = json!(["forward"]);
+    assert_eq!(world.refused(&forbidden).await["code"], "denied");
+    while world.state.limits.attempt(Limit::Denial, "ada@local", NOW).is_ok() {}
+    let events = world.state.journal.read(Query::default()).await.unwrap().len();
+    for _ in 0..3 {
+        assert_eq!(world.refused(&forbidden).await["code"], "rate_limited");
+    }
+    assert_eq!(world.state.journal.read(Query::default()).await.unwrap().len(), events);
 }
 
 #[tokio::test]

@@ -27,14 +27,11 @@ pub(crate) fn behind(config: &Config, peer: IpAddr, headers: &HeaderMap) -> IpAd
         return peer;
     }
     let mut address = peer;
-    let hops: Vec<&str> = headers
-        .get_all(FORWARDED_FOR)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .collect();
+    // By bytes: a value is the client's up to where the proxy has added to it, and what is no text there may not hide what is.
+    let hops: Vec<&[u8]> =
+        headers.get_all(FORWARDED_FOR).iter().flat_map(|value| value.as_bytes().split(|byte| *byte == b',')).collect();
     for hop in hops.iter().rev() {
-        let Some(hop) = parse(hop.trim()) else { break };
+        let Some(hop) = std::str::from_utf8(hop).ok().and_then(|hop| parse(hop.trim())) else { break };
         address = hop;
         if !config.trusts(hop) {
             break;
@@ -74,6 +71,15 @@ mod tests {
         assert_eq!(seen("10.0.0.1", &["198.51.100.7"]), "198.51.100.7");
         assert_eq!(seen("::ffff:10.0.0.1", &["198.51.100.7"]), "198.51.100.7");
         assert_eq!(seen("10.0.0.1", &[]), "10.0.0.1");
+    }
+
+    #[test]
+    fn what_is_no_text_hides_nothing() {
+        let mut config = Config::dev("/s".into(), "127.0.0.1:1".parse().unwrap(), "/p".into());
+        config.trusted_proxies = vec!["10.0.0.0/8".parse().unwrap()];
+        let mut headers = HeaderMap::new();
+        headers.append(FORWARDED_FOR, axum::http::HeaderValue::from_bytes(b"\xff, 198.51.100.7").unwrap());
+        assert_eq!(behind(&config, "10.0.0.1".parse().unwrap(), &headers).to_string(), "198.51.100.7");
     }
 
     #[test]
