@@ -7,6 +7,7 @@ mod basis;
 mod cases;
 mod decide;
 mod finding;
+mod listing;
 pub(super) mod load;
 mod obligation;
 mod projection;
@@ -40,7 +41,7 @@ pub struct Set {
     words: schema::Words,
     policies: PolicySet,
     obligations: HashMap<PolicyId, obligation::Obligations>,
-    listing: projection::Projection,
+    listing: listing::Listing,
     /// Where each policy begins; without a message.
     places: HashMap<PolicyId, Fault>,
     /// What Cedar's validator finds odd.

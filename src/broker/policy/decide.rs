@@ -4,10 +4,12 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use cedar_policy::{AuthorizationError, Authorizer, Decision, PolicyId};
+use cedar_policy::{AuthorizationError, Authorizer, Decision, PolicyId, PolicySet};
 
 use super::Set;
+use super::listing::Concerned;
 use super::obligation::Obligations;
+use super::projection::Part;
 use super::schema::{Circumstances, Unspeakable};
 use crate::broker::identity::Caller;
 use crate::broker::registry::Container;
@@ -160,7 +162,7 @@ pub fn authorize(
         if !within_token(caller, action, container) {
             return Err(Denial::Narrowed);
         }
-        for policy in permitted_by(set, caller, action, container, Some(wish.login), circumstances)? {
+        for policy in permitted_by(set, &set.policies, caller, action, container, Some(wish.login), circumstances)? {
             if let Some(obligations) = set.obligations.get(&policy) {
                 if obligations.reason {
                     asking.insert(policy.to_string());
@@ -191,32 +193,52 @@ pub fn authorize(
     })
 }
 
-/// Those of `containers` that `caller` may list. Containers on whose policy-visible attributes the policies do not differ share
-/// one decision: with 100 000 of them that is the difference between milliseconds and a second.
+/// Those of `containers` that `caller` may list. Of many only those policies are asked that are about the caller, and once for each kind
+/// of container that they tell apart: with 100 000 containers that is the difference between milliseconds and half a minute.
 pub fn listable(
     set: &Set,
     caller: &Caller,
-    containers: Vec<Arc<Container>>,
+    mut containers: Vec<Arc<Container>>,
     circumstances: &Circumstances<'_>,
 ) -> Vec<Arc<Container>> {
-    let mut known: HashMap<Vec<Option<&str>>, bool> = HashMap::new();
-    let decide = |container: &Container| permitted_by(set, caller, Action::List, container, None, circumstances).is_ok();
+    let (user, list) = (caller.user(), Action::List);
+    let decide = |policies: &PolicySet, container: &Container| {
+        permitted_by(set, policies, caller, list, container, None, circumstances).is_ok()
+    };
+    containers.retain(|container| within_token(caller, list, container));
+    if let [container] = containers.as_slice() {
+        let listed = decide(&set.policies, container);
+        return containers.into_iter().filter(|_| listed).collect();
+    }
+    let Ok(Concerned { policies, projection }) = set.listing.concerning(&user, &caller.groups) else {
+        // Two policies of one id: no set has them, and where nothing can be evaluated nothing is permitted.
+        return Vec::new();
+    };
+    let (mut known, mut parts): (HashMap<Vec<Part<'_>>, bool>, Vec<Part<'_>>) = (HashMap::new(), Vec::new());
     let verdicts: Vec<bool> = containers
         .iter()
         .map(|container| {
-            within_token(caller, Action::List, container)
-                && match set.listing.key(container) {
-                    Some(key) => *known.entry(key).or_insert_with(|| decide(container)),
-                    None => decide(container),
+            if !projection.project(container, &mut parts) {
+                return decide(&policies, container);
+            }
+            match known.get(&parts) {
+                Some(verdict) => *verdict,
+                None => {
+                    let verdict = decide(&policies, container);
+                    known.insert(parts.clone(), verdict);
+                    verdict
                 }
+            }
         })
         .collect();
+    drop(known);
     containers.into_iter().zip(verdicts).filter_map(|(container, yes)| yes.then_some(container)).collect()
 }
 
-/// The permits that allow `action`.
+/// Those of `policies`, which are all of `set` or some, that allow `action`.
 fn permitted_by(
     set: &Set,
+    policies: &PolicySet,
     caller: &Caller,
     action: Action,
     container: &Container,
@@ -227,7 +249,7 @@ fn permitted_by(
     let unspeakable = |_: Unspeakable| Denial::Evaluation { policies: Vec::new() };
     let entities = set.words.entities(&user, &caller.groups, container).map_err(unspeakable)?;
     let request = set.words.request(&user, action, container, login, circumstances).map_err(unspeakable)?;
-    let response = Authorizer::new().is_authorized(&request, &set.policies, &entities);
+    let response = Authorizer::new().is_authorized(&request, policies, &entities);
     let failed_policy = |error: &AuthorizationError| match error {
         AuthorizationError::PolicyEvaluationError(error) => error.policy_id().to_string(),
     };

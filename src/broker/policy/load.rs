@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use cedar_policy::{Effect, Policy, PolicyId, PolicySet, ValidationMode, Validator};
 use miette::Diagnostic;
 
+use super::listing::Listing;
 use super::obligation::Obligations;
-use super::projection::Projection;
 use super::schema::Words;
 use super::{Set, source};
 
@@ -87,11 +87,11 @@ pub(in crate::broker) fn from_texts(texts: &[(PathBuf, String)]) -> Result<Set, 
     }
     let schema = |error: &dyn fmt::Display| LoadError::Schema(error.to_string());
     let (mut obligations, mut places) = (HashMap::new(), HashMap::new());
-    let mut listing = Projection::default();
+    let mut listing = Listing::default();
     let mut policies = PolicySet::new();
     for (policy, asks, place) in accepted {
         places.insert(policy.id().clone(), place);
-        listing.read_by(&policy.to_json().map_err(|error| schema(&error))?);
+        listing.add(&policy, policy.to_json().map_err(|error| schema(&error))?);
         obligations.insert(policy.id().clone(), asks);
         policies.add(policy).map_err(|error| schema(&error))?;
     }

@@ -1,22 +1,61 @@
-//! Which attributes of a container the policies read when it is listed: two containers that agree on those have one answer.
+//! What the policies find out about a container when it is listed: two containers of which they find out the same have one answer.
 //!
-//! Read from the policies' JSON form. Whatever is not plainly the reading of one attribute or one label counts as reading
-//! everything, the id included, so that the worst a surprise can do is cost time.
+//! Read from the policies' JSON form. Of an attribute or a label that is only compared with constants it counts which comparisons hold,
+//! of every other that is read its value: so a fleet of containers with a name each falls into few kinds. Whatever is not plainly such
+//! a reading counts as reading everything, the id included, so that the worst a surprise can do is cost time.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, HashMap};
 
 use serde_json::Value;
 
-use super::schema;
+use super::schema::{self, Reader};
 use crate::broker::registry::Container;
-use crate::proto::Action;
+use crate::proto::{Action, AgentId};
 
 /// What is read.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Default)]
 pub(super) struct Projection {
-    attributes: BTreeSet<String>,
-    labels: BTreeSet<String>,
+    attributes: BTreeMap<String, (Reader, Reading)>,
+    labels: BTreeMap<String, Reading>,
+    agent: bool,
+    ports: bool,
     everything: bool,
+}
+
+/// What is found out about one text.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+struct Reading {
+    /// The text itself.
+    whole: bool,
+    /// Which of these it is, if any; by number.
+    equals: HashMap<String, u16>,
+    /// Which of these it is like.
+    likes: Vec<Pattern>,
+}
+
+/// A pattern of the policies: texts with anything between two of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Pattern(Vec<String>);
+
+/// What is found out about one text of a container.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Part<'a> {
+    /// It has none.
+    Absent,
+    /// This text.
+    Whole(&'a str),
+    /// The constant that it is (0 for none), and a bit for each pattern that it is like.
+    Compared(u16, u64),
+    /// The agent that serves it.
+    Agent(AgentId),
+    /// Its ports.
+    Ports(&'a [String]),
+}
+
+/// A text of the container that a policy reads.
+enum Source<'a> {
+    Attribute(&'a str),
+    Label(&'a str),
 }
 
 impl Projection {
@@ -34,54 +73,183 @@ impl Projection {
     fn expression(&mut self, expression: &Value) {
         match expression {
             Value::Array(parts) => parts.iter().for_each(|part| self.expression(part)),
-            Value::Object(fields) => {
-                for (operator, operands) in fields {
-                    match (operator.as_str(), of_resource(operands)) {
-                        ("Var", _) if operands == "resource" => self.everything = true,
-                        ("Value", _) => {}
-                        ("." | "has", true) => match operands["attr"].as_str() {
-                            Some(attribute) => drop(self.attributes.insert(attribute.to_owned())),
-                            None => self.everything = true,
-                        },
-                        ("hasTag" | "getTag", true) => match operands["right"]["Value"].as_str() {
-                            Some(label) => drop(self.labels.insert(label.to_owned())),
-                            None => self.everything = true,
-                        },
-                        _ => self.expression(operands),
-                    }
-                }
-            }
+            Value::Object(fields) => fields.iter().for_each(|(operator, operands)| self.operation(operator, operands)),
             _ => {}
         }
     }
 
-    /// What `container` is to the policies, or none when they read everything.
-    pub(super) fn key<'a>(&'a self, container: &'a Container) -> Option<Vec<Option<&'a str>>> {
+    fn operation(&mut self, operator: &str, operands: &Value) {
+        let (left, right) = (&operands["left"], &operands["right"]);
+        match operator {
+            "Var" if operands == "resource" => self.everything = true,
+            "Value" => {}
+            "has" if is_resource(left) => match operands["attr"].as_str() {
+                Some(attribute) => drop(self.reading(&Source::Attribute(attribute))),
+                None => self.everything = true,
+            },
+            "hasTag" if is_resource(left) => match right["Value"].as_str() {
+                Some(label) => drop(self.reading(&Source::Label(label))),
+                None => self.everything = true,
+            },
+            "." | "getTag" if is_resource(left) => match source(operator, operands) {
+                Some(source) => self.reading(&source).into_iter().for_each(|reading| reading.whole = true),
+                None => self.everything = true,
+            },
+            "==" | "!=" => {
+                let compared = text_of(left).zip(right["Value"].as_str()).or(text_of(right).zip(left["Value"].as_str()));
+                match compared {
+                    Some((source, constant)) => self.compare(&source, [constant]),
+                    None => self.expression(&Value::Array(vec![left.clone(), right.clone()])),
+                }
+            }
+            "contains" => match (constants(left), text_of(right)) {
+                (Some(constants), Some(source)) => self.compare(&source, constants),
+                _ => self.expression(&Value::Array(vec![left.clone(), right.clone()])),
+            },
+            "like" => match (text_of(left), Pattern::of(&operands["pattern"])) {
+                (Some(source), Some(pattern)) => {
+                    if let Some(reading) = self.reading(&source) {
+                        reading.like(pattern);
+                    }
+                }
+                _ => self.expression(operands),
+            },
+            _ => self.expression(operands),
+        }
+    }
+
+    fn compare<'a>(&mut self, source: &Source<'_>, constants: impl IntoIterator<Item = &'a str>) {
+        if let Some(reading) = self.reading(source) {
+            constants.into_iter().for_each(|constant| reading.equal(constant));
+        }
+    }
+
+    /// What is found out about a text; none of what is found out otherwise.
+    fn reading(&mut self, source: &Source<'_>) -> Option<&mut Reading> {
+        match source {
+            Source::Label(label) => Some(self.labels.entry((*label).to_owned()).or_default()),
+            Source::Attribute("agent_id") => {
+                self.agent = true;
+                None
+            }
+            Source::Attribute("ports") => {
+                self.ports = true;
+                None
+            }
+            Source::Attribute(name) => match schema::reader(name) {
+                Some(reader) => Some(&mut self.attributes.entry((*name).to_owned()).or_insert((reader, Reading::default())).1),
+                None => {
+                    self.everything = true;
+                    None
+                }
+            },
+        }
+    }
+
+    /// What `container` is to the policies, in `parts`; false when they read everything.
+    pub(super) fn project<'a>(&self, container: &'a Container, parts: &mut Vec<Part<'a>>) -> bool {
+        parts.clear();
         if self.everything {
-            return None;
+            return false;
         }
-        let mut key = Vec::with_capacity(self.attributes.len() + self.labels.len());
-        for attribute in &self.attributes {
-            key.push(match attribute.as_str() {
-                "agent" => Some(container.agent_name.as_str()),
-                "runtime" => Some(container.runtime.as_str()),
-                "image" => Some(container.image.as_str()),
-                "name" => Some(container.name.as_str()),
-                "app" => Some(container.app.as_str()),
-                "state" => Some(container.state.as_str()),
-                other if schema::is_optional(other) => schema::optional(container, other),
-                // The id, and the set of ports.
-                _ => return None,
-            });
-        }
-        key.extend(self.labels.iter().map(|label| container.labels.get(label).map(String::as_str)));
-        Some(key)
+        parts.extend(self.attributes.values().map(|(read, reading)| reading.of(read(container))));
+        parts.extend(self.labels.iter().map(|(label, reading)| reading.of(container.labels.get(label).map(String::as_str))));
+        parts.extend(self.agent.then_some(Part::Agent(container.agent)));
+        parts.extend(self.ports.then_some(Part::Ports(&container.facts.ports)));
+        true
     }
 }
 
-/// Whether `operands` work on the resource itself.
-fn of_resource(operands: &Value) -> bool {
-    operands["left"]["Var"] == "resource"
+impl Reading {
+    fn equal(&mut self, constant: &str) {
+        match u16::try_from(self.equals.len() + 1) {
+            Ok(number) => drop(self.equals.entry(constant.to_owned()).or_insert(number)),
+            Err(_) => self.whole = true,
+        }
+    }
+
+    fn like(&mut self, pattern: Pattern) {
+        if self.likes.contains(&pattern) {
+        } else if self.likes.len() < MOST_PATTERNS {
+            self.likes.push(pattern);
+        } else {
+            self.whole = true;
+        }
+    }
+
+    fn of<'a>(&self, text: Option<&'a str>) -> Part<'a> {
+        match text {
+            None => Part::Absent,
+            Some(text) if self.whole => Part::Whole(text),
+            Some(text) => {
+                let like = |bits: u64, pattern: &Pattern| bits << 1 | u64::from(pattern.fits(text));
+                Part::Compared(self.equals.get(text).copied().unwrap_or(0), self.likes.iter().fold(0, like))
+            }
+        }
+    }
+}
+
+impl Pattern {
+    /// The pattern with this JSON form.
+    fn of(json: &Value) -> Option<Self> {
+        let mut texts = vec![String::new()];
+        for element in json.as_array()? {
+            match (element.as_str(), element["Literal"].as_str()) {
+                (Some("Wildcard"), _) => texts.push(String::new()),
+                (None, Some(literal)) => texts.last_mut()?.push_str(literal),
+                _ => return None,
+            }
+        }
+        Some(Self(texts))
+    }
+
+    /// Whether it is the whole of `text`.
+    fn fits(&self, text: &str) -> bool {
+        let Some(((first, last), between)) = self.0.split_first().and_then(|(first, rest)| match rest.split_last() {
+            Some((last, between)) => Some(((first, Some(last)), between)),
+            None => Some(((first, None), rest)),
+        }) else {
+            return false;
+        };
+        let Some(last) = last else { return text == first };
+        let Some(mut rest) = text.strip_prefix(first.as_str()).and_then(|rest| rest.strip_suffix(last.as_str())) else {
+            return false;
+        };
+        between.iter().all(|wanted| match rest.find(wanted.as_str()) {
+            Some(at) => {
+                rest = rest.get(at + wanted.len()..).unwrap_or_default();
+                true
+            }
+            None => false,
+        })
+    }
+}
+
+fn is_resource(expression: &Value) -> bool {
+    expression["Var"] == "resource"
+}
+
+/// What an operation on the resource itself reads.
+fn source<'a>(operator: &str, operands: &'a Value) -> Option<Source<'a>> {
+    match operator {
+        "." => operands["attr"].as_str().map(Source::Attribute),
+        _ => operands["right"]["Value"].as_str().map(Source::Label),
+    }
+}
+
+/// The text of the resource that `expression` is, if it is no more than that.
+fn text_of(expression: &Value) -> Option<Source<'_>> {
+    let (operator, operands) = expression.as_object().filter(|fields| fields.len() == 1)?.iter().next()?;
+    let reads = matches!(operator.as_str(), "." | "getTag") && is_resource(&operands["left"]);
+    reads.then(|| source(operator, operands)).flatten()
+}
+
+/// The texts of a set of nothing but texts.
+fn constants(expression: &Value) -> Option<Vec<&str>> {
+    match expression["Set"].as_array() {
+        Some(members) => members.iter().map(|member| member["Value"].as_str()).collect(),
+        None => expression["Value"].as_array()?.iter().map(Value::as_str).collect(),
+    }
 }
 
 /// Whether a policy with this action scope can say anything about `action`.
@@ -94,57 +262,8 @@ pub(super) fn may_apply(scope: &Value, action: Action) -> bool {
     }
 }
 
+/// As many as there are bits.
+const MOST_PATTERNS: usize = 64;
+
 #[cfg(test)]
-mod tests {
-    use cedar_policy::Policy;
-
-    use super::*;
-
-    fn projection(policy: &str) -> Projection {
-        let mut projection = Projection::default();
-        projection.read_by(&Policy::parse(None, policy).unwrap().to_json().unwrap());
-        projection
-    }
-
-    fn reads(attributes: &[&str], labels: &[&str]) -> Projection {
-        let set = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
-        Projection { attributes: set(attributes), labels: set(labels), everything: false }
-    }
-
-    #[test]
-    fn attributes_and_labels_are_told() {
-        let scope = "permit(principal, action, resource)";
-        assert_eq!(projection(&format!("{scope};")), reads(&[], &[]));
-        let when = format!(
-            r#"{scope} when {{ resource.app like "tom*" && resource has cluster && resource.cluster == "eu" }}
-               unless {{ resource.hasTag("team") && resource.getTag("tier") == "prod" && context.time > 7 }};"#
-        );
-        assert_eq!(projection(&when), reads(&["app", "cluster"], &["team", "tier"]));
-        assert_eq!(
-            projection(r#"permit(principal, action, resource is Container) when { resource.name == "resource" };"#),
-            reads(&["name"], &[])
-        );
-    }
-
-    #[test]
-    fn other_actions_do_not_count() {
-        let one = r#"permit(principal, action == Action::"shell", resource) when { resource.name == "x" };"#;
-        assert_eq!(projection(one), reads(&[], &[]));
-        let list = r#"permit(principal, action in [Action::"shell", Action::"list"], resource) when { resource.name == "x" };"#;
-        assert_eq!(projection(list), reads(&["name"], &[]));
-    }
-
-    #[test]
-    fn whatever_is_not_plain_counts_as_everything() {
-        for policy in [
-            r#"permit(principal, action, resource == Container::"x");"#,
-            r#"permit(principal, action, resource) when { resource == Container::"x" };"#,
-            r#"permit(principal, action, resource) when { resource.hasTag(principal.team) };"#,
-            r#"permit(principal, action, resource) when { [resource].contains(principal.favourite) };"#,
-            r#"permit(principal, action, resource) when { {"a": resource}.a.app == "x" };"#,
-            r#"permit(principal, action, resource) when { (if true then resource else resource).app == "x" };"#,
-        ] {
-            assert!(projection(policy).everything, "{policy}");
-        }
-    }
-}
+mod tests;

@@ -109,7 +109,8 @@ impl Words {
         attributes.push(("state".to_owned(), text(&container.state)));
         attributes.push(("ports".to_owned(), RestrictedExpression::new_set(ports)));
         for name in OPTIONAL {
-            attributes.extend(optional(container, name).iter().map(|value| (name.to_owned(), text(value))));
+            let value = reader(name).and_then(|read| read(container));
+            attributes.extend(value.map(|value| (name.to_owned(), text(value))));
         }
         let tags = container.labels.iter().map(|(key, value)| (key.clone(), text(value)));
         Entity::new_with_tags(self.container_uid(container), attributes, [], tags).map_err(unspeakable)
@@ -149,28 +150,30 @@ impl Words {
 const OPTIONAL: [&str; 10] =
     ["cluster", "namespace", "owner", "project", "service", "pod", "container", "kind", "node", "health"];
 
-/// An attribute of [`OPTIONAL`].
-pub(super) fn optional<'a>(container: &'a Container, name: &str) -> Option<&'a str> {
-    let facts = &container.facts;
-    let value = match name {
-        "cluster" => &container.cluster,
-        "namespace" => &container.namespace,
-        "owner" => &facts.owner,
-        "project" => &facts.project,
-        "service" => &facts.service,
-        "pod" => &facts.pod,
-        "container" => &facts.container,
-        "kind" => &facts.kind,
-        "node" => &facts.node,
-        "health" => &facts.health,
-        _ => return None,
-    };
-    value.as_deref()
-}
+/// Reads one attribute of a container; none where it has none.
+pub(super) type Reader = for<'a> fn(&'a Container) -> Option<&'a str>;
 
-/// Whether there may be such an attribute.
-pub(super) fn is_optional(name: &str) -> bool {
-    OPTIONAL.contains(&name)
+/// How the attribute `name` is read, if there is such an attribute and it is a text that the container keeps.
+pub(super) fn reader(name: &str) -> Option<Reader> {
+    Some(match name {
+        "agent" => |container| Some(&container.agent_name),
+        "runtime" => |container| Some(&container.runtime),
+        "image" => |container| Some(&container.image),
+        "name" => |container| Some(&container.name),
+        "app" => |container| Some(&container.app),
+        "state" => |container| Some(&container.state),
+        "cluster" => |container| container.cluster.as_deref(),
+        "namespace" => |container| container.namespace.as_deref(),
+        "owner" => |container| container.facts.owner.as_deref(),
+        "project" => |container| container.facts.project.as_deref(),
+        "service" => |container| container.facts.service.as_deref(),
+        "pod" => |container| container.facts.pod.as_deref(),
+        "container" => |container| container.facts.container.as_deref(),
+        "kind" => |container| container.facts.kind.as_deref(),
+        "node" => |container| container.facts.node.as_deref(),
+        "health" => |container| container.facts.health.as_deref(),
+        _ => return None,
+    })
 }
 
 fn unspeakable(error: impl std::fmt::Display) -> Unspeakable {
