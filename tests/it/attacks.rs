@@ -1,5 +1,11 @@
 //! What the agent and the client refuse, each over a real link: certificates that are wrong in one way, sessions that were not
 //! announced or were used, relays that change what they carry.
+//!
+//! The other attacks of SECURITY.md's table are beside: `requests`, `texts`; `table` holds the table itself against the sources.
+
+mod requests;
+mod table;
+mod texts;
 
 use std::pin::Pin;
 use std::sync::Arc;

@@ -26,14 +26,14 @@ use crate::world::{Person, World};
 type Stream = TokioIo<hyper::upgrade::Upgraded>;
 
 /// Somebody who speaks the agent's protocol and says what it likes.
-struct Impostor {
+pub struct Impostor {
     writer: WriteHalf<Stream>,
     reader: FrameReader<ReadHalf<Stream>>,
 }
 
 impl Impostor {
     /// Joins with a new key.
-    async fn join(world: &World, token: &JoinToken) -> Result<Self, ErrorBody> {
+    pub async fn join(world: &World, token: &JoinToken) -> Result<Self, ErrorBody> {
         Self::enter(world, token, &new_key().unwrap()).await
     }
 
@@ -73,7 +73,7 @@ impl Impostor {
     }
 
     /// Reports one container more.
-    async fn claim(&mut self, container: ContainerReport) {
+    pub async fn claim(&mut self, container: ContainerReport) {
         let frame = FromAgent::Upsert { container: Box::new(container) };
         // Whoever is thrown out while it speaks notices later.
         let _ = frame::write(&mut self.writer, &frame, 16 * FRAME_LIMIT).await;
@@ -86,7 +86,8 @@ impl Impostor {
     }
 }
 
-fn report(app: &str, namespace: Option<&str>) -> ContainerReport {
+/// A container as an agent reports it.
+pub fn report(app: &str, namespace: Option<&str>) -> ContainerReport {
     ContainerReport {
         runtime_id: app.into(),
         name: app.into(),

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpListener;
 use tokio::process::Command;
 use tokio::task::JoinHandle;
@@ -186,6 +186,21 @@ impl World {
         let url = self.url.parse().unwrap();
         let server = Server { url, trust: Trust::Roots(self.roots()), proxy: http::ProxySettings::default() };
         Api::new(&server, Tokens::fixed(token)).unwrap()
+    }
+
+    /// Everything that the broker answers to these bytes until it closes the connection.
+    pub async fn raw(&self, bytes: &[u8]) -> String {
+        let tls = tokio_rustls::TlsConnector::from(std::sync::Arc::new(self.roots().client_config().unwrap()));
+        let exchange = async {
+            let tcp = tokio::net::TcpStream::connect(self.address).await.unwrap();
+            let mut stream = tls.connect("127.0.0.1".try_into().unwrap(), tcp).await.unwrap();
+            let mut answer = Vec::new();
+            // What is refused in the middle is not read to its end.
+            let _ = stream.write_all(bytes).await;
+            let _ = stream.read_to_end(&mut answer).await;
+            String::from_utf8_lossy(&answer).into_owned()
+        };
+        tokio::time::timeout(Duration::from_secs(60), exchange).await.expect("an answer within a minute")
     }
 
     /// Ends the broker in order, and waits for it.

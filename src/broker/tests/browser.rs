@@ -10,7 +10,7 @@ pub(super) const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
 
 /// One window.
-#[derive(Default)]
+#[derive(Default, Clone)]
 pub(super) struct Browser {
     cookies: Vec<(String, String)>,
 }

@@ -64,6 +64,24 @@ async fn the_complete_address_has_the_code_filled_in() {
 }
 
 #[tokio::test]
+async fn a_device_is_not_approved_from_another_site() {
+    let site = Site::open().await;
+    let started = start(&site).await;
+    let code = started.text("user_code");
+    let answer = [("user_code", code.as_str()), ("username", "ada"), ("password", PASSWORD), ("answer", "allow")];
+    // Another site's form has the cookie at the best, and never what stands on our page.
+    let mut victim = Browser::default();
+    victim.get(&site, "/device").await;
+    for browser in [&mut Browser::default(), &mut victim] {
+        assert_eq!(browser.post(&site, "/device", &answer).await.status, 403);
+        let guessed: Vec<_> = answer.into_iter().chain([("form", "guessed")]).collect();
+        assert_eq!(browser.post(&site, "/device", &guessed).await.status, 403);
+    }
+    site.pass(6);
+    poll(&site, &started.text("device_code")).await.is_refusal("authorization_pending");
+}
+
+#[tokio::test]
 async fn the_operator_approves() {
     let site = Site::open().await;
     let started = start(&site).await;

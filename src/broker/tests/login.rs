@@ -97,6 +97,23 @@ async fn a_form_of_another_window_is_refused() {
 }
 
 #[tokio::test]
+async fn a_cookie_that_somebody_planted_is_nobodys_login() {
+    let site = Site::open().await;
+    let mut thief = Browser::default();
+    thief.get(&site, &authorize_path(&[])).await;
+    // The victim logs in with the thief's cookie in the browser: it binds forms, and logs nobody in.
+    let mut victim = thief.clone();
+    let sent = victim.authorize(&site, &authorize_path(&[])).await;
+    assert!(sent.contains("code="), "{sent}");
+    for path in [authorize_path(&[]), "/device".to_owned()] {
+        let page = thief.get(&site, &path).await;
+        assert!(Form::find(&page).is_some() && target(&page).is_none(), "{page:?}");
+        let answer = thief.submit(&site, &Form::of(&page), "ada", "guess", "BCDF-GHJK").await;
+        assert!((400..500).contains(&answer.status) && target(&answer).is_none(), "{answer:?}");
+    }
+}
+
+#[tokio::test]
 async fn nobody_learns_who_has_an_account() {
     let site = Site::open().await;
     let mut answers = Vec::new();
