@@ -70,6 +70,7 @@ Register-ArgumentCompleter -Native -CommandName 'ztbroker' -ScriptBlock {
             [CompletionResult]::new('ls', 'ls', [CompletionResultType]::ParameterValue, 'List the people and their groups')
             [CompletionResult]::new('rm', 'rm', [CompletionResultType]::ParameterValue, 'Remove a person, with every login and session')
             [CompletionResult]::new('passwd', 'passwd', [CompletionResultType]::ParameterValue, 'Give a person another password')
+            [CompletionResult]::new('totp', 'totp', [CompletionResultType]::ParameterValue, 'Handle the second factors of people')
             break
         }
         'ztbroker;user;add' {
@@ -97,6 +98,21 @@ Register-ArgumentCompleter -Native -CommandName 'ztbroker' -ScriptBlock {
             break
         }
         'ztbroker;user;passwd' {
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The broker''s configuration [default: /etc/ztbroker/ztbroker.toml]')
+            [CompletionResult]::new('--state', '--state', [CompletionResultType]::ParameterName, 'The broker''s state folder, instead of the one that the configuration names')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'ztbroker;user;totp' {
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The broker''s configuration [default: /etc/ztbroker/ztbroker.toml]')
+            [CompletionResult]::new('--state', '--state', [CompletionResultType]::ParameterName, 'The broker''s state folder, instead of the one that the configuration names')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('reset', 'reset', [CompletionResultType]::ParameterValue, 'Take away the second factor of a person whose app and recovery codes are lost')
+            break
+        }
+        'ztbroker;user;totp;reset' {
             [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The broker''s configuration [default: /etc/ztbroker/ztbroker.toml]')
             [CompletionResult]::new('--state', '--state', [CompletionResultType]::ParameterName, 'The broker''s state folder, instead of the one that the configuration names')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
@@ -365,6 +381,7 @@ Register-ArgumentCompleter -Native -CommandName 'ztbroker' -ScriptBlock {
             [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'For people, or for programs')
             [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The broker''s configuration [default: /etc/ztbroker/ztbroker.toml]')
             [CompletionResult]::new('--state', '--state', [CompletionResultType]::ParameterName, 'The broker''s state folder, instead of the one that the configuration names')
+            [CompletionResult]::new('--mfa', '--mfa', [CompletionResultType]::ParameterName, 'With a second factor that has just been shown')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             break

@@ -121,6 +121,12 @@ _ztbroker() {
             ztbroker__subcmd__user,rm)
                 cmd="ztbroker__subcmd__user__subcmd__rm"
                 ;;
+            ztbroker__subcmd__user,totp)
+                cmd="ztbroker__subcmd__user__subcmd__totp"
+                ;;
+            ztbroker__subcmd__user__subcmd__totp,reset)
+                cmd="ztbroker__subcmd__user__subcmd__totp__subcmd__reset"
+                ;;
             *)
                 ;;
         esac
@@ -770,7 +776,7 @@ _ztbroker() {
             return 0
             ;;
         ztbroker__subcmd__policy__subcmd__explain)
-            opts="-o -h --login --reason --command --address --output --config --state --help"
+            opts="-o -h --login --reason --mfa --command --address --output --config --state --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1030,7 +1036,7 @@ _ztbroker() {
             return 0
             ;;
         ztbroker__subcmd__user)
-            opts="-h --config --state --help add ls rm passwd"
+            opts="-h --config --state --help add ls rm passwd totp"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1132,6 +1138,50 @@ _ztbroker() {
         ztbroker__subcmd__user__subcmd__rm)
             opts="-h --config --state --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ztbroker__subcmd__user__subcmd__totp)
+            opts="-h --config --state --help reset"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ztbroker__subcmd__user__subcmd__totp__subcmd__reset)
+            opts="-h --config --state --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi

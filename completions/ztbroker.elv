@@ -64,6 +64,7 @@ set edit:completion:arg-completer[ztbroker] = {|@words|
             cand ls 'List the people and their groups'
             cand rm 'Remove a person, with every login and session'
             cand passwd 'Give a person another password'
+            cand totp 'Handle the second factors of people'
         }
         &'ztbroker;user;add'= {
             cand --group 'Put the person into GROUP, which policies can name'
@@ -87,6 +88,19 @@ set edit:completion:arg-completer[ztbroker] = {|@words|
             cand --help 'Print help'
         }
         &'ztbroker;user;passwd'= {
+            cand --config 'The broker''s configuration [default: /etc/ztbroker/ztbroker.toml]'
+            cand --state 'The broker''s state folder, instead of the one that the configuration names'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'ztbroker;user;totp'= {
+            cand --config 'The broker''s configuration [default: /etc/ztbroker/ztbroker.toml]'
+            cand --state 'The broker''s state folder, instead of the one that the configuration names'
+            cand -h 'Print help'
+            cand --help 'Print help'
+            cand reset 'Take away the second factor of a person whose app and recovery codes are lost'
+        }
+        &'ztbroker;user;totp;reset'= {
             cand --config 'The broker''s configuration [default: /etc/ztbroker/ztbroker.toml]'
             cand --state 'The broker''s state folder, instead of the one that the configuration names'
             cand -h 'Print help'
@@ -328,6 +342,7 @@ set edit:completion:arg-completer[ztbroker] = {|@words|
             cand --output 'For people, or for programs'
             cand --config 'The broker''s configuration [default: /etc/ztbroker/ztbroker.toml]'
             cand --state 'The broker''s state folder, instead of the one that the configuration names'
+            cand --mfa 'With a second factor that has just been shown'
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
         }

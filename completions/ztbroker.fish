@@ -58,13 +58,14 @@ debug\t'And what helps to find a mistake'"
 complete -c ztbroker -n "__fish_ztbroker_using_subcommand dev" -l config -d 'The broker\'s configuration [default: /etc/ztbroker/ztbroker.toml]' -r -F
 complete -c ztbroker -n "__fish_ztbroker_using_subcommand dev" -l state -d 'The broker\'s state folder, instead of the one that the configuration names' -r -F
 complete -c ztbroker -n "__fish_ztbroker_using_subcommand dev" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c ztbroker -n "__fish_ztbroker_using_subcommand user; and not __fish_seen_subcommand_from add ls rm passwd" -l config -d 'The broker\'s configuration [default: /etc/ztbroker/ztbroker.toml]' -r -F
-complete -c ztbroker -n "__fish_ztbroker_using_subcommand user; and not __fish_seen_subcommand_from add ls rm passwd" -l state -d 'The broker\'s state folder, instead of the one that the configuration names' -r -F
-complete -c ztbroker -n "__fish_ztbroker_using_subcommand user; and not __fish_seen_subcommand_from add ls rm passwd" -s h -l help -d 'Print help'
-complete -c ztbroker -n "__fish_ztbroker_using_subcommand user; and not __fish_seen_subcommand_from add ls rm passwd" -f -a "add" -d 'Add a person; the password is asked for, or read as one line from stdin'
-complete -c ztbroker -n "__fish_ztbroker_using_subcommand user; and not __fish_seen_subcommand_from add ls rm passwd" -f -a "ls" -d 'List the people and their groups'
-complete -c ztbroker -n "__fish_ztbroker_using_subcommand user; and not __fish_seen_subcommand_from add ls rm passwd" -f -a "rm" -d 'Remove a person, with every login and session'
-complete -c ztbroker -n "__fish_ztbroker_using_subcommand user; and not __fish_seen_subcommand_from add ls rm passwd" -f -a "passwd" -d 'Give a person another password'
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand user; and not __fish_seen_subcommand_from add ls rm passwd totp" -l config -d 'The broker\'s configuration [default: /etc/ztbroker/ztbroker.toml]' -r -F
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand user; and not __fish_seen_subcommand_from add ls rm passwd totp" -l state -d 'The broker\'s state folder, instead of the one that the configuration names' -r -F
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand user; and not __fish_seen_subcommand_from add ls rm passwd totp" -s h -l help -d 'Print help'
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand user; and not __fish_seen_subcommand_from add ls rm passwd totp" -f -a "add" -d 'Add a person; the password is asked for, or read as one line from stdin'
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand user; and not __fish_seen_subcommand_from add ls rm passwd totp" -f -a "ls" -d 'List the people and their groups'
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand user; and not __fish_seen_subcommand_from add ls rm passwd totp" -f -a "rm" -d 'Remove a person, with every login and session'
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand user; and not __fish_seen_subcommand_from add ls rm passwd totp" -f -a "passwd" -d 'Give a person another password'
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand user; and not __fish_seen_subcommand_from add ls rm passwd totp" -f -a "totp" -d 'Handle the second factors of people'
 complete -c ztbroker -n "__fish_ztbroker_using_subcommand user; and __fish_seen_subcommand_from add" -l group -d 'Put the person into GROUP, which policies can name' -r
 complete -c ztbroker -n "__fish_ztbroker_using_subcommand user; and __fish_seen_subcommand_from add" -l config -d 'The broker\'s configuration [default: /etc/ztbroker/ztbroker.toml]' -r -F
 complete -c ztbroker -n "__fish_ztbroker_using_subcommand user; and __fish_seen_subcommand_from add" -l state -d 'The broker\'s state folder, instead of the one that the configuration names' -r -F
@@ -80,6 +81,10 @@ complete -c ztbroker -n "__fish_ztbroker_using_subcommand user; and __fish_seen_
 complete -c ztbroker -n "__fish_ztbroker_using_subcommand user; and __fish_seen_subcommand_from passwd" -l config -d 'The broker\'s configuration [default: /etc/ztbroker/ztbroker.toml]' -r -F
 complete -c ztbroker -n "__fish_ztbroker_using_subcommand user; and __fish_seen_subcommand_from passwd" -l state -d 'The broker\'s state folder, instead of the one that the configuration names' -r -F
 complete -c ztbroker -n "__fish_ztbroker_using_subcommand user; and __fish_seen_subcommand_from passwd" -s h -l help -d 'Print help'
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand user; and __fish_seen_subcommand_from totp" -l config -d 'The broker\'s configuration [default: /etc/ztbroker/ztbroker.toml]' -r -F
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand user; and __fish_seen_subcommand_from totp" -l state -d 'The broker\'s state folder, instead of the one that the configuration names' -r -F
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand user; and __fish_seen_subcommand_from totp" -s h -l help -d 'Print help'
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand user; and __fish_seen_subcommand_from totp" -f -a "reset" -d 'Take away the second factor of a person whose app and recovery codes are lost'
 complete -c ztbroker -n "__fish_ztbroker_using_subcommand token; and not __fish_seen_subcommand_from create ls rm" -l config -d 'The broker\'s configuration [default: /etc/ztbroker/ztbroker.toml]' -r -F
 complete -c ztbroker -n "__fish_ztbroker_using_subcommand token; and not __fish_seen_subcommand_from create ls rm" -l state -d 'The broker\'s state folder, instead of the one that the configuration names' -r -F
 complete -c ztbroker -n "__fish_ztbroker_using_subcommand token; and not __fish_seen_subcommand_from create ls rm" -s h -l help -d 'Print help'
@@ -239,6 +244,7 @@ complete -c ztbroker -n "__fish_ztbroker_using_subcommand policy; and __fish_see
 json\t'JSON, one object a line'"
 complete -c ztbroker -n "__fish_ztbroker_using_subcommand policy; and __fish_seen_subcommand_from explain" -l config -d 'The broker\'s configuration [default: /etc/ztbroker/ztbroker.toml]' -r -F
 complete -c ztbroker -n "__fish_ztbroker_using_subcommand policy; and __fish_seen_subcommand_from explain" -l state -d 'The broker\'s state folder, instead of the one that the configuration names' -r -F
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand policy; and __fish_seen_subcommand_from explain" -l mfa -d 'With a second factor that has just been shown'
 complete -c ztbroker -n "__fish_ztbroker_using_subcommand policy; and __fish_seen_subcommand_from explain" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c ztbroker -n "__fish_ztbroker_using_subcommand policy; and __fish_seen_subcommand_from reload" -l config -d 'The broker\'s configuration [default: /etc/ztbroker/ztbroker.toml]' -r -F
 complete -c ztbroker -n "__fish_ztbroker_using_subcommand policy; and __fish_seen_subcommand_from reload" -l state -d 'The broker\'s state folder, instead of the one that the configuration names' -r -F

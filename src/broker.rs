@@ -25,6 +25,7 @@ use state_folder::StateFolder;
 pub mod admin;
 mod agents;
 pub mod args;
+mod asking;
 pub mod audit;
 pub mod ca;
 pub mod commands;
@@ -41,6 +42,7 @@ pub mod identity;
 mod jwt;
 mod list;
 pub mod locks;
+mod mfa;
 mod oauth;
 mod own_sessions;
 mod pages;
@@ -84,6 +86,8 @@ pub(crate) struct State {
     pub(crate) sinks: audit::Sinks,
     pub(crate) policies: policy::Policies,
     pub(crate) locks: locks::Locks,
+    pub(crate) asking: asking::Asking,
+    pub(crate) notifier: asking::notify::Notifier,
     pub(crate) ca: ca::Authority,
     pub(crate) registry: registry::Registry,
     pub(crate) agents: agents::Agents,
@@ -119,6 +123,9 @@ pub enum OpenError {
     /// A place for copies of the journal.
     #[error(transparent)]
     Sink(#[from] audit::SinkError),
+    /// A server that is to be told of requests and alarms.
+    #[error(transparent)]
+    Notify(#[from] asking::notify::NotifyError),
     /// The policies.
     #[error(transparent)]
     Policy(#[from] policy::LoadError),
@@ -159,6 +166,7 @@ impl Broker {
         let ca = ca::Authority::open(&folder.join("ca"))?.with_lifetime(config.certificate_lifetime.as_secs());
         let journal = audit::Journal::open(&folder.join(audit::FOLDER), config.audit.pace, clock.clone())?;
         let sinks = audit::Sinks::new(&config.audit.sinks, &folder.join(audit::FOLDER))?;
+        let notifier = asking::notify::Notifier::new(&config.notify)?;
         let store = store::Store::open(config.database_url().expose()).await?;
         let state = Arc::new(State {
             directory: identity::Directory::new(store.clone()),
@@ -178,6 +186,8 @@ impl Broker {
             sinks,
             policies,
             locks: locks::Locks::default(),
+            asking: asking::Asking::default(),
+            notifier,
             ca,
             tls_root,
             instance: folder.instance()?,
@@ -226,6 +236,7 @@ impl Broker {
         let policing = tokio::spawn(recall::keep_reading_policies(Arc::clone(&state)));
         let locking = tokio::spawn(recall::keep_reading_locks(Arc::clone(&state)));
         let turning = tokio::spawn(turning::keep_turning(Arc::clone(&state)));
+        let telling = tokio::spawn(asking::notify::keep_telling(Arc::clone(&state)));
         let proxies = state.config.trusted_proxies.clone().into();
         let door = http::Door { tls, proxies, ..http::Door::plain(http::router(Arc::clone(&state))) };
         let serving = http::serve(listener, door, state.shutdown.clone());
@@ -239,7 +250,7 @@ impl Broker {
             state.agents.shut_down();
         };
         tokio::join!(serving, stopping);
-        for ended in [admin.await, pruning.await, signing.await, policing.await, locking.await, turning.await] {
+        for ended in [admin.await, pruning.await, signing.await, policing.await, locking.await, turning.await, telling.await] {
             if let Err(error) = ended {
                 tracing::error!(%error, "a task of the broker ended badly");
             }

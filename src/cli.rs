@@ -19,6 +19,7 @@ use clap::error::ErrorKind;
 
 pub mod access;
 pub mod args;
+mod asking;
 mod complete;
 mod completions;
 mod config;
@@ -38,8 +39,10 @@ mod settings;
 pub mod shell;
 mod ssh_config;
 mod status;
+mod step_up;
 mod successor;
 pub mod table;
+mod totp;
 pub mod ui;
 mod version;
 mod why;
@@ -51,6 +54,7 @@ use ui::Ui;
 
 use crate::client::config::{Colour, Config};
 use crate::client::trace::{Level, Trace};
+use crate::proto::ErrorCode;
 
 /// What every verb is given.
 #[derive(Debug, Clone)]
@@ -146,10 +150,12 @@ async fn log_in(context: &mut Context, failure: &Failure, broker: String) -> Res
         return Ok(false);
     }
     context.ui.note(&format!("ztctl: {}", failure.message()));
-    if !context.ui.ask("log in now? [Y/n] ", true).await? {
+    let mfa = failure.code() == ErrorCode::MfaRequired.as_str();
+    let question = if mfa { "log in again, to show one? [Y/n] " } else { "log in now? [Y/n] " };
+    if !context.ui.ask(question, true).await? {
         return Ok(false);
     }
-    let args = LoginArgs { url: Some(broker), ca: None, device: false, id_token: None, store: None };
+    let args = LoginArgs { url: Some(broker), ca: None, device: false, id_token: None, mfa, store: None };
     match login::run(context, args).await {
         Ok(_) => {
             context.config = context.environment.configuration();
@@ -183,10 +189,15 @@ fn dispatch(context: &mut Context, verb: Verb) -> Result<ExitCode, Failure> {
         Verb::Cp(args) => block_on(cp::run(context, args)),
         Verb::Forward(args) => block_on(forward::run(context, args)),
         Verb::Why(args) => block_on(why::run(context, args)),
+        Verb::Request(args) => block_on(asking::request(context, args)),
+        Verb::Requests(args) => block_on(asking::requests(context, args)),
+        Verb::Approve(args) => block_on(asking::approve(context, args)),
+        Verb::Deny(args) => block_on(asking::deny(context, args)),
         Verb::Sessions(args) => block_on(sessions::run(context, args)),
         Verb::Completions(args) => completions::run(&context.ui, args.shell),
         Verb::Complete(args) => complete::run(context, args),
         Verb::Config(args) => block_on(config::run(context, args.verb)),
+        Verb::Totp(args) => block_on(totp::run(context, args)),
         Verb::SshConfig(args) => block_on(ssh_config::run(context, args)),
         Verb::Proxy(args) => block_on(proxy::run(context, args)),
         #[cfg(feature = "demo")]

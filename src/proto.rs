@@ -6,6 +6,7 @@
 pub mod action;
 pub mod agent;
 pub mod api;
+pub mod asking;
 pub mod ca;
 pub mod command;
 pub mod container;
@@ -22,6 +23,6 @@ pub mod version;
 
 pub use action::{Action, Actions};
 pub use error::{ErrorBody, ErrorCode};
-pub use id::{AgentId, ContainerId, SessionId};
+pub use id::{AgentId, ContainerId, RequestId, SessionId};
 pub use secret::Secret;
 pub use variables::VariableNames;

@@ -44,7 +44,7 @@ pub fn report(number: usize) -> ContainerReport {
         ("env".to_owned(), env.to_owned()),
         ("tier".to_owned(), ["web", "worker", "db", "cache"][number / 60 % 4].to_owned()),
         ("version".to_owned(), format!("1.{}.{}", number % 40, number % 9)),
-        ("pci".to_owned(), (number % 50 == 0).to_string()),
+        ("pci".to_owned(), number.is_multiple_of(50).to_string()),
     ];
     ContainerReport {
         runtime_id: format!("{number:08x}-0000-4000-8000-000000000000/app"),

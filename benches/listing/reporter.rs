@@ -66,7 +66,7 @@ impl Reporter {
     /// Answers pings until the broker ends.
     pub async fn stay(mut self) {
         while let Ok(message) = self.reader.next::<FromBroker>().await {
-            if let FromBroker::Ping { .. } = message {
+            if let FromBroker::Ping = message {
                 let pong = FromAgent::Pong { time: Clock::system().now() };
                 frame::write(&mut self.writer, &pong, FRAME_LIMIT).await.unwrap();
             }

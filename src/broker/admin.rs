@@ -163,6 +163,20 @@ impl Admin {
         Ok(self.state.directory.set_password(name, password).await?)
     }
 
+    /// Takes a person's second factor away, whose app and recovery codes are lost.
+    ///
+    /// # Errors
+    /// [`AdminError::NoUser`], [`AdminError::Invalid`] where there is none, and what keeps it from being written down.
+    pub async fn reset_totp(&self, name: &Account) -> Result<(), AdminError> {
+        self.known(name).await?;
+        if self.state.store.totp(name).await?.is_none() {
+            return Err(AdminError::Invalid("this user has no second factor"));
+        }
+        self.write_down(Event::TotpRemoved { user: self.whole_name(name), by: self.by() }).await?;
+        self.state.store.remove_totp(name).await?;
+        Ok(())
+    }
+
     /// Approves the code of a device login for `user`, in place of the page that asks for the password.
     ///
     /// # Errors

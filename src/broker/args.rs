@@ -135,6 +135,18 @@ pub(super) enum User {
         /// The name
         name: Account,
     },
+    /// Handle the second factors of people
+    #[command(subcommand)]
+    Totp(Totp),
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Totp {
+    /// Take away the second factor of a person whose app and recovery codes are lost
+    Reset {
+        /// The name
+        name: Account,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -253,6 +265,7 @@ const USER_HELP: &str = "\
 Examples:
   ztbroker user add ada --group developers --group oncall
   printf '%s\\n' \"$PASSWORD\" | ztbroker user passwd ada
+  ztbroker user totp reset ada
   ztbroker user ls
   ztbroker user rm ada";
 

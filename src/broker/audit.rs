@@ -3,6 +3,7 @@
 //! One file, `journal.jsonl`, only ever appended to, by one thread. [`Journal::append`] returns when the event is on disk; many that
 //! wait at once share one sync. Where an event cannot be written, what it announces does not begin.
 
+mod asking;
 mod bounds;
 mod chain;
 mod checkpoint;
@@ -30,6 +31,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::clock::Clock;
 
+pub use asking::{BreakGlass, RequestAnswered, RequestMade, RequestRefused, RequestWithdrawn};
 pub use chain::Tip;
 pub use checkpoint::{Checkpoint, NoCheckpoint, Pace, Statement};
 pub use event::{Event, SessionAuthorised};

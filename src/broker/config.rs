@@ -8,6 +8,7 @@ mod cluster;
 pub(super) mod file;
 mod job;
 mod network;
+mod notify;
 mod provider;
 
 #[cfg(test)]
@@ -27,6 +28,7 @@ pub use audit::{Audit, Destination, Sink};
 pub use cluster::Cluster;
 pub use job::Job;
 pub use network::Network;
+pub use notify::{Notify, NotifyOf};
 pub use provider::Provider;
 
 pub use super::jwt::Source;
@@ -56,6 +58,8 @@ pub struct Config {
     pub login_lifetime: Duration,
     /// Whether the broker's own directory of users may log in.
     pub directory: bool,
+    /// Whether the directory's people need a second factor to log in.
+    pub require_totp: bool,
     /// The OpenID Providers whose people may log in.
     pub providers: Vec<Provider>,
     /// The CI jobs that may log in by their platform's token.
@@ -64,6 +68,8 @@ pub struct Config {
     pub clusters: Vec<Cluster>,
     /// What is done with the audit journal.
     pub audit: Audit,
+    /// Who is told of requests and alarms.
+    pub notify: Vec<Notify>,
     /// How much is logged.
     pub log_level: LogLevel,
 }
@@ -143,10 +149,12 @@ impl Config {
             max_session: MAX_SESSION,
             login_lifetime: LOGIN_LIFETIME,
             directory: true,
+            require_totp: false,
             providers: Vec::new(),
             jobs: Vec::new(),
             clusters: Vec::new(),
             audit: Audit::default(),
+            notify: Vec::new(),
             log_level: LogLevel::Info,
         }
     }

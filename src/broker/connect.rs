@@ -17,17 +17,20 @@ use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 
 use super::agents::Presence;
-use super::audit::{Event, SessionAuthorised};
+use super::asking::notify::Notice;
+use super::audit::{BreakGlass, Event, SessionAuthorised};
+use super::config::NotifyOf;
 use super::dpop::Sent;
 use super::identity::{self, Caller};
-use super::policy::{Basis, Grant};
+use super::policy::{Approval, Basis, Grant};
 use super::rate::Limit;
 use super::registry::Row;
 use super::relay::upgrade::{Link, Wanted};
 use super::store::NewSession;
-use super::{State, ca, http, list, recall};
+use super::{State, ca, http, list, mfa, recall};
 use crate::proto::agent::{Announcement, FromBroker, LinkHeader, RUNNING};
 use crate::proto::api::{ConnectReply, LINK_RAW};
+use crate::proto::name::Login;
 use crate::proto::version::CONNECT_UPGRADE;
 use crate::proto::{Action, Actions, ErrorBody, ErrorCode, SessionId};
 
@@ -47,7 +50,7 @@ async fn start(state: &Arc<State>, request: &mut Request) -> Result<Response, Er
     let wanted = Wanted::from_headers(request.headers(), CONNECT_UPGRADE)?;
     let asked = Asked::from_headers(request.headers())?;
     let address = http::client_address(state, request);
-    let visit = Visit { state, caller, asked, address, purges };
+    let mut visit = Visit { state, caller, asked, address, purges, approvals: Vec::new(), break_glass: false };
     let granted = visit.authorise().await?;
     let presence = visit.presence(&granted.row)?;
     if !presence.trust.is_common(&state.ca).await {
@@ -76,23 +79,29 @@ struct Visit<'a> {
     address: IpAddr,
     /// [`Sessions::purges`](super::relay::Sessions::purges) before the caller was looked up.
     purges: u64,
+    /// What others have approved, where that was looked up because policy asks for it.
+    approvals: Vec<Approval>,
+    /// Whether to do without what is missing of it.
+    break_glass: bool,
 }
 
 impl Visit<'_> {
     /// The container and the policy's yes. A refusal is written down; whoever has had too many is refused unheard, or the journal would
     /// be theirs to fill.
-    async fn authorise(&self) -> Result<Granted, ErrorBody> {
+    async fn authorise(&mut self) -> Result<Granted, ErrorBody> {
         let (limits, user, now) = (&self.state.limits, self.caller.user(), self.state.clock.now());
         limits.check(Limit::Denial, &user, now).map_err(|error| ErrorBody::new(ErrorCode::RateLimited, error.to_string()))?;
         let found = list::find(self.state, &self.caller, self.address, &self.asked.as_typed, self.asked.container)
             .map_err(|body| (Denied { body, policies: Vec::new() }, None));
-        let decided =
-            found.and_then(|row| self.decide(&row).map_err(|denied| (denied, Some(row.clone()))).map(|given| (row, given)));
-        let (denied, row) = match decided {
-            Ok((row, (basis, grant))) => return Ok(Granted { row, basis, grant }),
+        let (denied, row) = match found {
+            Ok(row) => match self.decide_with_approvals(&row).await {
+                Ok((basis, grant)) => return Ok(Granted { row, basis, grant }),
+                Err(denied) => (denied, Some(row)),
+            },
             Err(denied) => denied,
         };
         let Denied { body, policies } = denied;
+        let body = mfa::with_way(self.state, &self.caller, body).await;
         // Those that came together may all be over the limit and still be written down: it bounds the rate.
         let _ = limits.attempt(Limit::Denial, &user, now);
         let event = Event::SessionDenied {
@@ -111,21 +120,45 @@ impl Visit<'_> {
         Err(body)
     }
 
-    /// What has to be granted, and what else may be.
-    fn decide(&self, row: &Row) -> Result<(Basis, Grant), Denied> {
-        let mut refused = None;
+    /// The decision, with the approvals that the caller has where it asks for any; and without them where the caller wants to break
+    /// the glass and there is no other way.
+    async fn decide_with_approvals(&mut self, row: &Row) -> Result<(Basis, Grant), Denied> {
+        let (decided, lacking) = self.decide(row);
+        if !lacking {
+            return decided;
+        }
+        let approvals = self.state.store.approvals(&self.caller.user(), self.state.clock.now()).await;
+        self.approvals = approvals.map_err(|error| {
+            tracing::error!(%error, "approvals cannot be looked up");
+            let body = ErrorBody::new(ErrorCode::Unavailable, "the broker cannot look up approvals right now");
+            Denied { body, policies: Vec::new() }
+        })?;
+        let (decided, lacking) = self.decide(row);
+        if !lacking || !self.asked.break_glass || decided.is_ok() {
+            return decided;
+        }
+        self.break_glass = true;
+        self.decide(row).0
+    }
+
+    /// What has to be granted, and what else may be; and whether an approval is missing for any of it.
+    fn decide(&self, row: &Row) -> (Result<(Basis, Grant), Denied>, bool) {
+        let (mut refused, mut lacking) = (None, false);
         let optional = self.asked.optional.iter().filter(|action| match self.grant(row, &[*action].into_iter().collect()) {
             Ok(_) => true,
             Err(denied) => {
+                lacking |= denied.body.code == ErrorCode::ApprovalRequired;
                 refused.get_or_insert(denied);
                 false
             }
         });
         let actions: Actions = self.asked.actions.iter().chain(optional.collect::<Vec<_>>()).collect();
-        match refused {
+        let decided = match refused {
             Some(refused) if actions.is_empty() => Err(refused),
             _ => self.grant(row, &actions),
-        }
+        };
+        lacking |= decided.as_ref().is_err_and(|denied| denied.body.code == ErrorCode::ApprovalRequired);
+        (decided, lacking)
     }
 
     /// Policy first, so that locks and what a connector can do tell nothing to whom they do not concern.
@@ -137,6 +170,8 @@ impl Visit<'_> {
             actions: actions.clone(),
             command: self.asked.command.clone(),
             reason: self.asked.reason.clone(),
+            approvals: self.approvals.clone(),
+            break_glass: self.break_glass,
             address: self.address,
             time: self.state.clock.now(),
             max_session: self.state.config.max_session,
@@ -145,7 +180,7 @@ impl Visit<'_> {
             .decide(&self.state.policies.current())
             .map_err(|denial| Denied { body: denial.body(&row.name), policies: denial.policies().to_vec() })?;
         recall::unlocked(self.state, &basis, &row.name).map_err(|body| Denied { body, policies: Vec::new() })?;
-        match beyond(row, &grant) {
+        match beyond(row, grant.login(), grant.actions()) {
             None => Ok((basis, grant)),
             Some(what) => {
                 let message = format!("{} cannot do that: {what}", row.name);
@@ -194,6 +229,37 @@ impl Visit<'_> {
         Ok(())
     }
 
+    /// Writes down and tells that a session begins without the approval that policy asks for, if that is so; unheard it does not begin.
+    async fn alarm(&self, session: SessionId, row: &Row, grant: &Grant) -> Result<(), ErrorBody> {
+        let Some(approvers) = grant.broke_glass() else { return Ok(()) };
+        let broke = BreakGlass {
+            session,
+            user: grant.user().to_owned(),
+            container: grant.container(),
+            container_name: row.container.full_name.clone(),
+            login: grant.login().to_string(),
+            actions: grant.actions().clone(),
+            reason: self.asked.reason.clone().unwrap_or_default(),
+            approvers: approvers.iter().map(ToString::to_string).collect(),
+            client_address: self.address.to_string(),
+            deadline: grant.deadline(),
+        };
+        tracing::warn!(%session, user = %broke.user, container = %broke.container_name, "somebody breaks the glass");
+        if !self.state.notifier.tells_of(NotifyOf::BreakGlass) {
+            tracing::warn!("no [[notify]] of the configuration has the event break_glass: only log and audit tell of it");
+        }
+        let unheard = |error: &dyn std::fmt::Display| {
+            tracing::error!(%error, %session, "the alarm cannot be raised");
+            ErrorBody::new(
+                ErrorCode::Unavailable,
+                "the alarm cannot be raised, so the session cannot start: tell the broker's operator",
+            )
+        };
+        let notice = Notice::broke_glass(self.state, &broke);
+        self.state.journal.append(Event::BreakGlass(Box::new(broke))).await.map_err(|error| unheard(&error))?;
+        self.state.notifier.raise(self.state, &notice).await.map_err(|error| unheard(&error))
+    }
+
     /// Writes down, signs, announces; then the 101, and the session has a task of its own.
     async fn begin(
         self,
@@ -220,6 +286,7 @@ impl Visit<'_> {
             policies: grant.policies().to_vec(),
             idle: grant.idle().map(|idle| idle.as_secs()),
             env: grant.env().iter().map(str::to_owned).collect(),
+            approvals: grant.approvals().iter().map(ToString::to_string).collect(),
             serial: serial.number(),
             key_id: ca::key_id(&grant, session),
             deadline: grant.deadline(),
@@ -228,6 +295,7 @@ impl Visit<'_> {
             tracing::error!(%error, %session, "{message}");
             ErrorBody::new(ErrorCode::Unavailable, message)
         };
+        self.alarm(session, &row, &grant).await?;
         state.journal.append(Event::SessionAuthorised(Box::new(authorised))).await.map_err(|error| {
             unavailable(&error, "the audit journal cannot be written, so no session can start: tell the broker's operator")
         })?;
@@ -291,20 +359,20 @@ impl Visit<'_> {
     }
 }
 
-/// What of a grant the container's connector cannot do.
-pub(crate) fn beyond(row: &Row, grant: &Grant) -> Option<String> {
+/// What of these actions the container's connector cannot do as `login`.
+pub(crate) fn beyond(row: &Row, login: &Login, actions: &Actions) -> Option<String> {
     let can = &row.container.capabilities;
-    if let Some(action) = grant.actions().iter().find(|action| !can.actions.allow(*action)) {
+    if let Some(action) = actions.iter().find(|action| !can.actions.allow(*action)) {
         return Some(match row.container.state.as_str() {
             RUNNING => format!("its connector has no {action}"),
             state => format!("it is {state}, so there is no {action} now"),
         });
     }
-    if !grant.login().is_default() && !can.login_switch {
+    if !login.is_default() && !can.login_switch {
         return Some("its connector cannot change the user, leave out --user".to_owned());
     }
-    let needs_user = grant.actions().iter().any(|action| action != Action::Logs);
-    (grant.login().is_default() && !can.default_login && needs_user)
+    let needs_user = actions.iter().any(|action| action != Action::Logs);
+    (login.is_default() && !can.default_login && needs_user)
         .then(|| "it has no user of its own, say whom to be with --user NAME".to_owned())
 }
 

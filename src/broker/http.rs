@@ -22,7 +22,7 @@ use axum::routing::{delete, get};
 use axum::{Json, Router};
 
 use super::dpop::Sent;
-use super::{State, agents, connect, identity, list, oauth, own_sessions, why};
+use super::{State, agents, asking, connect, identity, list, mfa, oauth, own_sessions, why};
 use crate::proto::api::Whoami;
 use crate::proto::ca::CaOffer;
 use crate::proto::{ErrorBody, ErrorCode};
@@ -34,6 +34,8 @@ pub(crate) use address::{Peer, client_address};
 pub(crate) fn router(state: Arc<State>) -> Router {
     Router::new()
         .merge(oauth::routes())
+        .merge(mfa::api::routes())
+        .merge(asking::routes())
         .route("/v1/ca", get(ca))
         .route("/v1/whoami", get(whoami))
         .route("/v1/containers", get(list::containers))
@@ -65,6 +67,7 @@ async fn whoami(Extracted(state): Extracted<Arc<State>>, request: Request) -> Re
         groups: caller.groups.iter().map(ToString::to_string).collect(),
         expires_at: caller.expires_at,
         limited_to: caller.narrowed.as_ref().and_then(identity::Narrowing::words),
+        mfa_at: caller.mfa_at,
     }))
 }
 

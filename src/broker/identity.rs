@@ -8,7 +8,9 @@ pub(crate) mod jobs;
 pub(crate) mod misuse;
 pub(crate) mod oidc;
 mod person;
+mod seal;
 pub(crate) mod token;
+pub(crate) mod totp;
 
 use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;

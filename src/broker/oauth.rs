@@ -8,25 +8,32 @@
 //! | `still` | whether the provider still stands by a person |
 //! | `token` | tokens for codes and refresh tokens, and their return (RFC 7009) |
 //! | `form` | reading parameters, and OAuth's own errors |
+//! | `second` | the second factor of the directory's people, after the password |
 //! | `password` | judging a name and a password, with limits and the journal |
 
 pub(super) mod authorize;
 pub(crate) mod device;
 pub(super) mod form;
 mod password;
+mod second;
 mod signin;
 mod still;
 mod token;
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::extract::State as Extracted;
+use axum::http::StatusCode;
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde::Serialize;
 
 use super::identity::oidc;
+use super::store::User;
 use super::{State, dpop};
+
+pub(crate) use form::{Parameters, Sent};
 
 /// Where a login takes place.
 pub(crate) fn routes() -> Router<Arc<State>> {
@@ -34,10 +41,16 @@ pub(crate) fn routes() -> Router<Arc<State>> {
         .route("/.well-known/oauth-authorization-server", get(metadata))
         .route("/oauth/authorize", get(authorize::show).post(authorize::submit))
         .route(oidc::CALLBACK, get(signin::callback))
+        .route(second::PATH, post(second::submit))
         .route("/oauth/device", post(device::begin))
         .route("/device", get(device::show).post(device::submit))
         .route(TOKEN_PATH, post(token::exchange))
         .route(REVOKE_PATH, post(token::revoke))
+}
+
+/// The person whose name and password are in the form; else the status and the words of the page that asks again.
+pub(crate) async fn check_password(state: &State, form: &Parameters, address: IpAddr) -> Result<User, (StatusCode, String)> {
+    password::check(state, form, address).await.map_err(|error| (error.status(), error.to_string()))
 }
 
 /// RFC 8414 §2.
@@ -73,6 +86,11 @@ async fn metadata(Extracted(state): Extracted<Arc<State>>) -> Json<Metadata> {
         authorization_response_iss_parameter_supported: true,
         dpop_signing_alg_values_supported: dpop::ALGORITHMS,
     })
+}
+
+/// Whether the parameters ask for a login in which the provider asks anew (OpenID Connect Core §3.1.2.1).
+fn again(parameters: &form::Parameters) -> bool {
+    parameters.value("prompt") == Some("login")
 }
 
 /// What the broker calls itself, without a slash at the end.

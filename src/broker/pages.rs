@@ -1,6 +1,6 @@
 //! The pages that a person sees in a browser: plain HTML, one stylesheet inside, no script.
 //!
-//! What stands on a page is escaped, without exception. A form counts only with a token that belongs to the browser's cookie.
+//! What stands on a page is escaped, but for a picture that we drew ourselves. A form counts only with a token that belongs to the browser's cookie.
 
 use axum::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, COOKIE, SET_COOKIE};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
@@ -9,8 +9,12 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest, Sha256};
 
+mod qr;
+
 use super::State;
 use super::identity::token;
+
+pub(crate) use qr::Picture;
 
 /// What a person is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,6 +25,8 @@ pub(crate) enum Field {
     Password,
     /// The code that a device shows.
     UserCode,
+    /// The code of an authenticator, or a recovery code.
+    OneTimeCode,
 }
 
 /// One page.
@@ -30,6 +36,10 @@ pub(crate) struct Page<'a> {
     pub(crate) title: &'a str,
     /// Paragraphs.
     pub(crate) text: Vec<String>,
+    /// What a person reads off by a camera.
+    pub(crate) picture: Option<Picture>,
+    /// What a person writes down, line by line.
+    pub(crate) list: &'a [&'a str],
     /// What was wrong with the last try.
     pub(crate) error: Option<&'a str>,
     /// Where the form goes; without it there is none.
@@ -95,7 +105,7 @@ pub(crate) fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> 
 }
 
 /// `__Host-` keeps other hosts of the domain from setting it; browsers take it over https only.
-fn cookie_name(state: &State) -> &'static str {
+pub(crate) fn cookie_name(state: &State) -> &'static str {
     if is_https(state) { "__Host-ztctl" } else { "ztctl" }
 }
 
@@ -126,6 +136,12 @@ fn html(page: &Page<'_>, csrf: Option<&str>) -> String {
     );
     for text in &page.text {
         html.push_str(&format!("<p>{}</p>\n", escape(text)));
+    }
+    if let Some(picture) = &page.picture {
+        html.push_str(picture.html());
+    }
+    for line in page.list {
+        html.push_str(&format!("<pre>{}</pre>\n", escape(line)));
     }
     if let Some(error) = page.error {
         html.push_str(&format!("<p class=\"error\" role=\"alert\">{}</p>\n", escape(error)));
@@ -166,6 +182,9 @@ impl Field {
                 "Code",
                 "autocomplete=\"off\" autocapitalize=\"characters\" spellcheck=\"false\" placeholder=\"XXXX-XXXX\" maxlength=\"16\"",
             ),
+            Self::OneTimeCode => {
+                ("code", "Code", "autocomplete=\"one-time-code\" autocapitalize=\"none\" spellcheck=\"false\" maxlength=\"40\"")
+            }
         };
         let focus = if first { " autofocus" } else { "" };
         format!("<label for=\"{name}\">{label}</label>\n<input id=\"{name}\" name=\"{name}\" {attributes} required{focus}>\n")
@@ -195,7 +214,7 @@ const HTML: &str = "text/html; charset=utf-8";
 
 const STYLE: &str = ":root{color-scheme:light dark;font:1rem/1.5 system-ui,sans-serif}\
 body{margin:0;padding:1rem}main{max-width:24rem;margin:10vh auto 0}h1{font-size:1.5rem}\
-label{display:block;margin-top:1rem}input{box-sizing:border-box;width:100%;padding:.6rem;font:inherit}\
+pre{margin:.2rem 0;font-size:1rem}svg{display:block}label{display:block;margin-top:1rem}input{box-sizing:border-box;width:100%;padding:.6rem;font:inherit}\
 button{margin:1.5rem .5rem 0 0;padding:.6rem 1.2rem;font:inherit}.way{display:block;padding:.6rem 1.2rem;border:1px solid;border-radius:.25rem;text-align:center;color:inherit;text-decoration:none}.error{padding:.6rem;border-left:.25rem solid #c00}";
 
 #[cfg(test)]
@@ -210,6 +229,7 @@ mod tests {
             title: evil,
             text: vec![evil.to_owned()],
             error: Some(evil),
+            list: &[evil],
             action: Some(evil),
             hidden: &hidden,
             links: vec![(evil.to_owned(), evil.to_owned())],

@@ -1,8 +1,9 @@
 //! Who may do what: Cedar policies, default deny, and the one maker of a [`Grant`].
 //!
-//! A set is loaded whole or not at all; the last good one stays. Obligations (how long at most, a reason) combine over the permits
+//! A set is loaded whole or not at all; the last good one stays. Obligations (how long at most, a reason, an approval) combine over the permits
 //! that decide. Where the engine cannot evaluate something, the answer is no.
 
+mod approval;
 mod basis;
 mod cases;
 mod decide;
@@ -25,6 +26,8 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use cedar_policy::{PolicyId, PolicySet};
 
+pub(super) use approval::words as approvers_in_words;
+pub use approval::{Approval, Approvers, Scope};
 pub use basis::Basis;
 pub use cases::{Cases, InvalidCases, Mismatch};
 pub use decide::{Denial, Grant, Wish, authorize, listable};

@@ -17,6 +17,8 @@ pub(crate) enum Limit {
     Account,
     /// Passwords from one address, for whomever.
     Address,
+    /// Second factors for one account, from wherever.
+    SecondFactor,
     /// User codes from one address.
     UserCode,
     /// Device logins that one address begins.
@@ -25,6 +27,8 @@ pub(crate) enum Limit {
     Token,
     /// Ways to a provider and back from one address.
     SignIn,
+    /// Requests for approvals of one person.
+    Asking,
     /// Refusals of agents at one address that are written down.
     Refusal,
     /// Tokens without their key from one address that are written down.
@@ -117,12 +121,16 @@ impl Limit {
         match self {
             // 10 at once and then 120 an hour: a dictionary of a million words takes a year.
             Self::Account => (10, 30),
+            // Three codes of a million are right at a time: at 6 and then 12 an hour, a guesser who knows the password needs years.
+            Self::SecondFactor => (6, 300),
             Self::Address => (30, 5),
             // 20^8 codes: at 10 and then 2 a minute, against 1000 waiting devices, a hit takes one address some 25 years.
             Self::UserCode => (10, 30),
             Self::Device => (30, 5),
             Self::SignIn => (100, 1),
             Self::Token => (600, 1),
+            // Each may wake people; a script that asks for a dozen containers is none the worse.
+            Self::Asking => (30, 10),
             // Each is a line of the journal for good: 17,000 a day at the most, some 5 MB.
             Self::Refusal => (100, 5),
             // The same; but the first ones say it all: 1,500 a day.

@@ -1,4 +1,4 @@
-//! Taking sessions back: after a lock, after a change of the policies. Live sessions are judged again by what they were granted on.
+//! Taking sessions back: after a lock, after a change of the policies, with an approval that was taken back. Live sessions are judged again by what they were granted on.
 //!
 //! What is decided about comes into force before the live sessions are looked through, and whoever admits a session looks again
 //! when that has happened since ([`Sessions::purges`](super::relay::Sessions::purges)): none slips through between.
@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::State;
 use super::admin::Admin;
-use super::policy::{Basis, Fingerprint, Set};
+use super::policy::{Approval, Basis, Fingerprint, Set};
 use super::store::StoreError;
 use crate::proto::{ErrorBody, ErrorCode};
 
@@ -50,11 +50,46 @@ pub(crate) async fn read_locks(state: &State) -> Result<usize, StoreError> {
     Ok(ended)
 }
 
-/// Reads the locks again and again, for those that another broker made or somebody wrote into the database.
+/// Reads which approvals hold, where live sessions stand on some, and judges those again whose approval was taken back. Says how
+/// many ended.
+///
+/// # Errors
+/// When the database does not tell: an approval ends at its time all the same.
+pub(crate) async fn read_approvals(state: &State) -> Result<usize, StoreError> {
+    let standing = state.sessions.approved();
+    if standing.is_empty() {
+        return Ok(0);
+    }
+    let now = state.clock.now();
+    let (holding, set) = (state.store.approved(now).await?, state.policies.current());
+    let mut ended = 0;
+    for live in standing {
+        let (kept, gone): (Vec<Approval>, Vec<Approval>) =
+            live.basis.approvals.iter().cloned().partition(|approval| holding.contains(&approval.request));
+        // What is over by its own time, the deadline ends.
+        if gone.iter().all(|approval| approval.until <= now) {
+            continue;
+        }
+        let basis = Basis { approvals: kept, ..live.basis.clone() };
+        match allowed_until(&basis, &set) {
+            Some(deadline) if deadline > now => live.shorten(deadline),
+            _ => {
+                let name = &live.basis.container.full_name;
+                ended += usize::from(live.cut(&format!("the approval for this session in {name} was taken back")));
+            }
+        }
+    }
+    Ok(ended)
+}
+
+/// Reads locks and approvals again and again, for what another broker did or somebody wrote into the database.
 pub(crate) async fn keep_reading_locks(state: Arc<State>) {
     loop {
         if let Err(error) = read_locks(&state).await {
             tracing::warn!(%error, "what is locked cannot be read from the database");
+        }
+        if let Err(error) = read_approvals(&state).await {
+            tracing::warn!(%error, "which approvals hold cannot be read from the database");
         }
         if state.shutdown.run_until_cancelled(tokio::time::sleep(READ_LOCKS)).await.is_none() {
             return;

@@ -122,6 +122,11 @@ impl Sessions {
         live.values().cloned().collect()
     }
 
+    /// Those that stand on approvals. Whoever looks through them comes again, so that none slips through.
+    pub fn approved(&self) -> Vec<Arc<Live>> {
+        self.lock().values().filter(|live| !live.basis.approvals.is_empty()).cloned().collect()
+    }
+
     /// How often live sessions were looked through to end some. Who judges a request, then admits its session and finds this
     /// changed must judge again: the session was not there yet to be ended.
     pub fn purges(&self) -> u64 {

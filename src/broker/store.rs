@@ -7,10 +7,13 @@ mod agents;
 mod codes;
 mod locks;
 mod logins;
+mod notices;
+mod requests;
 mod schema;
 mod sessions;
 mod signins;
 mod tokens;
+mod totp;
 mod upstream;
 mod users;
 

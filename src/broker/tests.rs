@@ -6,6 +6,7 @@
 mod browser;
 mod device;
 mod login;
+mod mfa;
 mod opening;
 mod possession;
 mod site;

@@ -7,18 +7,22 @@ use std::path::PathBuf;
 
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
+mod asking;
 mod config;
 mod help;
 mod listing;
 mod ports;
 mod sessions;
+mod totp;
 mod variable;
 
+pub use asking::{ApproveArgs, DenyArgs, RequestArgs, RequestsArgs, RequestsVerb};
 pub use config::{ConfigArgs, ConfigVerb, SettingKey};
 use help::*;
 pub use listing::{LsArgs, LsOutput, SortKey};
 pub use ports::{Back, Port};
 pub use sessions::{CpArgs, EntryArgs, ExecArgs, ForwardArgs, LogsArgs, SessionArgs, ShellArgs};
+pub use totp::{TotpArgs, TotpVerb};
 pub use variable::Variable;
 
 use crate::client::config::{Colour, ProfileName};
@@ -87,9 +91,24 @@ pub enum Verb {
     /// Show what you may do in a container, by which policies, or why not
     #[command(after_help = WHY_HELP)]
     Why(WhyArgs),
+    /// Ask for an approval, and wait for it
+    #[command(after_help = REQUEST_HELP)]
+    Request(RequestArgs),
+    /// List your requests and those that you are asked to answer, or take one back
+    #[command(after_help = REQUESTS_HELP)]
+    Requests(RequestsArgs),
+    /// Approve somebody's request
+    #[command(after_help = APPROVE_HELP)]
+    Approve(ApproveArgs),
+    /// Deny somebody's request, or take an approval back
+    #[command(after_help = DENY_HELP)]
+    Deny(DenyArgs),
     /// List your live sessions, or end one
     #[command(after_help = SESSIONS_HELP)]
     Sessions(SessionsArgs),
+    /// Set up, show or take away your second factor: the codes of an authenticator app
+    #[command(after_help = TOTP_HELP)]
+    Totp(TotpArgs),
     /// Let stock ssh, scp, sftp, rsync, git and what runs on them reach containers as NAME.zt
     #[command(after_help = SSH_CONFIG_HELP)]
     SshConfig(SshConfigArgs),
@@ -129,6 +148,9 @@ pub struct LoginArgs {
     /// Log in as a CI job, by the OpenID token that its platform gives it: a file, or - for stdin
     #[arg(long, value_name = "FILE", conflicts_with = "device")]
     pub id_token: Option<PathBuf>,
+    /// Show a second factor anew, even where the identity provider would not ask
+    #[arg(long)]
+    pub mfa: bool,
     /// Keep the tokens here, instead of in the first of these that works [env: ZTCTL_STORE]
     #[arg(long, value_enum)]
     pub store: Option<StoreKind>,
@@ -291,6 +313,9 @@ impl Arguments {
             Verb::Status(args) => args.output == StatusOutput::Json,
             Verb::Why(args) => args.output == DataOutput::Json,
             Verb::Sessions(args) => args.output == DataOutput::Json,
+            Verb::Totp(TotpArgs { verb: TotpVerb::Status { output } }) => *output == DataOutput::Json,
+            Verb::Request(args) => args.output == DataOutput::Json,
+            Verb::Requests(args) => args.output == DataOutput::Json,
             Verb::Version(args) => args.output == DataOutput::Json,
             Verb::Config(ConfigArgs { verb: ConfigVerb::Show { output } | ConfigVerb::Profiles { output } }) => {
                 *output == DataOutput::Json

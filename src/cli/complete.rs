@@ -97,7 +97,12 @@ fn wired(known: &Arc<Known>) -> clap::Command {
                 .mut_subcommand("rename", |verb| with(verb, known, &profile))
                 .mut_subcommand("set", |verb| with(verb, known, &[("value", Known::values_of_settings)]))
         });
-    ["logs", "forward", "why"]
+    let requests = ("id", remote::requests as Completer);
+    let command = command
+        .mut_subcommand("approve", |verb| with(verb, known, &[requests]))
+        .mut_subcommand("deny", |verb| with(verb, known, &[requests]))
+        .mut_subcommand("requests", |verb| verb.mut_subcommand("withdraw", |verb| with(verb, known, &[requests])));
+    ["logs", "forward", "why", "request"]
         .into_iter()
         .fold(command, |command, verb| command.mut_subcommand(verb, |verb| with(verb, known, &[name])))
 }

@@ -10,6 +10,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use super::Context;
 use super::access::Access;
 use super::args::CpArgs;
+use super::asking;
 use super::failure::{Failure, Kind};
 use super::ui::Ui;
 use crate::client::copy::{self, CopyError, Options, Watch};
@@ -25,8 +26,8 @@ pub(super) async fn run(context: &mut Context, args: CpArgs) -> Result<ExitCode,
     let access = Access::open(context).await?;
     let failure = |error| Failure::session(error, &access.api);
     let entry = context.entry(entry);
-    let request = Choice::typed(errand.container().clone()).copy(entry.login, entry.reason);
-    let session = access.session(request).await.map_err(failure)?;
+    let request = Choice::typed(errand.container().clone()).copy(entry);
+    let session = asking::session(&context.ui, &access, request).await.map_err(|error| error.failure(&access))?;
     let remote = session.files().await.map_err(failure)?;
     let mut progress = Progress::new(context.ui.clone(), !quiet && std::io::stderr().is_terminal());
     let options = Options { preserve, resume };

@@ -10,6 +10,7 @@ use std::process::ExitCode;
 use super::Context;
 use super::access::Access;
 use super::args::ExecArgs;
+use super::asking;
 use super::failure::{Failure, Kind};
 use super::shell::{Terminal, surroundings};
 use super::successor;
@@ -30,6 +31,9 @@ pub(super) async fn run(context: &mut Context, args: ExecArgs) -> Result<ExitCod
     }
     if args.all && (args.session.timing || args.session.escape.is_some()) {
         return Err(Failure::new(Kind::Usage, "usage", "--timing and --escape are for one session, and --all makes several"));
+    }
+    if args.all && args.entry.break_glass {
+        return Err(Failure::new(Kind::Usage, "usage", "--break-glass is for one session, and --all makes several"));
     }
     let access = Access::open(context).await?;
     let entry = context.entry(args.entry);
@@ -64,7 +68,7 @@ pub(crate) async fn execute(
     }
     let command = quote(command.iter().map(|word| word.as_encoded_bytes()));
     let request = Choice::typed(name).exec(entry, command.clone());
-    let session = access.session(request).await.map_err(|error| Failure::session(error, &access.api))?;
+    let session = asking::session(ui, access, request).await.map_err(|error| error.failure(access))?;
     let ended = if at_terminal {
         session.exec_at_terminal(command, terminal.told().surroundings()).await
     } else {

@@ -8,6 +8,7 @@ use tokio::sync::mpsc;
 use super::Context;
 use super::access::Access;
 use super::args::ForwardArgs;
+use super::asking;
 use super::failure::{Failure, Kind};
 use super::successor;
 use crate::client::resolve::Choice;
@@ -32,9 +33,8 @@ pub(super) async fn run(context: &mut Context, args: ForwardArgs) -> Result<Exit
     }
     forwards.extend(back.iter().map(|back| Forward::Back { port: back.port, host: back.host.clone(), local: back.local }));
     let access = Access::open(context).await?;
-    let failure = |error| Failure::session(error, &access.api);
     let request = Choice::typed(name).forward(context.entry(entry));
-    let session = access.session(request).await.map_err(failure)?;
+    let session = asking::session(&context.ui, &access, request).await.map_err(|error| error.failure(&access))?;
     let container = session.name().to_owned();
     for told in told {
         context.ui.note(&format!("{told} {container}"));

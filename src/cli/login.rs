@@ -66,7 +66,7 @@ async fn login(context: &mut Context, args: LoginArgs) -> Result<ExitCode, Failu
     let by_code = settings::device(args.device, &context.environment, &config)?.value;
     let credential = match &args.id_token {
         Some(file) => as_job(file, &http).await?,
-        None => ask(context, by_code, &http).await.map_err(|error| Failure::login(error, &http))?,
+        None => ask(context, by_code, args.mfa, &http).await.map_err(|error| Failure::login(error, &http))?,
     };
     let api = Api::over(http.clone(), Tokens::first(&credential));
     let whoami = match api.whoami().await {
@@ -96,13 +96,18 @@ fn broker(context: &Context, args: &LoginArgs, config: &Config) -> Result<Broker
     wanted.or_else(|| config.last.clone()).ok_or_else(Failure::login_where)
 }
 
-async fn ask(context: &Context, by_code: bool, http: &Http) -> Result<Credential, crate::client::oauth::OauthError> {
+async fn ask(
+    context: &Context,
+    by_code: bool,
+    again: bool,
+    http: &Http,
+) -> Result<Credential, crate::client::oauth::OauthError> {
     let metadata = discovery::discover(http).await?;
     let terminal = Terminal { ui: context.ui.clone(), browsers: context.environment.browsers.clone() };
     if by_code || context.environment.browsers.is_empty() {
-        device::login(http, &metadata, &terminal).await
+        device::login(http, &metadata, &terminal, again).await
     } else {
-        browser::login(http, &metadata, &terminal).await
+        browser::login(http, &metadata, &terminal, again).await
     }
 }
 

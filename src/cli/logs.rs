@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use super::Context;
 use super::access::Access;
 use super::args::LogsArgs;
+use super::asking;
 use super::failure::Failure;
 use super::settings;
 use super::successor;
@@ -15,13 +16,12 @@ use crate::proto::logs::LogsRequest;
 /// Writes the logs until they end, or until Ctrl-C.
 pub(super) async fn run(context: &mut Context, args: LogsArgs) -> Result<ExitCode, Failure> {
     let access = Access::open(context).await?;
-    let failure = |error| Failure::session(error, &access.api);
     let LogsArgs { name, follow, since, tail, timestamps, reason } = args;
     let clock = access.api.http().clock().clone();
     let since = since.map(|since| since.seconds(clock.now()));
     let request = LogsRequest { follow, since, tail, timestamps };
     let choice = Choice::typed(name).logs(settings::reason(reason, &context.environment));
-    let session = access.session(choice).await.map_err(failure)?;
+    let session = asking::session(&context.ui, &access, choice).await.map_err(|error| error.failure(&access))?;
     match session.logs(&request).await {
         Ok(Exit::Local(INTERRUPT)) => Err(Failure::interrupted()),
         Ok(exit @ Exit::Local(_)) => Ok(ExitCode::from(exit.code())),

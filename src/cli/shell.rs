@@ -9,9 +9,11 @@ use std::process::ExitCode;
 use super::Context;
 use super::access::Access;
 use super::args::{EntryArgs, ShellArgs};
+use super::asking;
 use super::failure::{Failure, Kind};
 use super::picker::{Picked, pick};
 use super::settings::reason;
+use super::step_up::NotOpen;
 use super::successor;
 use super::ui::Ui;
 use crate::client::api::ApiError;
@@ -56,22 +58,23 @@ pub(crate) async fn enter(
             Chosen::Left(code) => return Ok(code),
         },
     };
-    let session = match open(access, choice, &entry).await {
+    let session = match open(ui, access, choice, &entry).await {
         Ok(session) => session,
-        Err(error) => {
+        Err(NotOpen::Person(failure)) => return Err(failure),
+        Err(NotOpen::Session(error)) => {
             let rows = match candidates(&error) {
                 Some(rows) if ui.is_interactive() => rows.to_vec(),
                 None if ui.is_interactive() && is_absent(&error) => holding(access, word).await,
                 _ => Vec::new(),
             };
             if rows.is_empty() {
-                return Err(Failure::session(error, &access.api));
+                return Err(Failure::session(*error, &access.api));
             }
             let choice = match one_of(access, &rows, "Several match").await? {
                 Chosen::Row(choice) => choice,
                 Chosen::Left(code) => return Ok(code),
             };
-            open(access, choice, &entry).await.map_err(|error| Failure::session(error, &access.api))?
+            open(ui, access, choice, &entry).await.map_err(|error| error.failure(access))?
         }
     };
     let terminal = terminal.told();
@@ -86,8 +89,8 @@ enum Chosen {
     Left(ExitCode),
 }
 
-async fn open(access: &Access, choice: Choice, entry: &Entry) -> Result<Session, SessionError> {
-    access.session(choice.shell(entry.clone())).await
+async fn open(ui: &Ui, access: &Access, choice: Choice, entry: &Entry) -> Result<Session, NotOpen> {
+    asking::session(ui, access, choice.shell(entry.clone())).await
 }
 
 fn is_absent(error: &SessionError) -> bool {
@@ -147,7 +150,7 @@ async fn one_of(access: &Access, rows: &[ContainerRow], title: &str) -> Result<C
 impl Context {
     /// How to enter, by what was said or the environment says.
     pub(super) fn entry(&self, args: EntryArgs) -> Entry {
-        Entry { login: args.user, reason: reason(args.reason, &self.environment) }
+        Entry { login: args.user, reason: reason(args.reason, &self.environment), break_glass: args.break_glass }
     }
 }
 

@@ -20,6 +20,9 @@ struct Status {
     /// What the token is limited to, if it is narrower than the user.
     #[serde(skip_serializing_if = "Option::is_none")]
     limited_to: Option<String>,
+    /// When a second factor was last shown, in seconds since 1970.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mfa_at: Option<u64>,
     /// Where the tokens are, in words.
     tokens: String,
     /// Whether the tokens are bound to a key, which lies where they do; an operator's token is not.
@@ -43,6 +46,7 @@ pub(super) async fn run(context: &mut Context, args: StatusArgs) -> Result<ExitC
         groups: whoami.groups,
         expires_at: whoami.expires_at,
         limited_to: whoami.limited_to,
+        mfa_at: whoami.mfa_at,
         tokens: access.kept,
         bound: !api.has_fixed_token(),
         copyable: access.copyable,
@@ -75,6 +79,7 @@ fn lines(status: &Status, now: u64) -> Vec<String> {
         format!("key      {}", key(status)),
         format!("ca       {}", status.ca),
     ];
+    lines.extend(status.mfa_at.map(|at| format!("factor   a second one, shown {} ago", duration(now.saturating_sub(at)))));
     lines.extend(status.limited_to.iter().map(|limit| format!("limited  {limit}")));
     lines
 }
@@ -114,6 +119,7 @@ mod tests {
             groups: vec!["dev".into(), "ops".into()],
             expires_at: Some(1_000 + 3 * 3600 + 61),
             limited_to: None,
+            mfa_at: None,
             tokens: "a file that can be copied: /x".into(),
             bound: true,
             copyable: true,
@@ -130,6 +136,24 @@ mod tests {
         assert!(key(&status).starts_with("in the same place"));
         status.bound = false;
         assert!(key(&status).starts_with("none"));
+    }
+
+    #[test]
+    fn a_second_factor_is_told_with_its_age() {
+        let status = Status {
+            broker: String::new(),
+            user: String::new(),
+            groups: vec![],
+            expires_at: None,
+            limited_to: None,
+            mfa_at: Some(700),
+            tokens: String::new(),
+            bound: true,
+            copyable: false,
+            ca: String::new(),
+            version: "",
+        };
+        assert_eq!(lines(&status, 1_000).last().unwrap(), "factor   a second one, shown 5 min ago");
     }
 
     #[test]

@@ -64,6 +64,30 @@ impl Ui {
     /// # Errors
     /// [`Failure::interrupted`] when the person leaves it.
     pub async fn ask(&self, question: &str, usual: bool) -> Result<bool, Failure> {
+        Ok(match self.answer(question).await?.as_str() {
+            "" => usual,
+            yes => yes.eq_ignore_ascii_case("y") || yes.eq_ignore_ascii_case("yes"),
+        })
+    }
+
+    /// Asks for a line of text, again until there is something in it.
+    ///
+    /// # Errors
+    /// As [`Ui::ask`].
+    pub async fn ask_line(&self, question: &str) -> Result<String, Failure> {
+        loop {
+            let line = self.answer(question).await?;
+            if !line.is_empty() {
+                return Ok(line);
+            }
+        }
+    }
+
+    /// Asks for a line, without the spaces around it. It is seen as it is typed: what counts once need not be hidden.
+    ///
+    /// # Errors
+    /// As [`Ui::ask`].
+    pub async fn answer(&self, question: &str) -> Result<String, Failure> {
         self.err(&harmless(question));
         let answer = tokio::task::spawn_blocking(|| {
             let mut line = String::new();
@@ -74,10 +98,7 @@ impl Ui {
             _ = tokio::signal::ctrl_c() => return Err(Failure::interrupted()),
         };
         match answer {
-            Ok(Ok(Some(line))) => match line.trim() {
-                "" => Ok(usual),
-                yes => Ok(yes.eq_ignore_ascii_case("y") || yes.eq_ignore_ascii_case("yes")),
-            },
+            Ok(Ok(Some(line))) => Ok(line.trim().to_owned()),
             _ => {
                 self.err("\n");
                 Err(Failure::interrupted())
@@ -171,6 +192,15 @@ impl Ui {
         frame += "\x1b[?2026l";
         self.out(&frame)?;
         Ok(lines.len())
+    }
+
+    /// A picture whose light parts are half blocks, dark on light whatever the terminal's colours are, where it takes any.
+    ///
+    /// # Errors
+    /// As [`Ui::line`].
+    pub fn picture(&self, blocks: &str) -> Result<(), Failure> {
+        let (ink, plain) = if self.colour_out { ("\x1b[38;5;231;48;5;16m", "\x1b[0m") } else { ("", "") };
+        self.out(&blocks.lines().map(|line| format!("{ink}{line}{plain}\n")).collect::<String>())
     }
 
     /// The result as JSON.

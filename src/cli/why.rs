@@ -54,9 +54,16 @@ fn how(verdict: &Verdict) -> String {
     }
     let length = verdict.max_session.map(|seconds| format!("for {} at most", moment::length(seconds)));
     let reason = verdict.reason_required.then(|| "with --reason".to_owned());
+    let mfa = verdict.mfa_required.then(|| "with a second factor".to_owned());
     let idle = verdict.idle.map(|seconds| format!("{} without activity", moment::length(seconds)));
     let variables = (!verdict.env.is_empty()).then(|| format!("may set {}", verdict.env.join(" ")));
-    length.into_iter().chain(idle).chain(reason).chain(variables).collect::<Vec<_>>().join(", ")
+    let approval = (!verdict.approval.is_empty()).then(|| {
+        let groups = verdict.approval.iter().map(|groups| groups.replace(',', " or ")).collect::<Vec<_>>().join(", and by ");
+        let word = if verdict.approved { "approved" } else { "with an approval" };
+        let glass = if verdict.break_glass { ", or --break-glass" } else { "" };
+        format!("{word} by {groups}{glass}")
+    });
+    length.into_iter().chain(approval).chain(idle).chain(reason).chain(mfa).chain(variables).collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]
@@ -72,9 +79,13 @@ mod tests {
             refused: None,
             policies: vec!["developers".into()],
             reason_required: true,
+            mfa_required: false,
             max_session: Some(5400),
             env: Vec::new(),
             idle: None,
+            approval: Vec::new(),
+            approved: false,
+            break_glass: false,
         };
         let refused = Verdict {
             allowed: false,
@@ -84,6 +95,8 @@ mod tests {
             ..allowed.clone()
         };
         assert_eq!((how(&allowed).as_str(), how(&refused).as_str()), ("for 1h30m at most, with --reason", "no"));
+        let asked = Verdict { approval: vec!["leads,sre".into()], break_glass: true, ..allowed.clone() };
+        assert_eq!(how(&asked), "for 1h30m at most, with an approval by leads or sre, or --break-glass, with --reason");
         let why = Why { name: "web-7f9".into(), login: Login::container_default(), verdicts: vec![allowed, refused] };
         assert_eq!(
             table(&why).render(None, false),

@@ -8,6 +8,7 @@ use std::time::Duration;
 use reqwest::{Method, RequestBuilder, Response};
 use tokio::io::{AsyncRead, AsyncWrite};
 
+mod mfa;
 mod upgrade;
 
 pub use upgrade::Upgrade;
@@ -18,9 +19,10 @@ use super::tokens::{TokenError, Tokens};
 use super::trace::Trace;
 use crate::clock::Clock;
 use crate::proto::api::{ConnectReply, ConnectRequest, ContainerList, SessionList, Whoami, Why};
+use crate::proto::asking::{NewRequest, RequestAnswer, RequestList, RequestRow, WAIT};
 use crate::proto::frame::FrameError;
 use crate::proto::name::{Login, Target};
-use crate::proto::{ErrorBody, ErrorCode, SessionId};
+use crate::proto::{ErrorBody, ErrorCode, RequestId, SessionId};
 
 /// One broker's API, with one login. Cheap to clone.
 #[derive(Clone)]
@@ -146,6 +148,50 @@ impl Api {
         if response.status().is_success() { Ok(()) } else { Err(self.refusal(response).await) }
     }
 
+    /// Asks for an approval.
+    ///
+    /// # Errors
+    /// [`ApiError`].
+    pub async fn make_request(&self, wish: &NewRequest) -> Result<RequestRow, ApiError> {
+        self.posted("/v1/requests", wish).await
+    }
+
+    /// The user's requests, and those that the user is asked to answer.
+    ///
+    /// # Errors
+    /// [`ApiError`].
+    pub async fn requests(&self) -> Result<RequestList, ApiError> {
+        self.json("/v1/requests", REQUESTS_BODY).await
+    }
+
+    /// One of them, as soon as it is open no more, or after some seconds.
+    ///
+    /// # Errors
+    /// [`ApiError`].
+    pub async fn await_request(&self, id: RequestId) -> Result<RequestRow, ApiError> {
+        let path = format!("/v1/requests/{id}");
+        let request = || self.http.request(Method::GET, &path).query(&[("wait", WAIT)]);
+        let response = self.authorized(request, super::http::ANSWER_TIMEOUT).await?;
+        self.read(response, SMALL_BODY).await
+    }
+
+    /// Answers one.
+    ///
+    /// # Errors
+    /// [`ApiError`].
+    pub async fn answer_request(&self, id: RequestId, answer: &RequestAnswer) -> Result<RequestRow, ApiError> {
+        self.posted(&format!("/v1/requests/{id}/answer"), answer).await
+    }
+
+    /// Takes one of the user's own back.
+    ///
+    /// # Errors
+    /// [`ApiError`].
+    pub async fn withdraw_request(&self, id: RequestId) -> Result<(), ApiError> {
+        let response = self.ask(Method::DELETE, &format!("/v1/requests/{id}")).await?;
+        if response.status().is_success() { Ok(()) } else { Err(self.refusal(response).await) }
+    }
+
     /// Asks for a session and returns the broker's reply and the bytes to and from the agent.
     ///
     /// # Errors
@@ -156,6 +202,10 @@ impl Api {
 
     async fn json<T: serde::de::DeserializeOwned>(&self, path: &str, limit: usize) -> Result<T, ApiError> {
         let response = self.ask(Method::GET, path).await?;
+        self.read(response, limit).await
+    }
+
+    async fn read<T: serde::de::DeserializeOwned>(&self, response: Response, limit: usize) -> Result<T, ApiError> {
         if response.status().is_success() {
             Ok(self.http.read(response, limit).await?.json()?)
         } else {
@@ -163,8 +213,25 @@ impl Api {
         }
     }
 
+    async fn posted<T: serde::de::DeserializeOwned>(&self, path: &str, body: &impl serde::Serialize) -> Result<T, ApiError> {
+        let request = || self.http.request(Method::POST, path).json(body);
+        let response = self.authorized(request, super::http::ANSWER_TIMEOUT).await?;
+        self.read(response, SMALL_BODY).await
+    }
+
     async fn ask(&self, method: Method, path: &str) -> Result<Response, ApiError> {
-        self.authorized(|| self.http.request(method.clone(), path), super::http::ANSWER_TIMEOUT).await
+        self.ask_with(method, path, None::<&()>).await
+    }
+
+    async fn ask_with(&self, method: Method, path: &str, body: Option<&impl serde::Serialize>) -> Result<Response, ApiError> {
+        let request = || {
+            let request = self.http.request(method.clone(), path);
+            match body {
+                Some(body) => request.json(body),
+                None => request,
+            }
+        };
+        self.authorized(request, super::http::ANSWER_TIMEOUT).await
     }
 
     /// Sends what `request` makes with a token, and with a proof that covers it as it is, body and all; when the broker does not take the
@@ -202,6 +269,9 @@ impl std::fmt::Debug for Api {
 
 /// The most bytes of a list: 100 000 containers of some 600 bytes.
 const LIST_BODY: usize = 64 * 1024 * 1024;
+
+/// The most bytes of a list of requests: some thousand of them with long reasons.
+const REQUESTS_BODY: usize = 8 * 1024 * 1024;
 
 /// The most bytes of a refusal: fifty candidates with their labels.
 const REFUSAL_BODY: usize = 1024 * 1024;

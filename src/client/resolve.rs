@@ -16,6 +16,8 @@ pub struct Entry {
     pub login: Option<Login>,
     /// Why.
     pub reason: Option<String>,
+    /// Whether to begin without an approval that is missing, where policy allows that.
+    pub break_glass: bool,
 }
 
 /// Which container.
@@ -54,12 +56,12 @@ impl Choice {
 
     /// A request for the container's logs.
     pub fn logs(self, reason: Option<String>) -> Request {
-        self.request(Entry { login: None, reason }, Action::Logs, None)
+        self.request(Entry { reason, ..Entry::default() }, Action::Logs, None)
     }
 
     /// A request to copy files.
-    pub fn copy(self, login: Option<Login>, reason: Option<String>) -> Request {
-        self.request(Entry { login, reason }, Action::Copy, None)
+    pub fn copy(self, entry: Entry) -> Request {
+        self.request(entry, Action::Copy, None)
     }
 
     /// A request to connect through it.
@@ -70,7 +72,11 @@ impl Choice {
     /// A request for whatever may be done there: by a stock client, which does not say beforehand what it wants.
     pub fn anything(self, login: Option<Login>, reason: Option<String>) -> Request {
         let optional = [Action::Shell, Action::Exec, Action::Copy, Action::Forward].into_iter().collect();
-        Request { actions: Actions::default(), optional, ..self.request(Entry { login, reason }, Action::Exec, None) }
+        Request {
+            actions: Actions::default(),
+            optional,
+            ..self.request(Entry { login, reason, break_glass: false }, Action::Exec, None)
+        }
     }
 
     fn request(self, entry: Entry, action: Action, command: Option<Vec<u8>>) -> Request {
@@ -82,6 +88,7 @@ impl Choice {
             optional: Actions::default(),
             command,
             reason: entry.reason,
+            break_glass: entry.break_glass,
         }
     }
 }
@@ -110,7 +117,7 @@ mod tests {
     fn a_name_goes_as_it_was_typed_and_a_row_by_its_id() {
         let typed = Choice::typed("web".parse().unwrap()).shell(Entry::default());
         assert_eq!((typed.container, typed.login.is_default()), (None, true));
-        let entry = Entry { login: Some("app".parse().unwrap()), reason: Some("ticket".into()) };
+        let entry = Entry { login: Some("app".parse().unwrap()), reason: Some("ticket".into()), break_glass: false };
         let exec = Choice::typed("web".parse().unwrap()).exec(entry, b"'id'".to_vec());
         assert_eq!((exec.login.as_str(), exec.reason.as_deref()), ("app", Some("ticket")));
         assert!(exec.actions.allow(Action::Exec) && !exec.actions.allow(Action::Shell));

@@ -70,6 +70,8 @@ pub struct Request {
     pub command: Option<Vec<u8>>,
     /// Why.
     pub reason: Option<String>,
+    /// Whether to begin without an approval that is missing, where policy allows that.
+    pub break_glass: bool,
 }
 
 /// A session that is open: authenticated both ways, nothing running yet.
@@ -238,6 +240,7 @@ fn connect_request(request: Request, public_key: String, ca: u64) -> ConnectRequ
         optional: request.optional,
         command: request.command.and_then(|command| String::from_utf8(command).ok()),
         reason: request.reason,
+        break_glass: request.break_glass,
         link: vec![LINK_RAW.to_owned()],
         ca: Some(ca),
     };

@@ -133,7 +133,8 @@ impl Stage {
         let http = Http::new(&server, Clock::system()).map_err(|error| broken("the client", &error))?;
         let metadata = discovery::discover(&http).await.map_err(|error| broken("the login", &error))?;
         let operator = Operator { admin: self.admin.clone(), user: name };
-        let credential = device::login(&http, &metadata, &operator).await.map_err(|error| broken("the login", &error))?;
+        let credential =
+            device::login(&http, &metadata, &operator, false).await.map_err(|error| broken("the login", &error))?;
         let tokens = Tokens::kept(Box::new(MemoryStore::new(credential)), self.folder.join("token.lock"));
         let api = Api::over(http, tokens);
         Ok(Access {

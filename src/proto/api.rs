@@ -8,9 +8,17 @@
 //! | `GET /v1/why/NAME/LOGIN` | [`Why`] |
 //! | `GET /v1/sessions` | [`SessionList`] |
 //! | `DELETE /v1/sessions/ID` | 204 |
+//! | `POST /v1/mfa` with [`Code`](mfa::Code) | [`MfaShown`](mfa::MfaShown) |
+//! | `GET /v1/totp` | [`TotpStatus`](mfa::TotpStatus) |
+//! | `POST /v1/totp` | [`TotpBegun`](mfa::TotpBegun) |
+//! | `POST /v1/totp/confirm` with [`Code`](mfa::Code) | [`RecoveryCodes`](mfa::RecoveryCodes) |
+//! | `POST /v1/totp/recovery-codes` with [`Code`](mfa::Code) | [`RecoveryCodes`](mfa::RecoveryCodes) |
+//! | `POST /v1/totp/remove` with [`Code`](mfa::Code) | 204 |
 //! | `GET /v1/connect` with [`CONNECT_HEADER`] and `Upgrade` | 101, one frame [`ConnectReply`], raw bytes to the agent |
 //!
 //! Every refusal is a 4xx or 5xx with an [`ErrorBody`](super::ErrorBody). Login is OAuth 2 (`/oauth/…`), by its RFCs.
+
+pub mod mfa;
 
 use std::collections::BTreeMap;
 
@@ -32,6 +40,9 @@ pub struct Whoami {
     /// What the token is limited to, in words, if it is narrower than the user.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limited_to: Option<String>,
+    /// When a second factor was last shown in this login, in seconds since 1970.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mfa_at: Option<u64>,
 }
 
 /// The containers that the user may list, sorted by name.
@@ -127,6 +138,9 @@ pub struct ConnectRequest {
     /// Why, in the user's words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// Whether to begin without an approval that is missing, where policy allows that, for an alarm.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub break_glass: bool,
     /// The link protocols that the client speaks, most liked first.
     pub link: Vec<String>,
     /// The number of the statement to which the client has followed the certificate authorities, if it knows statements: the host
@@ -218,6 +232,9 @@ pub struct Verdict {
     /// Whether a reason has to be given.
     #[serde(default)]
     pub reason_required: bool,
+    /// Whether a second factor has to be shown first.
+    #[serde(default)]
+    pub mfa_required: bool,
     /// The longest session, in seconds, where it is allowed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_session: Option<u64>,
@@ -227,6 +244,15 @@ pub struct Verdict {
     /// The environment variables that may be set beside those of the terminal, each a name or its beginning and a `*`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub env: Vec<String>,
+    /// Who has to approve before: a member of one of the groups that have commas between them, and one of each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub approval: Vec<String>,
+    /// Whether all of them have.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub approved: bool,
+    /// Whether it may be done without, for an alarm.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub break_glass: bool,
 }
 
 /// The caller's own live sessions, the oldest first.

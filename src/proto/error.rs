@@ -18,6 +18,12 @@ pub enum ErrorCode {
     Denied,
     /// Policy asks for a reason and none was given.
     ReasonRequired,
+    /// Policy asks for a second factor that was shown lately; [`ErrorBody::mfa`] says how to show one.
+    MfaRequired,
+    /// The code of a second factor is wrong, or was used before.
+    WrongCode,
+    /// Policy asks for somebody else's approval and there is none: ask for it.
+    ApprovalRequired,
     /// An operator has locked it for now.
     Locked,
     /// No such container among those that the user may list.
@@ -58,6 +64,9 @@ impl ErrorCode {
             Self::UseDpopNonce => "use_dpop_nonce",
             Self::Denied => "denied",
             Self::ReasonRequired => "reason_required",
+            Self::MfaRequired => "mfa_required",
+            Self::WrongCode => "wrong_code",
+            Self::ApprovalRequired => "approval_required",
             Self::Locked => "locked",
             Self::NotFound => "not_found",
             Self::Ambiguous => "ambiguous",
@@ -79,7 +88,12 @@ impl ErrorCode {
     pub fn status(self) -> u16 {
         match self {
             Self::NotLoggedIn | Self::ProofRefused | Self::UseDpopNonce | Self::JoinRefused => 401,
-            Self::Denied | Self::ReasonRequired | Self::Locked => 403,
+            Self::Denied
+            | Self::ReasonRequired
+            | Self::MfaRequired
+            | Self::WrongCode
+            | Self::ApprovalRequired
+            | Self::Locked => 403,
             Self::NotFound => 404,
             Self::Ambiguous | Self::Unsupported => 409,
             Self::InvalidRequest => 400,
@@ -101,12 +115,31 @@ pub struct ErrorBody {
     /// With [`ErrorCode::Ambiguous`]: what matches, at most [`CANDIDATES`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub candidates: Vec<ContainerRow>,
+    /// With [`ErrorCode::MfaRequired`]: how the person can show a second factor. None where that is not possible as it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mfa: Option<MfaWay>,
+    /// With [`ErrorCode::ApprovalRequired`]: whether it can be done without, for an alarm.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub break_glass: bool,
+}
+
+/// How a person shows a second factor in the midst of a login.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MfaWay {
+    /// With a code, sent to `POST /v1/mfa`.
+    Totp,
+    /// By another login, in which the identity provider asks anew.
+    Login,
+    /// A way of a newer version.
+    #[serde(other)]
+    Other,
 }
 
 impl ErrorBody {
     /// A refusal without candidates.
     pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), candidates: Vec::new() }
+        Self { code, message: message.into(), candidates: Vec::new(), mfa: None, break_glass: false }
     }
 }
 
@@ -137,6 +170,7 @@ mod tests {
             ErrorCode::NotLoggedIn,
             ErrorCode::UseDpopNonce,
             ErrorCode::Locked,
+            ErrorCode::ApprovalRequired,
             ErrorCode::ClockSkew,
             ErrorCode::JoinRefused,
             ErrorCode::UpgradeRequired,

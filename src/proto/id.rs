@@ -83,6 +83,10 @@ macro_rules! id {
 }
 
 id! {
+    /// One request for an approval.
+    RequestId
+}
+id! {
     /// One container as the registry knows it: derived from its agent and the runtime's own id, so that an agent cannot claim
     /// another agent's container.
     ContainerId

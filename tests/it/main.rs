@@ -1,6 +1,7 @@
 //! The stories, one file each, over a [`world`] in one process or a [`stack`] of three; and the real peers.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, missing_docs, unreachable_pub)]
 
+mod asking;
 mod attacks;
 mod audit;
 mod browser;
@@ -26,6 +27,7 @@ mod layering;
 mod listing;
 mod locks;
 mod login;
+mod mfa;
 mod nginx;
 mod oidc;
 mod openssh;

@@ -109,13 +109,14 @@ async fn help_of_every_verb() {
     let world = World::start().await;
     let eve = world.stranger("eve");
     let mut transcript = Transcript::default();
-    let verbs = "login logout status ls shell exec logs cp forward why sessions ssh-config proxy config completions version";
+    let verbs = "login logout status ls shell exec logs cp forward why request requests approve deny sessions ssh-config proxy config completions version";
     transcript.run(&eve, &["--help"]).await;
     transcript.run(&eve, &["-h"]).await;
     for verb in verbs.split(' ') {
         transcript.run(&eve, &[verb, "--help"]).await;
     }
     transcript.run(&eve, &["sessions", "end", "--help"]).await;
+    transcript.run(&eve, &["requests", "withdraw", "--help"]).await;
     for verb in ["show", "profiles", "use", "set", "unset", "rename", "remove"] {
         transcript.run(&eve, &["config", verb, "--help"]).await;
     }

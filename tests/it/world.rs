@@ -157,6 +157,14 @@ impl World {
         }
     }
 
+    /// The broker's clients, as reqwest has them, with no redirect followed and cookies left to the caller.
+    pub fn http(&self) -> reqwest::Client {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let root = reqwest::Certificate::from_pem(self.root_pem.as_bytes()).unwrap();
+        let builder = reqwest::Client::builder().tls_certs_only([root]).no_proxy();
+        builder.redirect(reqwest::redirect::Policy::none()).build().unwrap()
+    }
+
     /// A person in `groups` who is logged in.
     pub async fn person(&self, name: &str, groups: &[&str]) -> Person {
         let person = self.account(name, groups).await;
@@ -389,6 +397,7 @@ pub fn request(name: &str, key: &PrivateKey, actions: &[Action]) -> ConnectReque
         optional: Actions::default(),
         command: None,
         reason: None,
+        break_glass: false,
         link: vec![LINK_RAW.to_owned()],
         ca: None,
     }

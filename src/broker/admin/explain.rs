@@ -34,13 +34,15 @@ impl Admin {
                 logged_in_at: now,
                 narrowed: None,
                 expires_at: None,
-                mfa_at: None,
+                mfa_at: spec.mfa.then_some(now),
             },
             container: Arc::clone(&row.container),
             login: spec.login,
             actions: [spec.action].into_iter().collect(),
             command: spec.command,
             reason: spec.reason,
+            approvals: Vec::new(),
+            break_glass: false,
             address: spec.address.unwrap_or(Ipv4Addr::LOCALHOST.into()),
             time: now,
             max_session: self.state.config.max_session,
@@ -48,7 +50,7 @@ impl Admin {
         let set = self.state.policies.current();
         let full_name = &row.container.full_name;
         let listing = Basis { actions: [Action::List].into_iter().collect(), reason: None, command: None, ..basis.clone() };
-        let grant = basis.decide(&set).ok();
+        let grant = basis.decide_as_approved(&set).ok();
         Ok(Explained {
             user: basis.caller.user(),
             groups: basis.caller.groups.clone(),
@@ -58,7 +60,9 @@ impl Admin {
             list: Finding::of(&set, &listing),
             finding: Finding::of(&set, &basis),
             locked: recall::unlocked(&self.state, &basis, full_name).err().map(|body| body.message),
-            unable: grant.and_then(|grant| beyond(&row, &grant)).filter(|_| spec.action != Action::List),
+            unable: grant
+                .and_then(|grant| beyond(&row, grant.login(), grant.actions()))
+                .filter(|_| spec.action != Action::List),
         })
     }
 }

@@ -68,6 +68,7 @@ fn routes() -> Router<Shared> {
         .route("/users", post(add_user).get(users))
         .route("/users/{name}", delete(remove_user))
         .route("/users/{name}/password", post(set_password))
+        .route("/users/{name}/totp", delete(reset_totp))
         .route("/tokens", get(tokens))
         .route("/tokens/join", post(create_join_token))
         .route("/tokens/user", post(create_user_token))
@@ -174,6 +175,11 @@ async fn set_password(
     Json(body): Json<SetPassword>,
 ) -> Result<StatusCode, AdminError> {
     admin.set_password(&name, body.password).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn reset_totp(admin: Admin, Segment(name): Segment<Account>) -> Result<StatusCode, AdminError> {
+    admin.reset_totp(&name).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

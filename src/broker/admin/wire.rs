@@ -238,6 +238,9 @@ pub struct ExplainSpec {
     /// The reason that would be given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// Whether a second factor would just have been shown.
+    #[serde(default)]
+    pub mfa: bool,
     /// Where the person would be; this machine, if it is not said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub address: Option<IpAddr>,

@@ -54,6 +54,9 @@ pub(in crate::broker) struct Explain {
     /// With this reason
     #[arg(long, value_name = "TEXT")]
     pub(in crate::broker) reason: Option<String>,
+    /// With a second factor that has just been shown
+    #[arg(long)]
+    pub(in crate::broker) mfa: bool,
     /// With this as the one command
     #[arg(long, value_name = "LINE")]
     pub(in crate::broker) command: Option<String>,
@@ -95,6 +98,7 @@ A file of cases, in TOML:
   policies = [\"on-call-enters\"]
   obligations = { max_session = \"1h\", reason = true }
 
-expect is allow, deny or reason-required. policies and obligations are held against what decides where they are said, and are then
-all of it; obligations are max_session, idle, reason and env. A case may have login, command, reason, address and time as well, a
-container every attribute that policies know. The status is 1 where a case is decided otherwise.";
+expect is allow, deny, reason-required, mfa-required or approval-required. policies and obligations are held against what decides where they are
+said, and are then all of it; obligations are max_session, idle, reason, mfa, env, approval (a list) and break_glass. A case may have login,
+command, reason, approved_by (the groups of those who have), break_glass, address, time and mfa_age (how long ago a second factor was shown) as
+well, a container every attribute that policies know. The status is 1 where a case is decided otherwise.";

@@ -8,7 +8,8 @@ use super::Event;
 
 const DOCUMENT: &str = "deploy/audit.md";
 const BEGIN: &str = "<!-- The list is made from the source: ZTCTL_BLESS=1 cargo test audit::document -->\n";
-const SOURCES: &[&str] = &[include_str!("event.rs"), include_str!("checkpoint.rs"), include_str!("../../proto/agent.rs")];
+const SOURCES: &[&str] =
+    &[include_str!("event.rs"), include_str!("checkpoint.rs"), include_str!("../../proto/agent.rs"), include_str!("asking.rs")];
 
 #[derive(Default, Clone)]
 struct Entry {
@@ -93,7 +94,7 @@ fn typed(field: Field, name: &str, kind: &str) -> Field {
         "u16" | "u32" | "u64" => "number",
         "Vec<String>" => "list of texts",
         "Actions" => "list of actions",
-        "SessionId" | "ContainerId" | "AgentId" => "id",
+        "SessionId" | "ContainerId" | "AgentId" | "RequestId" => "id",
         "ChannelReport" => "[channel](#channels)",
         "Outcome" => "[outcome](#outcomes)",
         other => panic!("say how {other} looks in JSON"),

@@ -2,8 +2,11 @@
 //!
 //! Text that a person, a workload or an agent chose is cut where an event is appended (`bounds`); JSON escapes the rest.
 
+mod about;
+
 use serde::{Deserialize, Serialize};
 
+use super::asking::{BreakGlass, RequestAnswered, RequestMade, RequestRefused, RequestWithdrawn};
 use super::checkpoint::Checkpoint;
 use crate::proto::agent::{ChannelReport, Outcome};
 use crate::proto::{Actions, AgentId, ContainerId, SessionId};
@@ -138,6 +141,52 @@ pub enum Event {
         /// Which operator: `operator (uid N)`.
         #[serde(default)]
         by: String,
+    },
+    /// A user has set up a second factor.
+    TotpEnrolled {
+        /// `name@idp`.
+        user: String,
+        /// Where the request came from.
+        client_address: String,
+    },
+    /// A second factor was taken away.
+    TotpRemoved {
+        /// `name@idp`.
+        user: String,
+        /// The user, or which operator: `operator (uid N)`.
+        by: String,
+    },
+    /// A user has had new recovery codes made, in place of those that were left.
+    RecoveryCodesMade {
+        /// `name@idp`.
+        user: String,
+        /// Where the request came from.
+        client_address: String,
+    },
+    /// A recovery code was used up.
+    RecoveryCodeUsed {
+        /// `name@idp`.
+        user: String,
+        /// Where the request came from.
+        client_address: String,
+        /// How many are left.
+        left: u64,
+    },
+    /// A user has shown a second factor: at a login, or because a policy asks for it.
+    MfaShown {
+        /// `name@idp`.
+        user: String,
+        /// Where the request came from.
+        client_address: String,
+        /// `totp` or `recovery_code`.
+        method: String,
+    },
+    /// A second factor was wrong, or used before.
+    MfaFailed {
+        /// `name@idp`.
+        user: String,
+        /// Where the request came from.
+        client_address: String,
     },
     /// A join token or a user token was made.
     TokenCreated {
@@ -287,6 +336,16 @@ pub enum Event {
         /// Where the request came from.
         client_address: String,
     },
+    /// Somebody asks for an approval.
+    RequestMade(Box<RequestMade>),
+    /// A request for an approval was refused.
+    RequestRefused(Box<RequestRefused>),
+    /// A request was answered, or an approval taken back. An answer that came too late is here and changes nothing.
+    RequestAnswered(Box<RequestAnswered>),
+    /// Who asked took the request, or the approval, back.
+    RequestWithdrawn(RequestWithdrawn),
+    /// A session begins without an approval that policy asks for: an alarm.
+    BreakGlass(Box<BreakGlass>),
     /// A shell or a command of a session began.
     ChannelOpened {
         /// The session.
@@ -354,42 +413,13 @@ pub struct SessionAuthorised {
     /// The environment variables that the client may set, each a name or its beginning and a `*`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub env: Vec<String>,
+    /// The requests whose approvals it stands on.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub approvals: Vec<String>,
     /// The certificate's serial.
     pub serial: u64,
     /// The certificate's key id.
     pub key_id: String,
     /// When the session ends at the latest, in seconds since 1970.
     pub deadline: u64,
-}
-
-impl Event {
-    /// The session that this is about, if it is about one.
-    pub fn session(&self) -> Option<SessionId> {
-        match self {
-            Self::SessionAuthorised(session) => Some(session.session),
-            Self::ChannelOpened { session, .. } | Self::SessionEnded { session, .. } => Some(*session),
-            _ => None,
-        }
-    }
-
-    /// The user that this is about, if it is about one.
-    pub fn user(&self) -> Option<&str> {
-        match self {
-            Self::SessionAuthorised(session) => Some(&session.user),
-            Self::Login { user, .. }
-            | Self::LoginFailed { user, .. }
-            | Self::RefreshReuse { user, .. }
-            | Self::TokenMisused { user, .. }
-            | Self::Logout { user }
-            | Self::LoginEnded { user, .. }
-            | Self::DeviceApproved { user, .. }
-            | Self::UserAdded { user, .. }
-            | Self::UserRemoved { user, .. }
-            | Self::PasswordSet { user, .. }
-            | Self::SessionDenied { user, .. }
-            | Self::SessionEnded { user, .. } => Some(user),
-            Self::LockAdded { target, .. } | Self::LockRemoved { target, .. } => target.strip_prefix("user "),
-            _ => None,
-        }
-    }
 }

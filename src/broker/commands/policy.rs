@@ -67,8 +67,8 @@ fn report(file: &Path, mismatch: &Mismatch) -> Vec<String> {
 }
 
 async fn explain(place: &Place, args: Explain, printer: Printer) -> Result<(), Failure> {
-    let Explain { user, container, action, login, reason, command, address, listing } = args;
-    let spec = ExplainSpec { user, container, action, login, command, reason, address };
+    let Explain { user, container, action, login, reason, mfa, command, address, listing } = args;
+    let spec = ExplainSpec { user, container, action, login, command, reason, mfa, address };
     let explained: Explained = client(place)?.post("/policy/explain", &spec).await?;
     match listing.output {
         Output::Json => printer.line(&table::json(&explained)?).map(drop),
@@ -98,6 +98,8 @@ fn said(finding: &Finding) -> String {
     match finding.decision {
         Decision::Allow => format!("allowed by {policies}"),
         Decision::ReasonRequired => format!("allowed with a reason, which {policies} asks for"),
+        Decision::MfaRequired => format!("allowed with a second factor, which {policies} asks for"),
+        Decision::ApprovalRequired => format!("allowed with an approval, which {policies} asks for"),
         Decision::Deny if finding.policies.is_empty() => "denied: no policy permits it".to_owned(),
         Decision::Deny => format!("denied by {policies}"),
     }

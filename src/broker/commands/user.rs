@@ -7,7 +7,7 @@ use super::table;
 use crate::broker::admin::UserRow;
 use crate::broker::admin::client::Client;
 use crate::broker::admin::wire::{AddUser, SetPassword};
-use crate::broker::args::User;
+use crate::broker::args::{Totp, User};
 use crate::proto::name::Account;
 
 pub(super) async fn run(client: &Client, verb: User, printer: Printer) -> Result<(), Failure> {
@@ -26,6 +26,7 @@ pub(super) async fn run(client: &Client, verb: User, printer: Printer) -> Result
             })
         }
         User::Rm { name } => Ok(client.delete(&path(&name)).await?),
+        User::Totp(Totp::Reset { name }) => Ok(client.delete(&format!("{}/totp", path(&name))).await?),
         User::Passwd { name } => {
             let password = password::ask(&name).await?;
             Ok(client.tell(&format!("{}/password", path(&name)), &SetPassword { password }).await?)

@@ -10,6 +10,7 @@ use url::Url;
 use super::audit::AuditTable;
 use super::cluster::ClusterTable;
 use super::job::JobTable;
+use super::notify::{self, NotifyTable};
 use super::provider::ProviderTable;
 use super::{Config, ConfigError, LISTEN, Network, POLICY, STATE, Tls, VERSION};
 use crate::log::LogLevel;
@@ -35,6 +36,7 @@ pub(in crate::broker) struct File {
     max_session: Option<Seconds>,
     login_lifetime: Option<Seconds>,
     directory: Option<bool>,
+    require_totp: Option<bool>,
     log: Option<LogLevel>,
     #[serde(default, rename = "cluster")]
     clusters: Vec<ClusterTable>,
@@ -44,6 +46,8 @@ pub(in crate::broker) struct File {
     jobs: Vec<JobTable>,
     #[serde(default)]
     audit: AuditTable,
+    #[serde(default)]
+    notify: Vec<NotifyTable>,
 }
 
 /// The `[tls]` table.
@@ -118,11 +122,14 @@ impl File {
         set(&mut config.max_session, self.max_session);
         set(&mut config.login_lifetime, self.login_lifetime);
         config.directory = self.directory.unwrap_or(config.directory);
+        config.require_totp = self.require_totp.unwrap_or(config.require_totp);
         config.log_level = self.log.unwrap_or(config.log_level);
         config.clusters = self.clusters.into_iter().map(|table| table.resolve(folder)).collect::<Result<_, _>>()?;
         config.providers = self.providers.into_iter().map(|table| table.resolve(folder)).collect::<Result<_, _>>()?;
         config.jobs = self.jobs.into_iter().map(|table| table.resolve(folder)).collect::<Result<_, _>>()?;
         config.audit = self.audit.resolve(folder)?;
+        config.notify =
+            notify::distinct(self.notify.into_iter().map(|table| table.resolve(folder)).collect::<Result<_, _>>()?)?;
         config.check()?;
         Ok(config)
     }

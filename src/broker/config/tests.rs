@@ -23,7 +23,7 @@ fn a_file_sets_what_it_names() {
     let config = load(
         "version = 1\nlisten = \"0.0.0.0:443\"\npublic_url = \"https://broker.example.com\"\nstate = \"state\"\n\
          database = \"postgres://ada:hunter2@db/zt\"\npolicy = \"/p\"\ntrusted_proxies = [\"10.0.0.0/8\"]\n\
-         certificate_lifetime = \"30s\"\nmax_session = \"1d\"\nlogin_lifetime = \"90m\"\ndirectory = false\nlog = \"debug\"\n\
+         certificate_lifetime = \"30s\"\nmax_session = \"1d\"\nlogin_lifetime = \"90m\"\ndirectory = false\nrequire_totp = true\nlog = \"debug\"\n\
          [tls]\ncert = \"cert.pem\"\nkey = \"/key.pem\"\n",
     )
     .unwrap();
@@ -31,7 +31,7 @@ fn a_file_sets_what_it_names() {
     assert_eq!(config.tls, Tls::Files { cert: "/etc/ztbroker/cert.pem".into(), key: "/key.pem".into() });
     let lengths = [config.certificate_lifetime, config.max_session, config.login_lifetime].map(|length| length.as_secs());
     assert_eq!(lengths, [30, 86_400, 5400]);
-    assert!(config.trusts("10.1.2.3".parse().unwrap()) && !config.directory);
+    assert!(config.trusts("10.1.2.3".parse().unwrap()) && !config.directory && config.require_totp);
     assert!(!format!("{config:?}").contains("hunter2"));
 }
 
@@ -90,6 +90,34 @@ fn an_audit_sink_is_stdout_a_file_or_a_webhook() {
         ("kind = \"file\"\npath = \"a\"\n[[audit.sink]]\nkind = \"file\"\npath = \"b\"\n", "two audit sinks called \"file\""),
     ] {
         let said = one(rest);
+        assert!(said.contains(why), "{rest}: {said}");
+    }
+}
+
+#[test]
+fn servers_are_told_of_all_or_of_what_they_name() {
+    let notify =
+        |rest: &str| load(&format!("version = 1\n{rest}")).map(|config| config.notify).map_err(|error| error.to_string());
+    let one = "[[notify]]\nurl = \"https://pager.example.com/\"\nsecret = \"pager.secret\"\n";
+    let found = notify(&format!(
+        "{one}[[notify]]\nname = \"chat\"\nurl = \"http://127.0.0.1:9/\"\nsecret = \"/s\"\nca = \"c\"\nevents = [\"break_glass\"]\n"
+    ));
+    let found = found.unwrap();
+    assert_eq!((found[0].name.as_str(), found[0].events.len()), ("webhook", 3));
+    assert_eq!(found[0].secret, Path::new("/etc/ztbroker/pager.secret"));
+    assert_eq!(
+        (found[1].events.as_slice(), found[1].ca.as_deref()),
+        (&[NotifyOf::BreakGlass][..], Some(Path::new("/etc/ztbroker/c")))
+    );
+    for (rest, why) in [
+        (format!("{one}{one}"), "two [[notify]] called \"webhook\""),
+        (format!("{one}name = \"../x\"\n"), "lower-case"),
+        (format!("{one}events = []\n"), "leave it out"),
+        (format!("{one}events = [\"lunch\"]\n"), "unknown variant"),
+        (one.replace("https://pager.example.com", "http://pager.example.com"), "https://"),
+        ("[[notify]]\nurl = \"https://a/\"\n".to_owned(), "secret"),
+    ] {
+        let said = notify(&rest).unwrap_err();
         assert!(said.contains(why), "{rest}: {said}");
     }
 }

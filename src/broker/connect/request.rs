@@ -26,6 +26,7 @@ pub(in crate::broker) struct Asked {
     pub(in crate::broker) reason: Option<String>,
     /// To which statement about the authorities the client has come, if it knows any.
     pub(super) ca: Option<u64>,
+    pub(super) break_glass: bool,
 }
 
 impl Asked {
@@ -72,6 +73,7 @@ impl Asked {
             command: request.command,
             ca: request.ca,
             reason,
+            break_glass: request.break_glass,
         })
     }
 

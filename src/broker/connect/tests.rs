@@ -291,8 +291,10 @@ async fn whoever_is_removed_while_the_link_is_awaited_gets_no_session() {
         caller: world.caller(&headers).await,
         asked: Asked::from_headers(&headers).unwrap(),
         address: "192.0.2.1".parse().unwrap(),
+        approvals: Vec::new(),
+        break_glass: false,
     };
-    let waiting = visit().await;
+    let mut waiting = visit().await;
     let granted = waiting.authorise().await.unwrap();
     let presence = waiting.presence(&granted.row).unwrap();
     world.state.sessions.cut_user("bob@local", "gone");
@@ -324,12 +326,14 @@ async fn what_is_locked_while_the_link_is_awaited_gets_no_session() {
     let mut headers = HeaderMap::new();
     headers.insert("authorization", format!("Bearer {}", world.token.expose()).parse().unwrap());
     headers.insert("ztctl-connect", URL_SAFE_NO_PAD.encode(request(&key).to_string()).parse().unwrap());
-    let visit = Visit {
+    let mut visit = Visit {
         state: &world.state,
         purges: world.state.sessions.purges(),
         caller: world.caller(&headers).await,
         asked: Asked::from_headers(&headers).unwrap(),
         address: "192.0.2.1".parse().unwrap(),
+        approvals: Vec::new(),
+        break_glass: false,
     };
     let granted = visit.authorise().await.unwrap();
     let presence = visit.presence(&granted.row).unwrap();

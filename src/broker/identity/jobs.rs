@@ -120,7 +120,8 @@ fn judge(job: &Job, audience: &str, claims: &Map<String, Value>, now: u64) -> Re
     let subject = text("sub").ok_or(NotTaken::Missing("sub"))?.chars().take(SUBJECT).collect::<String>();
     let fits = |(claim, pattern): (&String, &String)| match claims.get(claim) {
         Some(Value::String(said)) => glob::matches(pattern, said),
-        Some(said @ (Value::Number(_) | Value::Bool(_))) => *pattern == said.to_string(),
+        Some(Value::Number(number)) => number.to_string() == *pattern,
+        Some(Value::Bool(said)) => *pattern == if *said { "true" } else { "false" },
         _ => false,
     };
     if !job.claims.iter().all(fits) {

@@ -210,10 +210,9 @@ impl OpenidProvider {
             said => said,
         };
         let mut said = said.map_err(|error| OidcError::Forged(error.to_string()))?;
-        if said.groups(&self.config).is_none() || said.name(&self.config).is_err() {
-            if let Some(more) = wire::user_info(client, answer, &said.subject(), &self.known.http()).await? {
-                said.add(more);
-            }
+        let lacks = said.groups(&self.config).is_none() || said.name(&self.config).is_err();
+        if lacks && let Some(more) = wire::user_info(client, answer, &said.subject(), &self.known.http()).await? {
+            said.add(more);
         }
         Ok(said)
     }

@@ -11,7 +11,7 @@ use url::form_urlencoded::Serializer;
 
 use super::form::{Parameters, Refusal, Sent};
 use super::signin::{self, Purpose};
-use super::{issuer, password};
+use super::{issuer, password, second};
 use crate::broker::identity::{Person, token};
 use crate::broker::pages::{self, Field, Page};
 use crate::broker::store::AuthorizationCode;
@@ -24,6 +24,16 @@ pub(super) struct Wish {
     state: String,
     challenge: String,
     key: String,
+    /// Whether the identity provider is to ask anew.
+    #[serde(default)]
+    again: bool,
+}
+
+impl Wish {
+    /// Where the browser goes at the end, without the path.
+    pub(super) fn origin(&self) -> Option<&str> {
+        self.redirect.strip_suffix("/callback")
+    }
 }
 
 pub(super) async fn show(Extracted(state): Extracted<Arc<State>>, request: Request) -> Response {
@@ -42,7 +52,7 @@ pub(super) async fn show(Extracted(state): Extracted<Arc<State>>, request: Reque
         _ => None,
     };
     match query.value("provider").or(only) {
-        Some(provider) => signin::leave(&state, &headers, address, provider, Purpose::Authorize(wish)).await,
+        Some(provider) => signin::leave(&state, &headers, address, provider, (wish.again, Purpose::Authorize(wish))).await,
         None => page(&state, &headers, &wish, StatusCode::OK, None),
     }
 }
@@ -64,7 +74,10 @@ pub(super) async fn submit(Extracted(state): Extracted<Arc<State>>, request: Req
         return back(&state, &wish.redirect, Some(&wish.state), &[("error", "access_denied")]);
     }
     match password::check(&state, &sent.form, sent.address).await {
-        Ok(user) => grant(&state, &wish, Person::local(user.name)).await,
+        Ok(user) => match second::after_password(&state, &sent.headers, user, Purpose::Authorize(wish.clone())).await {
+            Ok(person) => grant(&state, &wish, person).await,
+            Err(page) => page,
+        },
         Err(error) => page(&state, &sent.headers, &wish, error.status(), Some(&error.to_string())),
     }
 }
@@ -117,7 +130,13 @@ fn read(parameters: &Parameters) -> Result<Wish, Refusal> {
     if state.len() > STATE_LIMIT {
         return Err(Refusal::new("invalid_request", "state is too long"));
     }
-    Ok(Wish { redirect: redirect.to_owned(), state: state.to_owned(), challenge: challenge.to_owned(), key: key.to_owned() })
+    Ok(Wish {
+        redirect: redirect.to_owned(),
+        state: state.to_owned(),
+        challenge: challenge.to_owned(),
+        key: key.to_owned(),
+        again: super::again(parameters),
+    })
 }
 
 fn is_hash(text: &str) -> bool {
@@ -161,7 +180,7 @@ fn back(state: &State, redirect: &str, given: Option<&str>, answer: &[(&str, &st
 }
 
 fn page(state: &State, headers: &HeaderMap, wish: &Wish, status: StatusCode, error: Option<&str>) -> Response {
-    let asked = [
+    let mut asked = vec![
         ("client_id", super::CLIENT_ID),
         ("response_type", "code"),
         ("redirect_uri", wish.redirect.as_str()),
@@ -170,8 +189,11 @@ fn page(state: &State, headers: &HeaderMap, wish: &Wish, status: StatusCode, err
         ("code_challenge_method", "S256"),
         ("dpop_jkt", &wish.key),
     ];
+    if wish.again {
+        asked.push(("prompt", "login"));
+    }
     let way = |provider: &str| {
-        let query = Serializer::new(String::new()).extend_pairs(asked).append_pair("provider", provider).finish();
+        let query = Serializer::new(String::new()).extend_pairs(&asked).append_pair("provider", provider).finish();
         format!("/oauth/authorize?{query}")
     };
     let directory = state.config.directory;
@@ -185,7 +207,8 @@ fn page(state: &State, headers: &HeaderMap, wish: &Wish, status: StatusCode, err
         fields: if directory { &[Field::Username, Field::Password] } else { &[] },
         buttons: if directory { &[("login", "Log in"), ("cancel", "Cancel")] } else { &[("cancel", "Cancel")] },
         // Chromium holds `form-action` against the redirect that answers the form as well.
-        redirects_to: wish.redirect.strip_suffix("/callback"),
+        redirects_to: wish.origin(),
+        ..Page::default()
     };
     pages::form(state, headers, status, &page)
 }

@@ -14,7 +14,7 @@ use serde::Serialize;
 
 use super::form::{Parameters, Refusal, Sent};
 use super::signin::{self, Purpose};
-use super::{password, url};
+use super::{password, second, url};
 use crate::broker::identity::{Person, token};
 use crate::broker::pages::{self, Field, Page};
 use crate::broker::rate::{Limit, network};
@@ -73,6 +73,7 @@ pub(super) async fn begin(Extracted(state): Extracted<Arc<State>>, request: Requ
             address: address.to_string(),
             expires_at: now.saturating_add(LIFETIME),
             interval: INTERVAL,
+            again: super::again(&form),
         };
         match state.store.add_device(&device, now).await {
             Ok(()) => break device.user_code,
@@ -98,7 +99,10 @@ pub(super) async fn show(Extracted(state): Extracted<Arc<State>>, request: Reque
     let code = query.and_then(|query| query.value("user_code"));
     match (code, query.and_then(|query| query.value("provider"))) {
         (Some(code), Some(provider)) => match (look(&state, code, address).await, normal(code)) {
-            (Ok(_), Some(user_code)) => signin::leave(&state, &headers, address, provider, Purpose::Device { user_code }).await,
+            (Ok(_), Some(user_code)) => {
+                let again = state.store.device_asks_again(&user_code).await.unwrap_or(true);
+                signin::leave(&state, &headers, address, provider, (again, Purpose::Device { user_code })).await
+            }
             _ => second(&state, &headers, code, address).await,
         },
         (Some(code), None) => second(&state, &headers, code, address).await,
@@ -123,28 +127,41 @@ pub(super) async fn submit(Extracted(state): Extracted<Arc<State>>, request: Req
         Ok(waiting) => waiting,
         Err((status, error)) => return first(&state, &headers, status, Some(&error)),
     };
+    let allowed = answer == "allow";
     let person = match form.value("signin") {
         Some(id) => match signin::for_device(&state, &headers, id, &normal_code).await {
             Ok(person) => person,
             Err(response) => return response,
         },
         None => match password::check(&state, &form, address).await {
-            Ok(user) => Person::local(user.name),
+            // To say no the password is enough.
+            Ok(user) if !allowed => Person::local(user.name),
+            Ok(user) => {
+                let purpose = Purpose::Device { user_code: normal_code.clone() };
+                match second::after_password(&state, &headers, user, purpose).await {
+                    Ok(person) => person,
+                    Err(page) => return page,
+                }
+            }
             Err(error) => return ask(&state, &headers, error.status(), (&normal_code, &waiting), Some(&error.to_string())),
         },
     };
-    let person = (answer == "allow").then_some(person);
-    match state.store.answer_device(&normal_code, person.as_ref(), state.clock.now()).await {
+    self::answer(&state, &headers, &normal_code, allowed.then_some(&person)).await
+}
+
+/// Lets the device with this code log in as `person`, or as nobody.
+pub(super) async fn answer(state: &State, headers: &HeaderMap, code: &str, person: Option<&Person>) -> Response {
+    match state.store.answer_device(code, person, state.clock.now()).await {
         Ok(true) if person.is_some() => {
             pages::answer(StatusCode::OK, &Page::said("Done", "The device is logged in. You can close this window."))
         }
         Ok(true) => {
             pages::answer(StatusCode::OK, &Page::said("Refused", "The device is not logged in. You can close this window."))
         }
-        Ok(false) => first(&state, &headers, StatusCode::NOT_FOUND, Some(UNKNOWN)),
+        Ok(false) => first(state, headers, StatusCode::NOT_FOUND, Some(UNKNOWN)),
         Err(error) => {
             tracing::error!(%error, "a device cannot be answered");
-            first(&state, &headers, StatusCode::SERVICE_UNAVAILABLE, Some(LATER))
+            first(state, headers, StatusCode::SERVICE_UNAVAILABLE, Some(LATER))
         }
     }
 }

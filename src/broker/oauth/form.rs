@@ -17,19 +17,19 @@ use crate::proto::Secret;
 
 /// The parameters of a query or of a form.
 #[derive(Debug)]
-pub(in crate::broker) struct Parameters(Vec<(String, Secret<String>)>);
+pub(crate) struct Parameters(Vec<(String, Secret<String>)>);
 
 /// A form that was sent, and who sent it.
 #[derive(Debug)]
-pub(super) struct Sent {
-    pub(super) headers: HeaderMap,
-    pub(super) address: IpAddr,
-    pub(super) form: Parameters,
+pub(crate) struct Sent {
+    pub(crate) headers: HeaderMap,
+    pub(crate) address: IpAddr,
+    pub(crate) form: Parameters,
 }
 
 /// A refusal in the form of RFC 6749 §5.2.
 #[derive(Debug)]
-pub(super) struct Refusal {
+pub(crate) struct Refusal {
     status: StatusCode,
     pub(super) error: &'static str,
     pub(super) description: String,
@@ -49,7 +49,7 @@ impl Parameters {
     }
 
     /// The value of `name`; one without a value counts as left out.
-    pub(in crate::broker) fn value(&self, name: &str) -> Option<&str> {
+    pub(crate) fn value(&self, name: &str) -> Option<&str> {
         let (_, value) = self.0.iter().find(|(known, _)| known == name)?;
         Some(value.expose().as_str()).filter(|value| !value.is_empty())
     }
@@ -71,7 +71,7 @@ impl Parameters {
 
 impl Sent {
     /// Reads a form from a request's body, which the router has bounded.
-    pub(super) async fn read(state: &State, request: Request) -> Result<Self, Refusal> {
+    pub(crate) async fn read(state: &State, request: Request) -> Result<Self, Refusal> {
         let address = http::client_address(state, &request);
         let (parts, body) = request.into_parts();
         let kind = parts.headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
@@ -119,8 +119,13 @@ impl Refusal {
         Self { status: StatusCode::TOO_MANY_REQUESTS, ..Self::new("temporarily_unavailable", error.to_string()) }
     }
 
-    pub(super) fn status(&self) -> StatusCode {
+    pub(crate) fn status(&self) -> StatusCode {
         self.status
+    }
+
+    /// What is wrong, in words.
+    pub(crate) fn description(&self) -> &str {
+        &self.description
     }
 }
 

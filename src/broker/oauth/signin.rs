@@ -1,4 +1,5 @@
-//! A person shows who they are at a provider: the way there, and back to what the browser came for.
+//! A person shows who they are at a provider: the way there, and back to what the browser came for. The directory's people go the
+//! same way between the password and the second factor.
 //!
 //! An attempt is known by an id that only the browser's address bar and we know, counts once, for ten minutes, and only in the
 //! browser that began it: it carries a cookie. That cookie comes along when the provider sends the browser back (`SameSite=Lax`),
@@ -14,14 +15,16 @@ use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 
 use super::form::Parameters;
+use super::second::Stage;
 use super::{authorize, device};
 use crate::broker::audit::Event;
 use crate::broker::identity::oidc::OidcError;
-use crate::broker::identity::{Person, token};
+use crate::broker::identity::{LOCAL, Person, token};
 use crate::broker::pages::{self, Page};
 use crate::broker::rate::{Limit, network};
 use crate::broker::store::SignIn;
 use crate::broker::{State, http};
+use crate::proto::Secret;
 
 /// What a browser came for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,10 +37,55 @@ pub(super) enum Purpose {
         /// The code.
         user_code: String,
     },
+    /// One of these, once a person of the directory, whose password was right, has shown the second factor.
+    Second {
+        /// Which.
+        then: Box<Purpose>,
+        /// What is awaited.
+        stage: Stage,
+    },
+}
+
+/// An attempt that was kept, and the browser that it is for.
+pub(super) struct Kept {
+    id: Secret<String>,
+    browser: Browser,
+}
+
+impl Kept {
+    /// Keeps an attempt of `person`, who has not shown everything yet, until `until`.
+    pub(super) async fn begin(
+        state: &State,
+        headers: &HeaderMap,
+        purpose: Purpose,
+        person: &Person,
+        until: u64,
+    ) -> Result<Self, Response> {
+        let (id, browser) = (token::random(""), Browser::of(state, headers));
+        keep(state, &browser, id.expose(), purpose, LOCAL, Some(person.clone()), until).await?;
+        Ok(Self { id, browser })
+    }
+
+    /// What the form carries along.
+    pub(super) fn id(&self) -> &str {
+        self.id.expose()
+    }
+
+    /// `response`, after which the browser is known.
+    pub(super) fn remembered(&self, state: &State, response: Response) -> Response {
+        self.browser.remember(state, response)
+    }
 }
 
 /// Sends the browser at `from`, which sent these headers, to `provider`.
-pub(super) async fn leave(state: &State, headers: &HeaderMap, from: IpAddr, provider: &str, purpose: Purpose) -> Response {
+/// With `again`, the first of the two, the provider asks anew, whoever is logged in there.
+pub(super) async fn leave(
+    state: &State,
+    headers: &HeaderMap,
+    from: IpAddr,
+    provider: &str,
+    (again, purpose): (bool, Purpose),
+) -> Response {
     let Some(provider) = state.providers.get(provider) else {
         return said(StatusCode::NOT_FOUND, "This broker knows no such identity provider.");
     };
@@ -48,7 +96,7 @@ pub(super) async fn leave(state: &State, headers: &HeaderMap, from: IpAddr, prov
         );
     }
     let id = token::random("");
-    let url = match provider.authorize(state.store.key(), id.expose(), false).await {
+    let url = match provider.authorize(state.store.key(), id.expose(), again).await {
         Ok(url) => url,
         Err(error) => {
             tracing::error!(%error, provider = provider.name(), "a login cannot go on");
@@ -56,8 +104,8 @@ pub(super) async fn leave(state: &State, headers: &HeaderMap, from: IpAddr, prov
             return said(StatusCode::BAD_GATEWAY, &text);
         }
     };
-    let browser = Browser::of(state, headers);
-    if let Err(response) = keep(state, &browser, id.expose(), purpose, provider.name(), None).await {
+    let (browser, until) = (Browser::of(state, headers), state.clock.now().saturating_add(LIFETIME));
+    if let Err(response) = keep(state, &browser, id.expose(), purpose, provider.name(), None, until).await {
         return response;
     }
     browser.remember(state, (StatusCode::SEE_OTHER, [(LOCATION, url.to_string())]).into_response())
@@ -122,11 +170,13 @@ pub(super) async fn callback(Extracted(state): Extracted<Arc<State>>, request: R
         Purpose::Device { user_code } => {
             let (again, browser) = (token::random(""), Browser::of(&state, &headers));
             let purpose = Purpose::Device { user_code: user_code.clone() };
-            match keep(&state, &browser, again.expose(), purpose, &sign_in.provider, Some(person.clone())).await {
+            let until = state.clock.now().saturating_add(LIFETIME);
+            match keep(&state, &browser, again.expose(), purpose, &sign_in.provider, Some(person.clone()), until).await {
                 Ok(()) => device::confirm(&state, &headers, &user_code, (again.expose(), &person)).await,
                 Err(response) => response,
             }
         }
+        Purpose::Second { .. } => said(StatusCode::BAD_REQUEST, LOST),
     }
 }
 
@@ -144,6 +194,7 @@ async fn keep(
     purpose: Purpose,
     provider: &str,
     person: Option<Person>,
+    until: u64,
 ) -> Result<(), Response> {
     let sign_in = SignIn {
         hash: token::hash(id),
@@ -151,12 +202,13 @@ async fn keep(
         purpose: serde_json::to_string(&purpose).unwrap_or_default(),
         provider: provider.to_owned(),
         person,
-        expires_at: state.clock.now().saturating_add(LIFETIME),
+        expires_at: until,
     };
     state.store.add_sign_in(&sign_in).await.map_err(|error| later(&error))
 }
 
-async fn take(state: &State, headers: &HeaderMap, id: &str) -> Result<(Purpose, SignIn), Response> {
+/// Uses up the attempt `id` of this browser.
+pub(super) async fn take(state: &State, headers: &HeaderMap, id: &str) -> Result<(Purpose, SignIn), Response> {
     let lost = || said(StatusCode::BAD_REQUEST, LOST);
     let browser = pages::cookie(headers, cookie_name(state)).ok_or_else(lost)?;
     let taken = state.store.take_sign_in(&token::hash(id), &token::hash(browser), state.clock.now()).await;
@@ -166,14 +218,17 @@ async fn take(state: &State, headers: &HeaderMap, id: &str) -> Result<(Purpose, 
 }
 
 /// Tells it to whoever waits: the program on this machine, else the person.
-fn refuse(state: &State, purpose: &Purpose, why: &str) -> Response {
+pub(super) fn refuse(state: &State, purpose: &Purpose, why: &str) -> Response {
     match purpose {
         Purpose::Authorize(wish) => authorize::denied(state, wish, why),
-        Purpose::Device { .. } => said(StatusCode::FORBIDDEN, &format!("{}.", authorize::capital(why))),
+        Purpose::Device { .. } | Purpose::Second { .. } => {
+            said(StatusCode::FORBIDDEN, &format!("{}.", authorize::capital(why)))
+        }
     }
 }
 
-fn said(status: StatusCode, text: &str) -> Response {
+/// A page that ends the login, and why.
+pub(super) fn said(status: StatusCode, text: &str) -> Response {
     pages::answer(status, &Page::said("This login cannot go on", text))
 }
 
@@ -200,7 +255,7 @@ impl Browser {
         let secure = if pages::is_https(state) { "; Secure" } else { "" };
         let set = format!("{}={}; Path=/; Max-Age={LIFETIME}; HttpOnly; SameSite=Lax{secure}", cookie_name(state), self.value);
         if let Some(set) = HeaderValue::from_str(&set).ok().filter(|_| self.new) {
-            response.headers_mut().insert(SET_COOKIE, set);
+            response.headers_mut().append(SET_COOKIE, set);
         }
         response
     }
@@ -210,10 +265,11 @@ fn cookie_name(state: &State) -> &'static str {
     if pages::is_https(state) { "__Host-ztctl-signin" } else { "ztctl-signin" }
 }
 
-const LOST: &str = "It was begun in another browser, or took longer than ten minutes. Start again in the terminal.";
+/// An attempt that is none.
+pub(super) const LOST: &str = "It was begun in another browser, or took longer than ten minutes. Start again in the terminal.";
 
 /// Long enough to find a second factor.
-const LIFETIME: u64 = 600;
+pub(super) const LIFETIME: u64 = 600;
 
 /// The most characters of a provider's error code.
 const ERROR: usize = 64;

@@ -1,6 +1,9 @@
 //! Expected decisions in a file, which an operator keeps beside the policies: `ztbroker policy test` holds the one against the other.
 
-use std::collections::BTreeMap;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,13 +13,13 @@ use toml::Spanned;
 
 use super::finding::{Decision, Finding, Obliged};
 use super::obligation;
-use super::{Basis, Set};
+use super::{Approval, Approvers, Basis, Scope, Set};
 use crate::broker::identity::{Caller, LOCAL};
 use crate::broker::registry::Container;
 use crate::moment;
 use crate::proto::container::{Capabilities, Facts};
 use crate::proto::name::{Account, Login, app_name};
-use crate::proto::{Action, AgentId, ContainerId, VariableNames};
+use crate::proto::{Action, AgentId, ContainerId, RequestId, VariableNames};
 
 /// The cases of a file.
 #[derive(Debug, Deserialize)]
@@ -62,8 +65,15 @@ struct Case {
     login: Option<Login>,
     command: Option<String>,
     reason: Option<String>,
+    /// The groups of those who have approved it.
+    #[serde(default)]
+    approved_by: Vec<Account>,
+    #[serde(default)]
+    break_glass: bool,
     address: Option<IpAddr>,
     time: Option<Time>,
+    /// How long ago a second factor was shown; none was where it is left out.
+    mfa_age: Option<Length>,
     #[serde(default)]
     container: ContainerTable,
     expect: Decision,
@@ -107,7 +117,12 @@ struct ObligationTable {
     idle: Option<Length>,
     #[serde(default)]
     reason: bool,
+    mfa: Option<Length>,
     env: Option<Names>,
+    #[serde(default)]
+    approval: Vec<Groups>,
+    #[serde(default)]
+    break_glass: bool,
 }
 
 #[derive(Debug, Clone, Copy, Deserialize)]
@@ -121,6 +136,10 @@ struct Time(u64);
 #[derive(Debug, Clone, Deserialize)]
 #[serde(try_from = "String")]
 struct Names(VariableNames);
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(try_from = "String")]
+struct Groups(Approvers);
 
 impl Cases {
     /// Reads a file's text.
@@ -190,20 +209,34 @@ impl Case {
         };
         let time = self.time.map_or(now, |time| time.0);
         let groups = self.groups.clone();
-        Basis {
-            caller: Caller {
-                name,
-                idp,
-                groups,
-                login: None,
-                logged_in_at: time,
-                narrowed: None,
-                expires_at: None,
-                mfa_at: None,
-            },
-            container: Arc::new(self.container.container()),
-            login: self.login.clone().unwrap_or_else(Login::container_default),
+        let caller = Caller {
+            name,
+            idp,
+            groups,
+            login: None,
+            logged_in_at: time,
+            narrowed: None,
+            expires_at: None,
+            mfa_at: self.mfa_age.map(|age| time.saturating_sub(age.0)),
+        };
+        let container = Arc::new(self.container.container());
+        let login = self.login.clone().unwrap_or_else(Login::container_default);
+        let approval = Approval {
+            request: RequestId::derived(&[b"policy test"]),
+            user: caller.user(),
+            scope: Scope::Container(container.id),
+            login: login.clone(),
             actions: [self.action].into_iter().collect(),
+            groups: self.approved_by.clone(),
+            until: u64::MAX,
+        };
+        Basis {
+            caller,
+            container,
+            login,
+            actions: [self.action].into_iter().collect(),
+            approvals: vec![approval],
+            break_glass: self.break_glass,
             command: self.command.clone(),
             reason: self.reason.clone(),
             address: self.address.unwrap_or(Ipv4Addr::LOCALHOST.into()),
@@ -258,7 +291,17 @@ impl From<&ObligationTable> for Obliged {
             max_session: table.max_session.map(|length| length.0),
             idle: table.idle.map(|length| length.0),
             reason: table.reason,
+            mfa: table.mfa.map(|length| length.0),
             env: table.env.iter().flat_map(|names| names.0.iter().map(str::to_owned).collect::<Vec<_>>()).collect(),
+            approval: table
+                .approval
+                .iter()
+                .map(|groups| groups.0.clone())
+                .collect::<BTreeSet<_>>()
+                .iter()
+                .map(Approvers::to_string)
+                .collect(),
+            break_glass: table.break_glass,
         }
     }
 }
@@ -288,114 +331,18 @@ impl TryFrom<String> for Names {
     }
 }
 
+impl TryFrom<String> for Groups {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse().map(Self).map_err(|error: super::approval::InvalidApprovers| error.to_string())
+    }
+}
+
 fn by(policies: &[String]) -> String {
     if policies.is_empty() { "by no policy".to_owned() } else { format!("by {}", policies.join(", ")) }
 }
 
 fn line_of(text: &str, offset: usize) -> usize {
     text.get(..offset).unwrap_or(text).matches('\n').count() + 1
-}
-
-#[cfg(test)]
-mod tests {
-    use super::super::load::from_texts;
-    use super::*;
-
-    const NOW: u64 = 1_800_000_000;
-
-    const POLICY: &str = r#"
-        @id("enter") @max_session("1h") @idle("30m") @env("APP_*")
-        permit (principal in Group::"dev", action in [Action::"shell", Action::"exec"], resource)
-        when { resource has cluster && resource.cluster == "eu" && context.login == "default" };
-        @id("why") @require("reason") permit (principal, action == Action::"shell", resource) when { resource.app == "tomcat" };
-        @id("never") forbid (principal, action, resource) when { resource.hasTag("env") && resource.getTag("env") == "prod" };
-    "#;
-
-    fn mismatches(text: &str) -> Vec<Mismatch> {
-        let set = from_texts(&[("p.cedar".into(), POLICY.into())]).unwrap();
-        Cases::parse(text).unwrap().mismatches(&set, text, NOW)
-    }
-
-    const RIGHT: &str = r#"
-        [[case]]
-        name = "developers in europe"
-        user = "ada"
-        groups = ["dev"]
-        action = "exec"
-        container = { app = "web", cluster = "eu", labels = { env = "test" } }
-        expect = "allow"
-        policies = ["enter"]
-        obligations = { max_session = "1h", idle = "30m", env = "APP_*" }
-
-        [[case]]
-        name = "a shell needs a reason"
-        user = "bob@corp"
-        action = "shell"
-        container.app = "tomcat"
-        expect = "reason-required"
-        policies = ["why"]
-
-        [[case]]
-        name = "and has it"
-        user = "bob@corp"
-        action = "shell"
-        reason = "ticket 7"
-        container.app = "tomcat"
-        expect = "allow"
-        obligations = { reason = true }
-
-        [[case]]
-        name = "production"
-        user = "ada"
-        groups = ["dev"]
-        action = "exec"
-        container = { cluster = "eu", labels.env = "prod" }
-        expect = "deny"
-        policies = ["never"]
-    "#;
-
-    #[test]
-    fn what_is_as_expected_says_nothing() {
-        assert_eq!(mismatches(RIGHT), []);
-    }
-
-    #[test]
-    fn what_differs_is_shown_side_by_side() {
-        let wrong = RIGHT.replace("labels = { env = \"test\" }", "labels = { env = \"prod\" }");
-        assert_eq!(
-            mismatches(&wrong),
-            [Mismatch {
-                line: 2,
-                name: "developers in europe".into(),
-                wish: "ada@local in dev: exec as default in web".into(),
-                expected: vec!["allow".into(), "by enter".into()],
-                found: vec!["deny".into(), "by never".into()],
-            }]
-        );
-        let wrong = RIGHT.replace("max_session = \"1h\", ", "").replace("labels.env = \"prod\"", "app = \"x\"");
-        let found = mismatches(&wrong);
-        assert_eq!(found[0].expected, ["obligations: idle 30m, env APP_*"]);
-        assert_eq!(found[0].found, ["obligations: max_session 1h, idle 30m, env APP_*"]);
-        assert_eq!((found[1].line, &found[1].found[..]), (29, &["allow".to_owned(), "by enter".to_owned()][..]));
-    }
-
-    #[test]
-    fn a_file_with_a_mistake_is_told_with_its_line() {
-        let with = |line: &str| Cases::parse(&format!("[[case]]\nname = \"x\"\nuser = \"ada\"\naction = \"exec\"\n{line}\n"));
-        assert!(with("expect = \"allow\"").is_ok());
-        for (line, says) in [
-            ("expect = \"maybe\"", "unknown variant"),
-            ("expect = \"allow\"\nlabel = 1", "unknown field"),
-            ("expect = \"allow\"\ncontainer.lables = {}", "unknown field"),
-            ("expect = \"allow\"\nobligations.idle = \"soon\"", "is no length of time"),
-            ("expect = \"allow\"\ntime = \"noon\"", "write 2026-01-31"),
-            ("expect = \"allow\"\nobligations.env = \"LD_PRELOAD\"", "no client may set"),
-            ("", "missing field `expect`"),
-        ] {
-            let error = with(line).unwrap_err();
-            assert!(error.message.contains(says), "{line}: {error}");
-        }
-        assert_eq!(with("expect = \"allow\"\nlabel = 1").unwrap_err().line, 6);
-        assert!(Cases::parse("case = []").unwrap_err().message.contains("no [[case]]"));
-    }
 }

@@ -6,15 +6,16 @@ use std::time::Duration;
 
 use cedar_policy::{AuthorizationError, Authorizer, Decision, PolicyId, PolicySet};
 
-use super::Set;
 use super::listing::Concerned;
 use super::obligation::Obligations;
 use super::projection::Part;
 use super::schema::{Circumstances, Unspeakable};
+use super::{Approval, Approvers, Set, approval};
 use crate::broker::identity::Caller;
 use crate::broker::registry::Container;
+use crate::moment;
 use crate::proto::name::Login;
-use crate::proto::{Action, Actions, ContainerId, ErrorBody, ErrorCode, VariableNames};
+use crate::proto::{Action, Actions, ContainerId, ErrorBody, ErrorCode, RequestId, VariableNames};
 
 /// What is asked for.
 #[derive(Debug, Clone)]
@@ -25,6 +26,10 @@ pub struct Wish<'a> {
     pub login: &'a Login,
     /// The longest session where no policy asks for a shorter one.
     pub max_session: Duration,
+    /// What others have approved.
+    pub approvals: &'a [Approval],
+    /// Whether to do without the approvals that are missing, where the policies allow that to whoever says why.
+    pub break_glass: bool,
 }
 
 /// The policy's yes: the only thing that the CA signs for. [`authorize`] makes it and nothing else can.
@@ -40,6 +45,9 @@ pub struct Grant {
     record: bool,
     env: VariableNames,
     idle: Option<Duration>,
+    mfa: Option<Duration>,
+    approvals: Vec<RequestId>,
+    broke_glass: Option<BTreeSet<Approvers>>,
 }
 
 /// The policy's no.
@@ -56,6 +64,22 @@ pub enum Denial {
     ReasonRequired {
         /// The ids of those that ask.
         policies: Vec<String>,
+    },
+    /// It would be permitted with a second factor, shown lately.
+    MfaRequired {
+        /// How many seconds ago at the most.
+        seconds: u64,
+        /// The ids of those that ask.
+        policies: Vec<String>,
+    },
+    /// It would be permitted with an approval.
+    ApprovalRequired {
+        /// The ids of those that ask.
+        policies: Vec<String>,
+        /// Who has to approve: one of each.
+        approvers: BTreeSet<Approvers>,
+        /// Whether it may be done without by who says why.
+        break_glass: bool,
     },
     /// The token that was used is for less.
     Narrowed,
@@ -118,13 +142,32 @@ impl Grant {
     pub fn idle(&self) -> Option<Duration> {
         self.idle
     }
+
+    /// How old a second factor might be at the most, where one was asked for.
+    pub fn mfa(&self) -> Option<Duration> {
+        self.mfa
+    }
+
+    /// The requests whose approvals it stands on, sorted.
+    pub fn approvals(&self) -> &[RequestId] {
+        &self.approvals
+    }
+
+    /// Who would have had to approve, where the session begins without.
+    pub fn broke_glass(&self) -> Option<&BTreeSet<Approvers>> {
+        self.broke_glass.as_ref()
+    }
 }
 
 impl Denial {
     /// The policies that decided, if any did.
     pub fn policies(&self) -> &[String] {
         match self {
-            Self::Policy { policies, .. } | Self::ReasonRequired { policies } | Self::Evaluation { policies } => policies,
+            Self::Policy { policies, .. }
+            | Self::ReasonRequired { policies }
+            | Self::MfaRequired { policies, .. }
+            | Self::ApprovalRequired { policies, .. }
+            | Self::Evaluation { policies } => policies,
             Self::Narrowed | Self::Nothing => &[],
         }
     }
@@ -134,6 +177,20 @@ impl Denial {
         let (code, message) = match self {
             Self::Policy { action, .. } => (ErrorCode::Denied, format!("policy does not allow you {action} on {name}")),
             Self::ReasonRequired { .. } => (ErrorCode::ReasonRequired, format!("policy asks for a reason to enter {name}")),
+            Self::MfaRequired { seconds, .. } => {
+                let age = moment::length(*seconds);
+                let message = format!("policy asks for a second factor to enter {name}, shown in the last {age}");
+                (ErrorCode::MfaRequired, message)
+            }
+            Self::ApprovalRequired { approvers, break_glass, .. } => {
+                let approvers = approval::words(approvers);
+                let mut body = ErrorBody::new(
+                    ErrorCode::ApprovalRequired,
+                    format!("policy asks for an approval by a member of {approvers} to enter {name}"),
+                );
+                body.break_glass = *break_glass;
+                return body;
+            }
             Self::Narrowed => (ErrorCode::Denied, format!("this token is not for that on {name}")),
             Self::Evaluation { .. } => (ErrorCode::Denied, format!("policy could not be evaluated for {name}")),
             Self::Nothing => (ErrorCode::InvalidRequest, "no action was asked for".to_owned()),
@@ -156,41 +213,109 @@ pub fn authorize(
     if wish.actions.is_empty() {
         return Err(Denial::Nothing);
     }
+    let user = caller.user();
     let mut asks = Obligations { max_session: Some(wish.max_session), ..Obligations::default() };
-    let (mut decided, mut asking) = (BTreeSet::new(), BTreeSet::new());
+    let (mut decided, mut asking, mut doubting) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+    let mut approved = Approved::default();
     for action in wish.actions.iter() {
         if !within_token(caller, action, container) {
             return Err(Denial::Narrowed);
         }
+        let good = |approval: &&Approval| {
+            approval.covers(&user, container, wish.login, circumstances.time) && approval.actions.allow(action)
+        };
+        let approvals: Vec<&Approval> = wish.approvals.iter().filter(good).collect();
         for policy in permitted_by(set, &set.policies, caller, action, container, Some(wish.login), circumstances)? {
             if let Some(obligations) = set.obligations.get(&policy) {
                 if obligations.reason {
                     asking.insert(policy.to_string());
+                }
+                if obligations.mfa.is_some() {
+                    doubting.insert(policy.to_string());
+                }
+                // To see that it is there, nobody has to ask.
+                if action != Action::List {
+                    obligations.approval.iter().for_each(|approvers| approved.demand(approvers, &approvals, &policy));
                 }
                 asks = asks.and(obligations);
             }
             decided.insert(policy.to_string());
         }
     }
-    if asks.reason && circumstances.reason.is_none_or(|reason| reason.trim().is_empty()) {
+    let says_why = circumstances.reason.is_some_and(|reason| !reason.trim().is_empty());
+    if asks.reason && !says_why {
         return Err(Denial::ReasonRequired { policies: asking.into_iter().collect() });
+    }
+    // Held against the time of the request: a session that lives on is not ended because what was shown gets old.
+    if let Some(seconds) = asks.mfa.map(|age| age.as_secs())
+        && caller.mfa_at.is_none_or(|at| circumstances.time.saturating_sub(at) > seconds)
+    {
+        return Err(Denial::MfaRequired { seconds, policies: doubting.into_iter().collect() });
+    }
+    let Approved { by, until, missing, policies } = approved;
+    let broke_glass = (!missing.is_empty()).then_some(missing);
+    if let Some(approvers) = broke_glass.clone() {
+        let policies = policies.into_iter().collect();
+        match (wish.break_glass && asks.break_glass, says_why) {
+            (true, true) => {}
+            (true, false) => return Err(Denial::ReasonRequired { policies }),
+            (false, _) => return Err(Denial::ApprovalRequired { policies, approvers, break_glass: asks.break_glass }),
+        }
     }
     let length = asks.max_session.unwrap_or(wish.max_session).as_secs();
     let deadline = circumstances.time.saturating_add(length);
     // What a narrow token opens ends with the token; an ordinary login may end while its sessions go on.
     let token_end = caller.narrowed.as_ref().and(caller.expires_at).unwrap_or(u64::MAX);
     Ok(Grant {
-        user: caller.user(),
+        user,
         container: container.id,
         login: wish.login.clone(),
         actions: wish.actions.clone(),
         command: circumstances.command.map(str::to_owned),
-        deadline: deadline.min(token_end),
+        deadline: deadline.min(token_end).min(until),
         policies: decided.into_iter().collect(),
         record: false,
         env: asks.env.unwrap_or_default(),
         idle: asks.idle,
+        mfa: asks.mfa,
+        approvals: by.into_iter().collect(),
+        broke_glass,
     })
+}
+
+/// How far what the permits ask for has been approved.
+struct Approved {
+    /// The requests that were answered.
+    by: BTreeSet<RequestId>,
+    /// The first of their ends.
+    until: u64,
+    /// What is not.
+    missing: BTreeSet<Approvers>,
+    /// Who asks for that.
+    policies: BTreeSet<String>,
+}
+
+impl Default for Approved {
+    fn default() -> Self {
+        Self { by: BTreeSet::new(), until: u64::MAX, missing: BTreeSet::new(), policies: BTreeSet::new() }
+    }
+}
+
+impl Approved {
+    /// Takes down that `policy` asks for an approval by one of `approvers`: of those that there are the last to end counts.
+    fn demand(&mut self, approvers: &Approvers, approvals: &[&Approval], policy: &PolicyId) {
+        let fitting = approvals.iter().filter(|approval| approvers.include(&approval.groups));
+        match fitting.max_by_key(|approval| approval.until) {
+            Some(approval) => {
+                self.by.insert(approval.request);
+                self.until = self.until.min(approval.until);
+            }
+            None => {
+                self.missing.insert(approvers.clone());
+                self.policies.insert(policy.to_string());
+            }
+        }
+    }
 }
 
 /// Those of `containers` that `caller` may list. Of many only those policies are asked that are about the caller, and once for each kind
@@ -210,7 +335,7 @@ pub fn listable(
         let listed = decide(&set.policies, container);
         return containers.into_iter().filter(|_| listed).collect();
     }
-    let Ok(Concerned { policies, projection }) = set.listing.concerning(&user, &caller.groups) else {
+    let Some(Concerned { policies, projection }) = set.listing.concerning(&user, &caller.groups) else {
         // Two policies of one id: no set has them, and where nothing can be evaluated nothing is permitted.
         return Vec::new();
     };

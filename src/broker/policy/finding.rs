@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Basis, Denial, Set};
+use super::{Approvers, Basis, Denial, Grant, Set};
 use crate::moment;
 
 /// What was decided.
@@ -15,12 +15,12 @@ pub struct Finding {
     /// The ids of the policies that decided: those that permit where it is allowed, those that forbid where not; none where
     /// nothing permits it.
     pub policies: Vec<String>,
-    /// What the permits ask for, where it is allowed.
+    /// What the permits ask for, where it is allowed or only lacks an approval.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub obligations: Option<Obliged>,
 }
 
-/// The three answers.
+/// The answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Decision {
@@ -30,6 +30,10 @@ pub enum Decision {
     Deny,
     /// Yes, with a reason, and none was given.
     ReasonRequired,
+    /// Yes, with a second factor shown lately, and none was.
+    MfaRequired,
+    /// Yes, with an approval, and none was given.
+    ApprovalRequired,
 }
 
 /// The obligations of the permits that decided, combined.
@@ -44,9 +48,18 @@ pub struct Obliged {
     /// Whether a reason has to be given.
     #[serde(default)]
     pub reason: bool,
+    /// How many seconds ago a second factor has to be shown at the most.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mfa: Option<u64>,
     /// The environment variables that may be set, each a name or its beginning and a `*`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub env: Vec<String>,
+    /// Who has to approve, one of each: the groups, with commas between them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub approval: Vec<String>,
+    /// Whether it may be done without, by who says why.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub break_glass: bool,
 }
 
 impl Finding {
@@ -59,18 +72,40 @@ impl Finding {
             Err(Denial::ReasonRequired { policies }) => {
                 Self { decision: Decision::ReasonRequired, policies, obligations: None }
             }
+            Err(Denial::MfaRequired { policies, .. }) => Self { decision: Decision::MfaRequired, policies, obligations: None },
+            Err(Denial::ApprovalRequired { policies, .. }) => {
+                let obligations = basis.decide_as_approved(set).ok().map(|grant| Obliged::of(set, &basis, &grant));
+                Self { decision: Decision::ApprovalRequired, policies, obligations }
+            }
             Err(denial) => denied(denial.policies()),
             Ok(grant) => {
-                let without = Basis { reason: None, ..basis.clone() }.decide(set);
-                let length = grant.deadline().saturating_sub(basis.time);
-                let obligations = Obliged {
-                    max_session: (length < BEYOND.as_secs()).then_some(length),
-                    idle: grant.idle().map(|idle| idle.as_secs()),
-                    reason: matches!(without, Err(Denial::ReasonRequired { .. })),
-                    env: grant.env().iter().map(str::to_owned).collect(),
-                };
+                let obligations = Obliged::of(set, &basis, &grant);
                 Self { decision: Decision::Allow, policies: grant.policies().to_vec(), obligations: Some(obligations) }
             }
+        }
+    }
+}
+
+impl Obliged {
+    /// What goes with `grant`, which `set` gives on `basis`.
+    fn of(set: &Set, basis: &Basis, grant: &Grant) -> Self {
+        let without = Basis { reason: None, break_glass: false, ..basis.clone() }.decide_as_approved(set);
+        let alone = Basis { approvals: Vec::new(), break_glass: false, ..basis.clone() }.decide(set);
+        let (approval, break_glass) = match alone {
+            Err(Denial::ApprovalRequired { approvers, break_glass, .. }) => {
+                (approvers.iter().map(Approvers::to_string).collect(), break_glass)
+            }
+            _ => (Vec::new(), false),
+        };
+        let length = grant.deadline().saturating_sub(basis.time);
+        Self {
+            max_session: (length < BEYOND.as_secs()).then_some(length),
+            idle: grant.idle().map(|idle| idle.as_secs()),
+            reason: matches!(without, Err(Denial::ReasonRequired { .. })),
+            mfa: grant.mfa().map(|age| age.as_secs()),
+            env: grant.env().iter().map(str::to_owned).collect(),
+            approval,
+            break_glass,
         }
     }
 }
@@ -82,6 +117,8 @@ impl Decision {
             Self::Allow => "allow",
             Self::Deny => "deny",
             Self::ReasonRequired => "reason-required",
+            Self::MfaRequired => "mfa-required",
+            Self::ApprovalRequired => "approval-required",
         }
     }
 }
@@ -93,7 +130,10 @@ impl Obliged {
             self.max_session.map(|seconds| format!("max_session {}", moment::length(seconds))),
             self.idle.map(|seconds| format!("idle {}", moment::length(seconds))),
             self.reason.then(|| "reason".to_owned()),
+            self.mfa.map(|seconds| format!("mfa {}", moment::length(seconds))),
             (!self.env.is_empty()).then(|| format!("env {}", self.env.join(","))),
+            (!self.approval.is_empty()).then(|| format!("approval {}", self.approval.join(" and "))),
+            self.break_glass.then(|| "break_glass".to_owned()),
         ];
         let words: Vec<String> = parts.into_iter().flatten().collect();
         if words.is_empty() { "none".to_owned() } else { words.join(", ") }

@@ -1,6 +1,6 @@
 //! The policies that have a say in a person's list, out of all: most of a large set are about other people's groups.
 
-use cedar_policy::{Policy, PolicySet, PolicySetError};
+use cedar_policy::{Policy, PolicySet};
 use serde_json::Value;
 
 use super::projection::{Projection, may_apply};
@@ -27,17 +27,14 @@ impl Listing {
     }
 
     /// Those that are not plainly about somebody else than `user` in `groups`. The others decide nothing: where the scope of a policy is
-    /// not met, its conditions are not looked at.
-    ///
-    /// # Errors
-    /// For two policies of one id, which no set has.
-    pub(super) fn concerning(&self, user: &str, groups: &[Account]) -> Result<Concerned, PolicySetError> {
+    /// not met, its conditions are not looked at. Nothing for two policies of one id, which no set has.
+    pub(super) fn concerning(&self, user: &str, groups: &[Account]) -> Option<Concerned> {
         let mut concerned = Concerned { policies: PolicySet::new(), projection: Projection::default() };
         for (policy, form) in self.0.iter().filter(|(_, form)| concerns(&form["principal"], user, groups)) {
-            concerned.policies.add(policy.clone())?;
+            concerned.policies.add(policy.clone()).ok()?;
             concerned.projection.read_by(form);
         }
-        Ok(concerned)
+        Some(concerned)
     }
 }
 

@@ -132,6 +132,9 @@ impl Loader {
                 self.faults.push(at.fault_at_annotation(statement, name, error.to_string()));
             }
         }
+        if let Err((name, error)) = asks.check() {
+            self.faults.push(at.fault_at_annotation(statement, name, error.to_string()));
+        }
         match PolicySet::from_policies([policy.clone()]) {
             Ok(alone) => {
                 let result = self.validator.validate(&alone, ValidationMode::Strict);

@@ -205,13 +205,8 @@ impl Pattern {
 
     /// Whether it is the whole of `text`.
     fn fits(&self, text: &str) -> bool {
-        let Some(((first, last), between)) = self.0.split_first().and_then(|(first, rest)| match rest.split_last() {
-            Some((last, between)) => Some(((first, Some(last)), between)),
-            None => Some(((first, None), rest)),
-        }) else {
-            return false;
-        };
-        let Some(last) = last else { return text == first };
+        let Some((first, rest)) = self.0.split_first() else { return false };
+        let Some((last, between)) = rest.split_last() else { return text == first };
         let Some(mut rest) = text.strip_prefix(first.as_str()).and_then(|rest| rest.strip_suffix(last.as_str())) else {
             return false;
         };

@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::load::Fault;
 use super::obligation::Obligations;
-use super::{Set, projection};
+use super::{Set, approval, projection};
 use crate::moment;
 use crate::proto::Action;
 
@@ -133,10 +133,14 @@ fn stricter(asks: &Obligations, others: &Obligations) -> Vec<String> {
         (Some(ours), Some(theirs)) if ours.and(theirs) != *theirs => Some(format!("of its variables only {ours}")),
         _ => None,
     };
+    let more: BTreeSet<_> = asks.approval.difference(&others.approval).cloned().collect();
+    let approval = (!more.is_empty()).then(|| format!("an approval by {}", approval::words(&more)));
     [
         shorter(asks.max_session, others.max_session).map(|length| format!("{length} at most")),
         shorter(asks.idle, others.idle).map(|length| format!("an end after {length} without activity")),
+        shorter(asks.mfa, others.mfa).map(|age| format!("a second factor of the last {age}")),
         (asks.reason && !others.reason).then(|| "a reason".to_owned()),
+        approval,
         names,
     ]
     .into_iter()
@@ -222,9 +226,12 @@ mod tests {
             ]
         );
         assert_eq!(with("@env(\"APP_*\") |", "@env(\"APP_MODE\") |").len(), 1);
+        let found = with("@approval(\"dba\") |", "@approval(\"sre,leads\") |");
+        assert!(found.len() == 2 && found[1].ends_with("an approval by leads or sre"), "{found:?}");
         for (first, second) in [
             ("@env(\"A\") |", "|"),
             ("@max_session(\"1h\") |", "@max_session(\"1h\") |"),
+            ("@approval(\"a,b\") |", "@approval(\"b,a\") |"),
             ("| when { resource.app == \"x\" }", "@max_session(\"1h\") | when { resource.app == \"y\" }"),
             (
                 "| when { resource.hasTag(\"t\") && resource.getTag(\"t\") == \"x\" }",

@@ -8,7 +8,7 @@ use super::*;
 use crate::broker::identity::{Caller, Narrowing};
 use crate::broker::registry::Container;
 use crate::proto::name::Login;
-use crate::proto::{Action, Actions, ContainerId, ErrorCode};
+use crate::proto::{Action, Actions, ContainerId, ErrorCode, RequestId};
 
 pub(super) const NOW: u64 = 1_800_000_000;
 
@@ -56,7 +56,8 @@ fn ask(
     circumstances: &Circumstances<'_>,
 ) -> Result<Grant, Denial> {
     let (actions, login): (Actions, Login) = (actions.iter().copied().collect(), login.parse().unwrap());
-    let wish = Wish { actions: &actions, login: &login, max_session: Duration::from_secs(8 * 3600) };
+    let max_session = Duration::from_secs(8 * 3600);
+    let wish = Wish { actions: &actions, login: &login, max_session, approvals: &[], break_glass: false };
     authorize(set, caller, container, &wish, circumstances)
 }
 
@@ -126,6 +127,112 @@ fn a_reason_is_required_where_a_permit_asks() {
         assert_eq!(shell(&text, none).unwrap_err(), Denial::ReasonRequired { policies: vec!["why".into()] });
     }
     assert!(shell(&text, Some("ticket 7")).is_ok());
+}
+
+/// An approval for `ada@local` of a shell as the container's user in `tomcat`, by somebody of these groups.
+fn approval(groups: &[&str]) -> Approval {
+    Approval {
+        request: RequestId::derived(&[groups.join(",").as_bytes()]),
+        user: "ada@local".into(),
+        scope: Scope::Container(Container::example("tomcat").id),
+        login: Login::container_default(),
+        actions: [Action::Shell].into_iter().collect(),
+        groups: groups.iter().map(|group| group.parse().unwrap()).collect(),
+        until: NOW + 600,
+    }
+}
+
+fn approved(text: &str, basis: Basis, approvals: Vec<Approval>) -> Result<Grant, Denial> {
+    Basis { approvals, ..basis }.decide(&set(text))
+}
+
+type Change = fn(&mut Basis, &mut Approval);
+
+#[test]
+fn an_approval_is_for_who_where_as_whom_what_and_until_when() {
+    let text = format!(r#"@id("asks") @approval("sre,leads") {ALL}"#);
+    let shell = || Basis { max_session: Duration::from_secs(8 * 3600), ..Basis::example("tomcat") };
+    let ask = |basis: Basis, approval: Approval| approved(&text, basis, vec![approval]);
+    let denied = approved(&text, shell(), vec![]).unwrap_err();
+    let approvers = std::collections::BTreeSet::from(["sre,leads".parse().unwrap()]);
+    assert_eq!(denied, Denial::ApprovalRequired { policies: vec!["asks".into()], approvers, break_glass: false });
+    let body = denied.body("tomcat-7f9");
+    assert!(body.code == ErrorCode::ApprovalRequired && !body.break_glass && body.message.contains("leads or sre"), "{body}");
+    let grant = ask(shell(), approval(&["sre"])).unwrap();
+    assert_eq!((grant.deadline(), grant.approvals()), (NOW + 600, &[approval(&["sre"]).request][..]), "it ends with it");
+    assert!(ask(shell(), approval(&["leads", "dev"])).is_ok());
+    let others: [(&str, Change); 8] = [
+        ("another group", |_, approval| approval.groups = vec!["dev".parse().unwrap()]),
+        ("another person", |_, approval| approval.user = "eve@local".into()),
+        ("the same name elsewhere", |_, approval| approval.user = "ada@corp".into()),
+        ("another container", |basis, _| basis.container = Container::numbered("tomcat", 7).into()),
+        ("another login", |basis, _| basis.login = "root".parse().unwrap()),
+        ("another action", |basis, _| basis.actions = [Action::Exec].into_iter().collect()),
+        ("one action more", |basis, _| basis.actions = [Action::Exec, Action::Shell].into_iter().collect()),
+        ("its time is over", |basis, _| basis.time = NOW + 600),
+    ];
+    for (what, change) in others {
+        let (mut basis, mut approval) = (shell(), approval(&["sre"]));
+        change(&mut basis, &mut approval);
+        assert!(matches!(ask(basis, approval), Err(Denial::ApprovalRequired { .. })), "{what}");
+    }
+    assert!(ask(Basis { time: NOW + 599, ..shell() }, approval(&["sre"])).is_ok());
+}
+
+#[test]
+fn every_permit_that_asks_has_to_be_approved() {
+    let text = format!(r#"@approval("sre") {ALL} @id("two") @approval("dba") {ALL} {ALL}"#);
+    let ask = |approvals| approved(&text, Basis::example("tomcat"), approvals);
+    let Err(Denial::ApprovalRequired { policies, approvers, .. }) = ask(vec![approval(&["sre"])]) else { panic!("not asked") };
+    assert_eq!((policies, approvers.len()), (vec!["two".to_owned()], 1));
+    let later = Approval { until: NOW + 900, ..approval(&["dba"]) };
+    assert_eq!(ask(vec![approval(&["sre"]), later]).unwrap().deadline(), NOW + 600, "the first end counts");
+    assert!(ask(vec![approval(&["dba", "sre"])]).is_ok(), "one who is in both");
+    let last = Approval { until: NOW + 900, ..approval(&["sre", "dba"]) };
+    assert_eq!(ask(vec![approval(&["sre", "dba"]), last]).unwrap().deadline(), NOW + 900, "the last to end of those that fit");
+}
+
+#[test]
+fn the_glass_is_broken_with_a_reason_where_every_permit_lets_it() {
+    let text = format!(r#"@approval("sre") @break_glass("reason") {ALL} {ALL}"#);
+    let basis =
+        |reason: Option<&str>| Basis { break_glass: true, reason: reason.map(str::to_owned), ..Basis::example("tomcat") };
+    let grant = approved(&text, basis(Some("fire")), vec![]).unwrap();
+    assert_eq!((grant.broke_glass().map(std::collections::BTreeSet::len), grant.deadline()), (Some(1), NOW + 3600));
+    assert!(matches!(approved(&text, basis(None), vec![]), Err(Denial::ReasonRequired { .. })));
+    assert!(matches!(approved(&text, basis(Some(" ")), vec![]), Err(Denial::ReasonRequired { .. })));
+    let calm = Basis { break_glass: false, ..basis(Some("fire")) };
+    assert!(matches!(approved(&text, calm, vec![]), Err(Denial::ApprovalRequired { break_glass: true, .. })));
+    assert!(approved(&text, basis(Some("fire")), vec![approval(&["sre"])]).unwrap().broke_glass().is_none(), "no need");
+    let strict = format!(r#"{text} @approval("dba") {ALL}"#);
+    assert!(matches!(approved(&strict, basis(Some("fire")), vec![]), Err(Denial::ApprovalRequired { break_glass: false, .. })));
+    let forbidden = format!("{text} forbid(principal, action, resource);");
+    assert!(matches!(approved(&forbidden, basis(Some("fire")), vec![]), Err(Denial::Policy { .. })));
+}
+
+#[test]
+fn a_second_factor_counts_for_a_while() {
+    let text = format!(
+        r#"@id("mfa") @mfa("1h") {ALL} @id("soon") @mfa("15m") {ALL} @mfa("1s") permit(principal in Group::"ops", action, resource);"#
+    );
+    let container = Container::example("tomcat");
+    let enter = |mfa_at, time| {
+        let person = Caller { mfa_at, ..caller(&[]) };
+        let circumstances = Circumstances { time, ..circumstances(None) };
+        ask(&set(&text), &person, &container, &[Action::Shell], "default", &circumstances)
+    };
+    let denied = Denial::MfaRequired { seconds: 900, policies: vec!["mfa".into(), "soon".into()] };
+    assert_eq!(enter(None, NOW).unwrap_err(), denied);
+    assert_eq!(enter(Some(NOW - 901), NOW).unwrap_err(), denied);
+    assert_eq!(enter(Some(NOW - 900), NOW).unwrap().mfa(), Some(Duration::from_secs(900)));
+    // A broker whose clock is a little ahead has written it down.
+    assert!(enter(Some(NOW + 5), NOW).is_ok());
+    let body = denied.body("web-7f9");
+    assert_eq!((body.code, body.code.status()), (ErrorCode::MfaRequired, 403));
+    assert!(body.message.contains("in the last 15m"), "{}", body.message);
+    // What was granted is judged again by the time at which it was asked for.
+    let basis = Basis { caller: Caller { mfa_at: Some(NOW - 900), ..caller(&[]) }, ..Basis::example("tomcat") };
+    assert!(basis.decide(&set(&text)).is_ok());
 }
 
 #[test]
@@ -218,15 +325,21 @@ fn annotations_are_known_or_refused() {
         found[0].message.clone()
     };
     assert!(message("@recrod(\"x\")", ALL).contains("unknown annotation @recrod"));
-    for later in ["@record(\"required\")", "@mfa(\"15m\")", "@approval(\"sre\")"] {
-        assert!(message(later, ALL).contains("cannot be enforced by this version"), "{later}");
-    }
+    assert!(message("@record(\"required\")", ALL).contains("cannot be enforced by this version"));
     assert!(message("@max_session(\"banana\")", ALL).contains("banana"));
     assert!(message("@require(\"ticket\")", ALL).contains("only @require(\"reason\")"));
     assert!(message("@idle(\"soon\")", ALL).contains("@idle(\"soon\") is no length of time"));
+    assert!(message("@mfa(\"required\")", ALL).contains("@mfa(\"required\") is no length of time"));
+    assert!(message("@mfa(\"1h\")", "forbid(principal, action, resource);").contains("forbid"));
     assert!(message("@env(\"A-B\")", ALL).contains("\"A-B\" is no name of a variable"));
     assert!(message("@env(\"LD_PRELOAD\")", ALL).contains("no client may set LD_PRELOAD"));
     assert!(message("@env(\"A\")", "forbid(principal, action, resource);").contains("forbid"));
+    assert!(message("@approval(\"sre;\")", ALL).contains("\"sre;\" names no groups"));
+    assert!(message("@approval(\"sre\")", "forbid(principal, action, resource);").contains("forbid"));
+    assert!(message("@break_glass(\"reason\")", ALL).contains("stands without @approval"));
+    assert!(
+        faults(&format!("@approval(\"a\") @break_glass(\"now\") {ALL}"))[0].message.contains("only @break_glass(\"reason\")")
+    );
     assert!(message("@require(\"reason\")", "forbid(principal, action, resource);").contains("forbid"));
     assert!(faults(&format!("@id(\"a\") {ALL} @id(\"a\") {ALL}"))[0].message.contains("already taken"));
 }

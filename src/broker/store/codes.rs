@@ -36,6 +36,8 @@ pub(crate) struct DeviceRequest {
     pub(crate) expires_at: u64,
     /// The seconds between two questions.
     pub(crate) interval: u64,
+    /// Whether the identity provider is to ask anew.
+    pub(crate) again: bool,
 }
 
 /// What a code is worth.
@@ -140,8 +142,8 @@ impl Store {
     /// [`StoreError::Exists`] when the user code is taken: draw another.
     pub(crate) async fn add_device(&self, device: &DeviceRequest, now: u64) -> Result<(), StoreError> {
         sqlx::query(
-            "INSERT INTO device_codes (hash, user_code, address, expires_at, polled_at, pause, person, denied)
-             VALUES ($1, $2, $3, $4, $5, $6, NULL, 0)",
+            "INSERT INTO device_codes (hash, user_code, address, expires_at, polled_at, pause, person, denied, again)
+             VALUES ($1, $2, $3, $4, $5, $6, NULL, 0, $7)",
         )
         .bind(text(&device.hash))
         .bind(device.user_code.clone())
@@ -150,10 +152,20 @@ impl Store {
         // The first question may come at once.
         .bind(time(now.saturating_sub(device.interval)))
         .bind(time(device.interval))
+        .bind(i64::from(device.again))
         .execute(&self.pool)
         .await
         .map_err(|error| or_exists(error, "the user code"))?;
         Ok(())
+    }
+
+    /// Whether the identity provider is to ask the person anew who lets this device log in.
+    pub(crate) async fn device_asks_again(&self, user_code: &str) -> Result<bool, StoreError> {
+        let row = sqlx::query("SELECT again FROM device_codes WHERE user_code = $1 AND again = 1")
+            .bind(user_code.to_owned())
+            .fetch_optional(&self.pool)
+            .await?;
+        Ok(row.is_some())
     }
 
     /// How many devices wait for a person.

@@ -203,7 +203,8 @@ impl Store {
         ] {
             sqlx::query(statement).bind(time(before)).execute(&self.pool).await?;
         }
-        Ok(())
+        super::notices::prune(&self.pool, now).await?;
+        super::requests::prune(&self.pool, now).await
     }
 }
 

@@ -2,7 +2,7 @@
 
 use sqlx::Row;
 
-use super::{Store, StoreError, text, time};
+use super::{Store, StoreError, seconds, text, time};
 use crate::broker::identity::Person;
 
 /// An attempt to sign in, in one browser.
@@ -48,7 +48,7 @@ impl Store {
         now: u64,
     ) -> Result<Option<SignIn>, StoreError> {
         let row = sqlx::query(
-            "DELETE FROM sign_ins WHERE hash = $1 AND browser = $2 AND expires_at > $3 RETURNING purpose, provider, person",
+            "DELETE FROM sign_ins WHERE hash = $1 AND browser = $2 AND expires_at > $3 RETURNING purpose, provider, person, expires_at",
         )
         .bind(text(hash))
         .bind(text(browser))
@@ -63,7 +63,7 @@ impl Store {
             purpose: row.try_get("purpose")?,
             provider: row.try_get("provider")?,
             person: person.as_deref().map(Person::read).transpose()?,
-            expires_at: now,
+            expires_at: seconds(&row, "expires_at")?,
         }))
     }
 }

@@ -1,5 +1,7 @@
 //! The database in a folder of its own, with times that the tests choose.
 
+mod requests;
+
 use std::os::unix::fs::PermissionsExt;
 
 use tempfile::TempDir;
@@ -218,6 +220,7 @@ async fn a_device_that_the_old_password_approved_does_not_outlive_it() {
         address: "192.0.2.1".to_owned(),
         expires_at: NOW + 100,
         interval: 5,
+        again: false,
     };
     store.add_device(&device, NOW).await.unwrap();
     assert!(store.answer_device("A", Some(&Person::local(ada())), NOW).await.unwrap());
@@ -234,6 +237,7 @@ async fn a_device_hears_what_was_decided_once() {
         address: "192.0.2.1".to_owned(),
         expires_at: NOW + 100,
         interval: 5,
+        again: false,
     };
     store.add_device(&device(1, "A"), NOW).await.unwrap();
     assert!(matches!(store.add_device(&device(2, "A"), NOW).await, Err(StoreError::Exists(_))));

@@ -3,7 +3,7 @@
 use sqlx::any::AnyRow;
 use sqlx::{Any, Row, Transaction};
 
-use super::{Store, StoreError, or_exists, parsed, time};
+use super::{Store, StoreError, or_exists, parsed, requests, time};
 use crate::broker::identity::LOCAL;
 use crate::proto::name::Account;
 
@@ -65,17 +65,19 @@ impl Store {
         gathered(&rows)
     }
 
-    /// Removes a person with all logins, codes and tokens; whether there was one.
+    /// Removes a person with all logins, codes, tokens and requests; whether there was one.
     pub(crate) async fn remove_user(&self, name: &Account) -> Result<bool, StoreError> {
         let mut transaction = self.begin().await?;
         let done =
             sqlx::query("DELETE FROM users WHERE name = $1").bind(name.as_str().to_owned()).execute(&mut *transaction).await?;
         end_logins(&mut transaction, name).await?;
+        requests::forget(&mut transaction, &format!("{name}@{LOCAL}")).await?;
         transaction.commit().await?;
         Ok(done.rows_affected() > 0)
     }
 
-    /// Sets a person's password and ends the logins that the old one began or approved; whether there is such a person.
+    /// Sets a person's password and ends the logins that the old one began or approved; whether there is such a person. The second
+    /// factor stays.
     pub(crate) async fn set_password(&self, name: &Account, hash: &str) -> Result<bool, StoreError> {
         let mut transaction = self.begin().await?;
         let done = sqlx::query("UPDATE users SET hash = $1 WHERE name = $2")
@@ -98,6 +100,8 @@ async fn end_logins(transaction: &mut Transaction<'static, Any>, name: &Account)
     ] {
         sqlx::query(statement).bind(name.as_str().to_owned()).bind(LOCAL).execute(&mut **transaction).await?;
     }
+    // Whoever is between the password and the second factor, of all people, begins again: there are few, and it is seldom.
+    sqlx::query("DELETE FROM sign_ins WHERE provider = $1").bind(LOCAL).execute(&mut **transaction).await?;
     Ok(())
 }
 

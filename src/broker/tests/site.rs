@@ -14,10 +14,11 @@ use url::form_urlencoded::Serializer;
 
 use crate::broker::audit::{Query, Record};
 use crate::broker::config::Tls;
-use crate::broker::dpop::tests::Holder;
+use crate::broker::dpop::tests::{Holder, claims};
 use crate::broker::{Admin, Broker, Config};
 use crate::clock::Clock;
 use crate::proto::Secret;
+use crate::proto::dpop::{covers_body, hash};
 
 /// The one password of these tests.
 pub(super) const PASSWORD: &str = "correct horse battery staple";
@@ -43,20 +44,26 @@ pub(super) struct Answer {
 impl Site {
     /// A fresh broker with the user `ada`.
     pub(super) async fn open() -> Self {
+        Self::configured(|_| {}).await
+    }
+
+    /// The same, set up otherwise.
+    pub(super) async fn configured(change: impl Fn(&mut Config)) -> Self {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("policy.cedar"), "permit (principal, action, resource);").unwrap();
-        let site = Self::serve(folder, Arc::new(AtomicU64::new(1_800_000_000))).await;
+        let site = Self::serve(folder, Arc::new(AtomicU64::new(1_800_000_000)), &change).await;
         let group = "developers".parse().unwrap();
         site.admin.add_user(&"ada".parse().unwrap(), &[group], Secret::new(PASSWORD.to_owned())).await.unwrap();
         site
     }
 
-    async fn serve(folder: TempDir, now: Arc<AtomicU64>) -> Self {
+    async fn serve(folder: TempDir, now: Arc<AtomicU64>, change: &impl Fn(&mut Config)) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let mut config = Config::dev(folder.path().join("state"), address, folder.path().join("policy.cedar"));
         config.tls = Tls::None;
         config.public_url = format!("http://{address}").parse().unwrap();
+        change(&mut config);
         let time = Arc::clone(&now);
         let broker = Broker::open(config, Clock::from_fn(move || time.load(Relaxed))).await.unwrap();
         let (admin, stop) = (broker.admin(), CancellationToken::new());
@@ -68,7 +75,7 @@ impl Site {
     /// The same broker after a restart, on another port.
     pub(super) async fn restart(mut self) -> Self {
         self.stop().await;
-        Self::serve(self.folder, self.now).await
+        Self::serve(self.folder, self.now, &|_| {}).await
     }
 
     /// Ends it in order.
@@ -77,6 +84,11 @@ impl Site {
         if let Some(task) = self.task.take() {
             tokio::time::timeout(Duration::from_secs(10), task).await.expect("the broker stops").unwrap();
         }
+    }
+
+    /// The time.
+    pub(super) fn now(&self) -> u64 {
+        self.now.load(Relaxed)
     }
 
     /// Its address, without a slash at the end.
@@ -155,6 +167,20 @@ impl Site {
 
     pub(super) async fn whoami_by(&self, proof: &str, token: &str) -> Answer {
         self.get("/v1/whoami", &[("Authorization", &format!("DPoP {token}")), ("DPoP", proof)]).await
+    }
+
+    /// Asks the API with an access token, and with a code where one is given.
+    pub(super) async fn api(&self, method: &str, path: &str, token: &str, code: Option<&str>) -> Answer {
+        let body = code.map(|code| serde_json::json!({ "code": code }).to_string()).unwrap_or_default();
+        if token.starts_with("ztu_") {
+            return self.send(method, path, &[("Authorization", &format!("Bearer {token}"))], &body).await;
+        }
+        let mut claims = claims(method, &format!("{}{path}", self.url()), Some(token), self.now.load(Relaxed));
+        if covers_body(method) {
+            claims["zbh"] = hash(&body).into();
+        }
+        let (authorization, proof) = (format!("DPoP {token}"), Self::holder().sign(&claims));
+        self.send(method, path, &[("Authorization", &authorization), ("DPoP", &proof)], &body).await
     }
 
     async fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {

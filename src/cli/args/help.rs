@@ -20,6 +20,15 @@ EXAMPLES
   ztctl login https://broker.example.com --profile prod
   ztctl login prod";
 
+pub(super) const TOTP_HELP: &str = "\
+EXAMPLES
+  ztctl totp enroll
+  ztctl totp status
+  ztctl totp verify && ./deploy.sh      show a code now, for what runs next
+
+Where a policy asks for a second factor, shell, exec, cp, forward and logs ask for a code in place and go on. It is for people of the
+broker's own directory; an identity provider asks for its own.";
+
 pub(super) const LOGOUT_HELP: &str = "\
 EXAMPLES
   ztctl logout
@@ -96,6 +105,40 @@ EXAMPLES
   ztctl why tomcat-7f9
   ztctl why tomcat-7f9 --user root
   ztctl why tomcat-7f9 --output json";
+
+pub(super) const REQUEST_HELP: &str = "\
+EXAMPLES
+  ztctl request tomcat-7f9 --reason 'ticket 4711'
+  ztctl request tomcat-7f9 --action shell,copy --for 2h --reason 'heap dump'
+  ztctl request tomcat-7f9 --replicas --reason 'ticket 4711'
+  ztctl request tomcat-7f9 --no-wait --reason 'ticket 4711'
+
+The same command again goes on waiting for the same request. The approval is for what was asked, and for nothing else; ztctl shell asks
+for one by itself where it is missing.";
+
+pub(super) const REQUESTS_HELP: &str = "\
+EXAMPLES
+  ztctl requests
+  ztctl requests withdraw 3fa9
+  ztctl requests --output json";
+
+pub(super) const REQUESTS_WITHDRAW_HELP: &str = "\
+EXAMPLES
+  ztctl requests withdraw 3fa9";
+
+pub(super) const APPROVE_HELP: &str = "\
+EXAMPLES
+  ztctl requests
+  ztctl approve 3fa9
+  ztctl approve 3fa9 --for 30m
+
+It is for members of the groups that the policy names, and never for one's own request.";
+
+pub(super) const DENY_HELP: &str = "\
+EXAMPLES
+  ztctl deny 3fa9 --reason 'not during the release'
+
+Of a request that is approved it takes the approval back: sessions that stand on it end.";
 
 pub(super) const SESSIONS_HELP: &str = "\
 EXAMPLES

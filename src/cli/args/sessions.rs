@@ -134,6 +134,9 @@ pub struct EntryArgs {
     /// Say why, where the policy asks for it or the audit should have it [env: ZTCTL_REASON]
     #[arg(long, value_name = "TEXT")]
     pub reason: Option<String>,
+    /// In an emergency: begin without the approval that the policy asks for, where it allows that. It raises an alarm
+    #[arg(long)]
+    pub break_glass: bool,
 }
 
 /// What sessions of `shell` and `exec` share.

@@ -1,13 +1,16 @@
-//! Paths in containers: the only completion that asks the broker. It is a session like any other, allowed by policy and in the audit.
+//! What is completed by asking the broker: paths in containers, by a session like any other, allowed by policy and in the audit; and
+//! the ids of requests.
 
 use std::time::Duration;
 
 use clap_complete::engine::CompletionCandidate;
 
+use super::known::Known;
 use crate::cli::Context;
 use crate::cli::access::Access;
 use crate::cli::settings;
-use crate::client::resolve::Choice;
+use crate::client::resolve::{Choice, Entry};
+use crate::proto::asking::{RequestRow, RequestState};
 use crate::proto::name::Target;
 
 /// What the last part of `path` in the container `name` may become, with the name before it.
@@ -28,10 +31,29 @@ pub(super) fn paths(context: &Context, name: &str, path: &str) -> Vec<Completion
         .collect()
 }
 
+/// The requests that the person may answer or take back, with who asks and where.
+pub(super) fn requests(known: &Known, typed: &str) -> Vec<CompletionCandidate> {
+    let asking = async {
+        let list = async {
+            let access = Access::open(known.context()).await.ok()?;
+            access.api.requests().await.ok()
+        };
+        Ok(tokio::time::timeout(PATIENCE, list).await.ok().flatten().unwrap_or_default())
+    };
+    let list = crate::cli::block_on(asking).unwrap_or_default();
+    let open = |row: &&RequestRow| matches!(row.state, RequestState::Open | RequestState::Approved);
+    let fitting =
+        list.requests.iter().filter(open).map(|row| (row.id.to_string(), row)).filter(|(id, _)| id.starts_with(typed));
+    fitting
+        .map(|(id, row)| CompletionCandidate::new(id).help(Some(format!("{} in {}", row.user, row.container).into())))
+        .collect()
+}
+
 /// The names in `folder`, and whether each is a folder itself.
 async fn list(context: &Context, target: Target, folder: &str) -> Option<Vec<(String, bool)>> {
     let access = Access::open(context).await.ok()?;
-    let request = Choice::typed(target).copy(None, settings::reason(None, &context.environment));
+    let request =
+        Choice::typed(target).copy(Entry { reason: settings::reason(None, &context.environment), ..Entry::default() });
     let session = access.session(request).await.ok()?;
     let remote = session.files().await.ok()?;
     let folder = if folder.is_empty() { "." } else { folder };

@@ -14,6 +14,7 @@ use crate::cli::Context;
 use crate::cli::access::Access;
 use crate::cli::failure::{Failure, Kind};
 use crate::cli::shell::surroundings;
+use crate::cli::step_up;
 use crate::client::resolve::{Choice, Entry};
 use crate::client::select::Selector;
 use crate::client::session::Request;
@@ -71,16 +72,19 @@ pub(super) async fn run(context: &Context, access: &Access, task: Task) -> Resul
         .iter()
         .map(|row| Ok(Choice::picked(row).map_err(|_| bad_name(access))?.exec(task.entry.clone(), wire.clone())))
         .collect::<Result<_, Failure>>()?;
+    let given_up = tokio::sync::Mutex::new(false);
     let work = requests.into_iter().enumerate().map(|(index, request)| {
-        let (pieces, wire) = (pieces.clone(), wire.clone());
+        let (pieces, wire, given_up) = (pieces.clone(), wire.clone(), &given_up);
         async move {
             let ended = async {
                 let take = async |piece| pieces.send(Said::Piece(index, piece)).await.is_ok();
-                access.session(request).await?.gather(wire, environment, take).await
+                let session = step_up::one_of_many(ui, access, given_up, request).await;
+                let session = session.map_err(|error| error.failure(access))?;
+                session.gather(wire, environment, take).await.map_err(|error| Failure::session(error, &access.api))
             }
             .await;
             let _ = pieces.send(Said::End(index)).await;
-            (index, ended.map_err(|error| Failure::session(error, &access.api)))
+            (index, ended)
         }
     });
     let mut outcomes: Vec<Option<Result<Exit, Failure>>> = rows.iter().map(|_| None).collect();

@@ -6,6 +6,7 @@ use crate::client::api::{Api, ApiError};
 use crate::client::ca_pin::PinError;
 use crate::client::http::{BrokerUrl, Http, HttpError, TlsProblem, Unreachable};
 use crate::proto::api::ContainerRow;
+use crate::proto::error::MfaWay;
 use crate::proto::{ErrorBody, ErrorCode};
 
 impl Failure {
@@ -75,6 +76,12 @@ impl Failure {
             ErrorCode::ProofRefused | ErrorCode::UseDpopNonce => (Kind::NotLoggedIn, format!("ztctl login {broker}")),
             ErrorCode::Denied => (Kind::NotAllowed, "ztctl why NAME shows what you may do there".to_owned()),
             ErrorCode::ReasonRequired => (Kind::NotAllowed, "add --reason 'why'".to_owned()),
+            ErrorCode::MfaRequired => (Kind::NotAllowed, mfa_hint(body.mfa, broker)),
+            ErrorCode::WrongCode => (Kind::NotAllowed, "type the code that your app shows now".to_owned()),
+            ErrorCode::ApprovalRequired => (
+                Kind::NotAllowed,
+                "ztctl request NAME --action ACTION --reason 'why' asks for it; ztctl why NAME shows for what".to_owned(),
+            ),
             ErrorCode::Locked => {
                 (Kind::NotAllowed, "an operator locked it: ask your platform team; ztctl ls shows what is there".to_owned())
             }
@@ -95,7 +102,13 @@ impl Failure {
             ErrorCode::JoinRefused | ErrorCode::Other => (Kind::Failed, String::new()),
         };
         let failure = Self::new(kind, body.code.as_str(), body.message);
+        let again = body.code == ErrorCode::MfaRequired && body.mfa == Some(MfaWay::Login);
         let failure = if hint.is_empty() { failure } else { failure.hint(hint) };
+        let failure = if again { failure.helped_by_login(broker) } else { failure };
+        let failure = match body.break_glass {
+            true => failure.hint("in an emergency --break-glass --reason 'why' goes in at once, and raises an alarm"),
+            false => failure,
+        };
         if body.code == ErrorCode::NotLoggedIn { failure.clock_hint(ahead) } else { failure }
     }
 
@@ -153,6 +166,15 @@ impl Failure {
     }
 }
 
+/// What to do where nobody can be asked for a second factor in place.
+fn mfa_hint(way: Option<MfaWay>, broker: &BrokerUrl) -> String {
+    match way {
+        Some(MfaWay::Totp) => "ztctl totp verify asks for a code; then try again".to_owned(),
+        Some(MfaWay::Login | MfaWay::Other) => format!("ztctl login {broker} --mfa, then try again"),
+        None => "ztctl totp enroll sets one up, in a login".to_owned(),
+    }
+}
+
 /// Why a list may be empty.
 pub fn no_containers(user: Option<&str>) -> String {
     let who = user.unwrap_or("this token");
@@ -197,6 +219,9 @@ mod tests {
         assert_eq!(of(ErrorCode::NotFound).exit_status(true), 255);
         assert_eq!(of(ErrorCode::NotLoggedIn).exit_status(false), 3);
         assert_eq!(of(ErrorCode::ReasonRequired).hints(), ["add --reason 'why'"]);
+        assert_eq!(of(ErrorCode::ApprovalRequired).exit_status(false), 4);
+        let glass = ErrorBody { break_glass: true, ..ErrorBody::new(ErrorCode::ApprovalRequired, "no") };
+        assert!(Failure::refused(glass, &broker(), None).hints()[1].contains("--break-glass"));
         assert_eq!(of(ErrorCode::Unavailable).exit_status(false), 1);
     }
 

@@ -25,6 +25,7 @@ fn request() -> ConnectRequest {
         optional: Actions::default(),
         command: None,
         reason: None,
+        break_glass: false,
         link: vec![LINK_RAW.into()],
         ca: None,
     }

@@ -10,11 +10,12 @@ use super::{CLIENT_ID, Dialogue, OauthError, new_key};
 use crate::client::credential::Credential;
 use crate::client::http::Http;
 
-/// Sends the person to the broker's page and waits for the browser to come back.
+/// Sends the person to the broker's page and waits for the browser to come back. With `again` the identity provider asks anew,
+/// whoever is logged in there.
 ///
 /// # Errors
 /// [`OauthError`]; [`OauthError::TimedOut`] after [`WAIT`].
-pub async fn login(http: &Http, metadata: &Metadata, dialogue: &dyn Dialogue) -> Result<Credential, OauthError> {
+pub async fn login(http: &Http, metadata: &Metadata, dialogue: &dyn Dialogue, again: bool) -> Result<Credential, OauthError> {
     let callback = Callback::bind().await?;
     let redirect = callback.redirect().clone();
     let (pkce, state, key) = (Pkce::new(), random(), new_key()?);
@@ -28,6 +29,9 @@ pub async fn login(http: &Http, metadata: &Metadata, dialogue: &dyn Dialogue) ->
         .append_pair("code_challenge_method", "S256")
         // The code is worth nothing to whoever has another key (RFC 9449 §10).
         .append_pair("dpop_jkt", &key.thumbprint());
+    if again {
+        page.query_pairs_mut().append_pair("prompt", "login");
+    }
     dialogue.page(&page);
     let answer = tokio::time::timeout(WAIT, callback.code(&state)).await;
     let answer = answer.map_err(|_| OauthError::TimedOut(WAIT.as_secs() / 60))??;

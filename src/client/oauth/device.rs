@@ -33,12 +33,13 @@ pub struct DeviceCode {
     interval: u64,
 }
 
-/// Shows the code and asks the broker until somebody has entered it.
+/// Shows the code and asks the broker until somebody has entered it. With `again` the identity provider asks anew.
 ///
 /// # Errors
 /// [`OauthError`]; [`OauthError::TimedOut`] when the code has expired.
-pub async fn login(http: &Http, metadata: &Metadata, dialogue: &dyn Dialogue) -> Result<Credential, OauthError> {
-    let request = http.request(Method::POST, &metadata.device_path).form(&[("client_id", CLIENT_ID)]);
+pub async fn login(http: &Http, metadata: &Metadata, dialogue: &dyn Dialogue, again: bool) -> Result<Credential, OauthError> {
+    let form = [("client_id", CLIENT_ID), ("prompt", "login")];
+    let request = http.request(Method::POST, &metadata.device_path).form(if again { &form[..] } else { &form[..1] });
     let code: DeviceCode = answer(&http.fetch(request, SMALL_BODY).await?)?;
     dialogue.code(&code);
     let lifetime = code.expires_in.clamp(1, LONGEST);

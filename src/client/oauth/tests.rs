@@ -67,7 +67,7 @@ const DEVICE: &str = r#"{"device_code":"dev1ce","user_code":"ABCD-EFGH","verific
 async fn the_browser_brings_a_code_that_is_worth_tokens() {
     let broker = FakeBroker::start(|_| json(TOKENS)).await;
     let person = Person::new(|redirect, state| with(redirect, &format!("code=c0de&state={state}")));
-    let credential = browser::login(&broker.client(1_000), &metadata(&broker), &person).await.unwrap();
+    let credential = browser::login(&broker.client(1_000), &metadata(&broker), &person, false).await.unwrap();
     assert_eq!((credential.refresh_token.expose().as_str(), credential.access_expires_at), ("r", 1_600));
     let page = person.pages.lock().unwrap().pop().unwrap();
     assert_eq!(parameter(&page, "code_challenge_method"), "S256");
@@ -83,7 +83,7 @@ async fn the_browser_brings_a_code_that_is_worth_tokens() {
 async fn a_person_may_refuse_in_the_browser() {
     let broker = FakeBroker::start(|_| Reply::Cut).await;
     let person = Person::new(|redirect, state| with(redirect, &format!("error=access_denied&state={state}")));
-    let result = browser::login(&broker.client(0), &metadata(&broker), &person).await;
+    let result = browser::login(&broker.client(0), &metadata(&broker), &person, false).await;
     assert!(matches!(result, Err(OauthError::Denied)), "{result:?}");
     assert!(broker.seen().is_empty());
 }
@@ -98,7 +98,7 @@ async fn a_device_login_waits_until_the_code_is_entered() {
     })
     .await;
     let person = Person::new(|redirect, _| redirect.clone());
-    let credential = device::login(&broker.client(0), &metadata(&broker), &person).await.unwrap();
+    let credential = device::login(&broker.client(0), &metadata(&broker), &person, false).await.unwrap();
     assert_eq!(credential.access_token.expose(), "a");
     assert_eq!(*person.codes.lock().unwrap(), ["ABCD-EFGH"]);
     assert_eq!(broker.seen().len(), 3);
@@ -117,7 +117,7 @@ async fn a_device_login_may_be_refused_or_run_out() {
         })
         .await;
         let person = Person::new(|redirect, _| redirect.clone());
-        match device::login(&broker.client(0), &metadata(&broker), &person).await {
+        match device::login(&broker.client(0), &metadata(&broker), &person, false).await {
             Err(OauthError::Denied) => assert!(denied),
             Err(OauthError::TimedOut(minutes)) => assert_eq!((denied, minutes), (false, 10)),
             other => panic!("{other:?}"),

@@ -10,6 +10,7 @@ fn request(command: Option<Vec<u8>>) -> Request {
         optional: Actions::default(),
         command,
         reason: None,
+        break_glass: false,
     }
 }
 

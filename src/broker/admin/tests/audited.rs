@@ -17,6 +17,7 @@ const ROUTES: &[(&str, &str, Option<&str>)] = &[
     ("post", "/tokens/user", Some("token_created")),
     ("delete", "/tokens/{id}", Some("token_revoked")),
     ("get", "/agents", None),
+    ("delete", "/users/{name}/totp", Some("totp_removed")),
     ("delete", "/agents/{id}", Some("agent_removed")),
     ("post", "/locks", Some("lock_added")),
     ("get", "/locks", None),
@@ -83,6 +84,8 @@ async fn whatever_changes_something_is_written_down_with_who_did_it() {
     changes!("post /users/{name}/password", {
         client.tell("/users/ada/password", &json!({"password": password})).await.unwrap();
     });
+    state.store.begin_totp(&"ada".parse().unwrap(), "sealed", 1_800_000_000).await.unwrap();
+    changes!("delete /users/{name}/totp", client.delete("/users/ada/totp").await.unwrap());
     let join = JoinTokenSpec { uses: 1, ttl: Duration::from_secs(60), asserts: Assertions::default() };
     let secret;
     changes!("post /tokens/join", {

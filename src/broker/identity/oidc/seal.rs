@@ -1,10 +1,8 @@
 //! A provider's refresh token at rest: ChaCha20-Poly1305 under a key that needs the client's secret, which is not in the database.
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use serde::{Deserialize, Serialize};
 
+use crate::broker::identity::seal;
 use crate::proto::Secret;
 
 /// What is kept of a person's provider.
@@ -19,25 +17,12 @@ pub(super) struct Kept {
 /// Both, sealed. Empty when that is impossible, which opens as nothing.
 pub(super) fn seal(key: &Secret<[u8; 32]>, subject: &str, token: &str) -> String {
     let kept = Kept { subject: subject.to_owned(), token: Secret::new(token.to_owned()) };
-    let nonce: [u8; NONCE_LEN] = rand::random();
-    let sealed = serde_json::to_vec(&kept).ok().zip(cipher(key)).and_then(|(mut bytes, cipher)| {
-        cipher.seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), Aad::from(USE), &mut bytes).ok()?;
-        Some(bytes)
-    });
-    sealed.map(|sealed| URL_SAFE_NO_PAD.encode([nonce.as_slice(), &sealed].concat())).unwrap_or_default()
+    serde_json::to_vec(&kept).map(|bytes| seal::seal(key, USE, bytes)).unwrap_or_default()
 }
 
 /// What was sealed with the same key.
 pub(super) fn open(key: &Secret<[u8; 32]>, sealed: &str) -> Option<Kept> {
-    let mut bytes = URL_SAFE_NO_PAD.decode(sealed).ok()?;
-    let (nonce, sealed) = bytes.split_at_mut_checked(NONCE_LEN)?;
-    let nonce = Nonce::try_assume_unique_for_key(nonce).ok()?;
-    let opened = cipher(key)?.open_in_place(nonce, Aad::from(USE), sealed).ok()?;
-    serde_json::from_slice(opened).ok()
-}
-
-fn cipher(key: &Secret<[u8; 32]>) -> Option<LessSafeKey> {
-    UnboundKey::new(&CHACHA20_POLY1305, key.expose()).ok().map(LessSafeKey::new)
+    serde_json::from_slice(&seal::open(key, USE, sealed)?).ok()
 }
 
 const USE: &[u8] = b"ztctl upstream refresh token 1";

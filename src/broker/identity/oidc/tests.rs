@@ -133,7 +133,8 @@ async fn an_honest_word_is_believed() {
 #[tokio::test]
 async fn a_lie_is_not() {
     let scene = Scene::new().await;
-    let lies: [(&str, fn(&mut Value)); 12] = [
+    type Lie = fn(&mut Value);
+    let lies: [(&str, Lie); 12] = [
         ("another issuer", |claims| claims["iss"] = "https://evil.example".into()),
         ("another audience", |claims| claims["aud"] = "somebody else".into()),
         ("one more audience", |claims| claims["aud"] = json!(["ztctl", "somebody else"])),

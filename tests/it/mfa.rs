@@ -1,0 +1,121 @@
+//! The second factor: set up at a terminal, asked for in place where a policy wants it, and told where nobody can be asked.
+
+use totp_rs::{Builder, Secret, Totp};
+
+use crate::screen::Screen;
+use crate::world::{Person, World};
+
+const ZTCTL: &str = env!("CARGO_BIN_EXE_ztctl");
+
+/// Everybody may see everything, and do it with a second factor.
+const POLICY: &str = r#"
+    permit (principal, action == Action::"list", resource);
+    @id("careful") @mfa("15m") permit (principal, action, resource) unless { action == Action::"list" };
+"#;
+
+fn at(person: &Person, arguments: &[&str]) -> Screen {
+    Screen::spawn(&[&[ZTCTL], arguments].concat(), &person.environment(), 50, 100)
+}
+
+/// Sets a second factor up as a person does; the app, and the recovery codes.
+fn enrol(person: &Person) -> (Totp, Vec<String>) {
+    let mut screen = at(person, &["totp", "enroll"]);
+    screen.wait_for("code: ");
+    let shown = screen.contents();
+    let secret = shown.lines().map(str::trim).find(|line| is_secret(line)).unwrap_or_else(|| panic!("no secret: {shown}"));
+    assert!(shown.contains(['▀', '▄', '█']), "no QR code: {shown}");
+    let app = Builder::new().with_secret(Secret::try_from_base32(secret).unwrap()).build().unwrap();
+    screen.type_keys("12345\r");
+    screen.wait_for("that code is wrong");
+    screen.type_keys(&format!("{}\r", code(&app, 0)));
+    screen.wait_for("your second factor is set up");
+    assert_eq!(screen.wait_exit(), 0);
+    let codes: Vec<String> =
+        screen.contents().lines().map(str::trim).filter(|line| is_recovery(line)).map(str::to_owned).collect();
+    assert_eq!(codes.len(), 10, "{}", screen.contents());
+    (app, codes)
+}
+
+fn is_secret(line: &str) -> bool {
+    line.len() == 32 && line.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit())
+}
+
+fn is_recovery(line: &str) -> bool {
+    line.len() == 19 && line.split('-').count() == 4 && line.split('-').all(|part| part.len() == 4)
+}
+
+/// The code of the step that is `later` steps from now. The next one is taken too, so that nobody has to wait.
+fn code(app: &Totp, later: u64) -> String {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+    app.generate(now + later * 30).to_string()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_shell_asks_for_a_code_in_place_and_goes_on() {
+    let world = World::with_policy(POLICY).await;
+    let _agent = world.agent("web").await;
+    let ada = world.person("ada", &[]).await;
+    let name = ada.names(1).await.remove(0);
+    let said = ada.run(&["exec", &name, "--", "true"]).await;
+    assert_eq!(said.code, 255, "{}", said.stderr);
+    assert!(said.stderr.contains("second factor") && said.stderr.contains("ztctl totp enroll"), "{}", said.stderr);
+    let (app, codes) = enrol(&ada);
+    // The login in which it was set up has shown it; another one has not.
+    assert_eq!(ada.run(&["exec", &name, "--", "true"]).await.code, 0);
+    ada.log_in(&world).await;
+    let said = ada.run(&["exec", &name, "--", "true"]).await;
+    assert_eq!(said.code, 255, "{}", said.stderr);
+    assert!(said.stderr.contains("ztctl totp verify"), "{}", said.stderr);
+    let said = ada.run(&["logs", &name]).await;
+    assert_eq!(said.code, 4, "{}", said.stderr);
+    let why = ada.run(&["why", &name]).await;
+    assert!(why.stdout.contains("with a second factor"), "{}", why.stdout);
+
+    let mut screen = at(&ada, &["shell", &name]);
+    screen.wait_for("code: ");
+    screen.type_keys("000000\r");
+    screen.wait_for("that code is wrong");
+    screen.type_keys(&format!("{}\r", code(&app, 1)));
+    screen.wait_until("a prompt", |screen| screen.contents().contains(['#', '$']));
+    screen.type_keys("exit 3\r");
+    assert_eq!(screen.wait_exit(), 3);
+    screen.wait_as_before();
+    // It counts for a while, also where nobody can be asked.
+    let said = ada.run(&["exec", &name, "--", "echo", "in"]).await;
+    assert_eq!((said.code, said.stdout.as_str()), (0, "in\n"), "{}", said.stderr);
+    assert!(ada.run(&["status"]).await.stdout.contains("a second one, shown"));
+
+    // Without the app, a recovery code.
+    ada.log_in(&world).await;
+    let mut screen = at(&ada, &["exec", &name, "--", "echo", "in with a recovery code"]);
+    screen.wait_for("code: ");
+    screen.type_keys(&format!("{}\r", codes[0]));
+    screen.wait_for("in with a recovery code");
+    assert_eq!(screen.wait_exit(), 0);
+    let status = ada.run(&["totp", "status"]).await;
+    assert!(status.stdout.contains("9 recovery codes"), "{}", status.stdout);
+    // Ctrl-C is no.
+    ada.log_in(&world).await;
+    let mut screen = at(&ada, &["shell", &name]);
+    screen.wait_for("code: ");
+    screen.type_keys("\x03");
+    assert_eq!(screen.wait_exit(), 130);
+    screen.wait_as_before();
+    assert_eq!(ada.run(&["totp", "enroll"]).await.code, 2, "without a terminal");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_machine_cannot_show_one_and_is_told() {
+    let world = World::with_policy(POLICY).await;
+    let _agent = world.agent("web").await;
+    let ada = world.person("ada", &[]).await;
+    let name = ada.names(1).await.remove(0);
+    let spec = serde_json::json!({"user": "ada", "ttl": 3600});
+    let token = world.admin.create_user_token(serde_json::from_value(spec).unwrap()).await.unwrap();
+    let mut command = ada.ztctl(&["exec", &name, "--", "true"]);
+    command.env("ZTCTL_TOKEN", token.expose());
+    let output = command.output().await.unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(255), "{said}");
+    assert!(said.contains("a user token cannot show one"), "{said}");
+}
