@@ -1,28 +1,21 @@
 //! Asking: a request, those who may answer it, the session that goes on by itself and ends with its approval, the page in a browser, the
 //! alarm of broken glass, and whom other servers hear of it from.
 
-use std::os::unix::fs::PermissionsExt;
 use std::process::Stdio;
-use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use axum::body::Bytes;
-use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode};
-use hmac::{Hmac, KeyInit, Mac};
 use rustix::process::Signal;
 use serde_json::Value;
-use sha2::Sha256;
 use tokio::io::{AsyncBufReadExt, BufReader};
-use tokio::net::TcpListener;
 use ztctl::broker::AuditQuery;
 use ztctl::broker::audit::Event;
-use ztctl::broker::config::{Config, Notify, NotifyOf};
+use ztctl::broker::config::{Config, NotifyOf};
 use ztctl::proto::Secret;
 use ztctl::proto::asking::RequestAnswer;
 
 use crate::browser::Browser;
 use crate::locks::running;
+use crate::pager::{Pager, until};
 use crate::screen::Screen;
 use crate::world::{PASSWORD, Person, World};
 
@@ -33,64 +26,6 @@ const POLICY: &str = r#"
 permit (principal in Group::"dev", action in [Action::"shell", Action::"exec"], resource) when { resource.app == "web" };
 @id("free") permit (principal in Group::"dev", action == Action::"copy", resource) when { resource.app == "web" };
 "#;
-
-const SECRET: &str = "0123456789abcdef0123456789abcdef";
-
-/// A server that takes notices: what it was sent, and whether it is down.
-#[derive(Clone)]
-struct Pager {
-    taken: Arc<Mutex<Vec<Value>>>,
-    up: Arc<Mutex<bool>>,
-    refused: Arc<Mutex<u32>>,
-}
-
-impl Pager {
-    /// One that listens, and the configuration that names it.
-    async fn start(folder: &std::path::Path, events: &[NotifyOf]) -> (Self, Notify) {
-        async fn take(State(pager): State<Pager>, headers: HeaderMap, body: Bytes) -> StatusCode {
-            let header = |name: &str| headers[name].to_str().unwrap().to_owned();
-            let mut mac = Hmac::<Sha256>::new_from_slice(SECRET.as_bytes()).unwrap();
-            mac.update(format!("{}.", header("ztctl-timestamp")).as_bytes());
-            mac.update(&body);
-            let wanted: String = mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
-            assert_eq!(header("ztctl-signature"), format!("v1={wanted}"));
-            assert_eq!(header("content-type"), "application/json");
-            if !*pager.up.lock().unwrap() {
-                *pager.refused.lock().unwrap() += 1;
-                return StatusCode::BAD_GATEWAY;
-            }
-            pager.taken.lock().unwrap().push(serde_json::from_slice(&body).unwrap());
-            StatusCode::NO_CONTENT
-        }
-        let pager = Self { taken: Arc::default(), up: Arc::new(Mutex::new(true)), refused: Arc::default() };
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}/in", listener.local_addr().unwrap()).parse().unwrap();
-        let app = axum::Router::new().route("/in", axum::routing::post(take)).with_state(pager.clone());
-        tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
-        let secret = folder.join("pager.secret");
-        std::fs::write(&secret, SECRET).unwrap();
-        std::fs::set_permissions(&secret, std::fs::Permissions::from_mode(0o600)).unwrap();
-        (pager, Notify { name: "pager".into(), url, secret, ca: None, events: events.to_vec() })
-    }
-
-    fn taken(&self) -> Vec<Value> {
-        self.taken.lock().unwrap().clone()
-    }
-
-    /// What it has, once there are `count`.
-    async fn wait_for(&self, count: usize) -> Vec<Value> {
-        until(&format!("{count} notices"), async || self.taken().len() >= count).await;
-        self.taken()
-    }
-}
-
-async fn until(what: &str, mut done: impl AsyncFnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(30);
-    while !done().await {
-        assert!(Instant::now() < deadline, "{what}");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-}
 
 async fn world(policy: &str, change: impl FnOnce(&mut Config)) -> World {
     World::configured("127.0.0.1", policy, change).await

@@ -31,6 +31,7 @@ mod mfa;
 mod nginx;
 mod oidc;
 mod openssh;
+mod pager;
 mod peer;
 mod policies;
 mod possession;
