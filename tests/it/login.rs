@@ -63,6 +63,17 @@ async fn two_at_once_refresh_once() {
     assert_eq!(ada.run(&["ls"]).await.code, 0);
 }
 
+/// The address of the page that `ztctl login` prints; the rest of what it says stays to be read.
+pub async fn page_of(login: &mut tokio::process::Child) -> String {
+    let mut lines = BufReader::new(login.stderr.as_mut().unwrap()).lines();
+    loop {
+        let line = lines.next_line().await.unwrap().expect("the page's address");
+        if let Some(word) = line.split_whitespace().find(|word| word.starts_with("https://") && word.contains("authorize")) {
+            return word.to_owned();
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_browser_logs_in_without_scripts() {
     let Some(browser) = Browser::start().await else { return };
@@ -73,14 +84,7 @@ async fn the_browser_logs_in_without_scripts() {
     // A "browser" that opens nothing: the page's address is printed too.
     login.env("BROWSER", "true").env("DISPLAY", ":0").stderr(Stdio::piped());
     let mut login = login.spawn().unwrap();
-    let mut lines = BufReader::new(login.stderr.take().unwrap()).lines();
-    let page = loop {
-        let line = lines.next_line().await.unwrap().expect("the page's address");
-        if let Some(word) = line.split_whitespace().find(|word| word.starts_with("https://") && word.contains("authorize")) {
-            break word.to_owned();
-        }
-    };
-    browser.open(&page).await;
+    browser.open(&page_of(&mut login).await).await;
     browser.fill("input[name=username]", "ada").await;
     browser.fill("input[type=password]", "wrong").await;
     browser.click("button[type=submit]").await;

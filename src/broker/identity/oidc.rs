@@ -17,7 +17,7 @@ use openidconnect::core::{CoreAuthPrompt, CoreAuthenticationFlow, CoreErrorRespo
 use openidconnect::{
     AuthenticationContextClass, AuthorizationCode, AuthorizationRequest, ClientId, ClientSecret, CsrfToken, Nonce,
     OAuth2TokenResponse, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, RefreshToken, RequestTokenError, Scope,
-    StandardErrorResponse, TokenResponse,
+    StandardErrorResponse,
 };
 use url::Url;
 
@@ -153,14 +153,14 @@ impl OpenidProvider {
             .await
             .map_err(refused)?;
         let nonce = nonce(key, id);
-        let said = self.believed(&client, &answer, Some(&nonce)).await?;
+        let said = self.believed(&client, &answer, &nonce).await?;
         let now = self.clock.now();
         Ok(Person {
             name: said.name(&self.config)?,
             idp: self.config.name.clone(),
             groups: Some(said.groups(&self.config).unwrap_or_default()),
             mfa_at: said.mfa_at(&self.config, now),
-            upstream: answer.refresh_token().map(|token| self.sealed(key, &said, token)),
+            upstream: answer.refresh_token().map(|token| seal::seal(&self.seal(key), &said.subject(), token.secret())),
         })
     }
 
@@ -181,35 +181,64 @@ impl OpenidProvider {
             .request_async(&http)
             .await
             .map_err(refused)?;
+        // The old one may be used up by now: whatever else the provider cannot say at this moment, the next one is kept.
         let next = answer.refresh_token().unwrap_or(&old);
-        if answer.id_token().is_none() {
-            // The provider renews without saying who it is about (OpenID Connect Core §12.2): that is the one who was there.
-            let upstream = seal::seal(&self.seal(key), &kept.subject, next.secret());
-            let groups = match wire::user_info(&client, &answer, &kept.subject, &http).await? {
-                Some(said) => said.groups(&self.config),
-                None => None,
-            };
-            return Ok(Still { groups, upstream });
-        }
-        let said = self.believed(&client, &answer, None).await?;
-        if said.subject() != kept.subject || said.name(&self.config)?.as_str() != name {
+        let upstream = seal::seal(&self.seal(key), &kept.subject, next.secret());
+        let said = match self.checked(&client, &answer, None).await {
+            Err(OidcError::Away(_)) => None,
+            said => said?,
+        };
+        // Without a word about whom it is about (OpenID Connect Core §12.2) it is the one who was there.
+        let Some(said) = said else {
+            let said = self.asked(&client, &answer, &kept.subject, &http).await?;
+            return Ok(Still { groups: said.groups(&self.config), upstream });
+        };
+        if said.subject() != kept.subject || said.name(&self.config).is_ok_and(|said| said.as_str() != name) {
             return Err(OidcError::Forged("it is about somebody else".to_owned()));
         }
-        Ok(Still { groups: said.groups(&self.config), upstream: self.sealed(key, &said, next) })
+        let groups = match said.groups(&self.config) {
+            None => self.asked(&client, &answer, &kept.subject, &http).await?.groups(&self.config),
+            groups => groups,
+        };
+        Ok(Still { groups, upstream })
     }
 
-    /// The claims of an answer, once they are believed, with those of the userinfo endpoint where the groups or the name are missing.
-    async fn believed(&self, client: &Client, answer: &Asked, nonce: Option<&Nonce>) -> Result<Claims, OidcError> {
+    /// What the userinfo endpoint says; nothing where there is none, or where it cannot be asked now.
+    async fn asked(
+        &self,
+        client: &Client,
+        answer: &Asked,
+        subject: &str,
+        http: &(impl Fn(openidconnect::HttpRequest) -> wire::Answer + Sync),
+    ) -> Result<Claims, OidcError> {
+        match wire::user_info(client, answer, subject, http).await {
+            Err(OidcError::Away(error)) => {
+                tracing::warn!(provider = self.name(), error, "a person's groups stay as they were");
+                Ok(Claims::default())
+            }
+            said => Ok(said?.unwrap_or_default()),
+        }
+    }
+
+    /// The claims of an answer's ID token, if it has one and once they are believed.
+    async fn checked(&self, client: &Client, answer: &Asked, nonce: Option<&Nonce>) -> Result<Option<Claims>, OidcError> {
         let now = self.clock.now();
         let said = match wire::claims(client, answer, nonce, now) {
             // A key of today is not in the set of yesterday.
-            Err(wire::Unbelieved::UnknownKey) => {
-                let renewed = self.client(true).await?;
-                wire::claims(&renewed, answer, nonce, now)
-            }
+            Err(wire::Unbelieved::UnknownKey) => wire::claims(&self.client(true).await?, answer, nonce, now),
             said => said,
         };
-        let mut said = said.map_err(|error| OidcError::Forged(error.to_string()))?;
+        match said {
+            Ok(said) => Ok(Some(said)),
+            Err(wire::Unbelieved::None) => Ok(None),
+            Err(error) => Err(OidcError::Forged(error.to_string())),
+        }
+    }
+
+    /// The same where there has to be one, with those of the userinfo endpoint where the groups or the name are missing.
+    async fn believed(&self, client: &Client, answer: &Asked, nonce: &Nonce) -> Result<Claims, OidcError> {
+        let said = self.checked(client, answer, Some(nonce)).await?;
+        let mut said = said.ok_or_else(|| OidcError::Forged("there is none".to_owned()))?;
         let lacks = said.groups(&self.config).is_none() || said.name(&self.config).is_err();
         if lacks && let Some(more) = wire::user_info(client, answer, &said.subject(), &self.known.http()).await? {
             said.add(more);
@@ -222,10 +251,6 @@ impl OpenidProvider {
         let redirect = RedirectUrl::new(self.redirect.clone()).map_err(|error| OidcError::Unfit(error.to_string()))?;
         let secret = self.config.client_secret.as_ref().map(|secret| ClientSecret::new(secret.expose().clone()));
         Ok(Client::new(metadata, ClientId::new(self.config.client_id.clone()), secret, redirect))
-    }
-
-    fn sealed(&self, key: &Secret<[u8; 32]>, said: &Claims, token: &RefreshToken) -> String {
-        seal::seal(&self.seal(key), &said.subject(), token.secret())
     }
 
     /// The key for what is kept of this provider: not in the database alone where the provider gave a secret.

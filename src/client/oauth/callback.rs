@@ -72,10 +72,11 @@ pub(in crate::client) fn judge(answer: &Url, state: &Secret<String>) -> Result<S
     }
     match (parameter("code"), parameter("error")) {
         (Some(code), None) => Ok(Secret::new(code)),
-        (_, Some(error)) if error == "access_denied" => Err(OauthError::Denied),
-        (_, Some(code)) => {
-            Err(OauthError::Refused { description: parameter("error_description").unwrap_or_else(|| code.clone()), code })
-        }
+        (_, Some(code)) => Err(match parameter("error_description") {
+            Some(description) => OauthError::Refused { code, description },
+            None if code == "access_denied" => OauthError::Denied,
+            None => OauthError::Refused { description: code.clone(), code },
+        }),
         (None, None) => Err(OauthError::Protocol("the browser came back without a code".to_owned())),
     }
 }
@@ -157,5 +158,13 @@ mod tests {
         let waiting = tokio::spawn(async move { callback.code(&state).await });
         assert!(get(&redirect, "/callback?error=access_denied&state=ours").await.contains("refused"));
         assert!(matches!(waiting.await.unwrap(), Err(OauthError::Denied)));
+    }
+
+    #[test]
+    fn a_refusal_says_why_where_the_broker_does() {
+        let state = Secret::new("ours".to_owned());
+        let answer = "http://127.0.0.1:1/callback?state=ours&error=access_denied&error_description=Corp+is+away";
+        let refused = judge(&answer.parse().unwrap(), &state).unwrap_err();
+        assert!(matches!(refused, OauthError::Refused { description, .. } if description == "Corp is away"));
     }
 }

@@ -47,6 +47,7 @@ impl Claims {
         let said = match self.0.get(&config.groups_claim)? {
             Value::Array(groups) => groups.iter().filter_map(Value::as_str).collect(),
             Value::String(group) => vec![group.as_str()],
+            Value::Null => return None,
             _ => Vec::new(),
         };
         // Keycloak writes groups as paths; a group at the top is its name.

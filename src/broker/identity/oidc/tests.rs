@@ -34,7 +34,7 @@ async fn metadata(Extracted(liar): Extracted<Arc<Liar>>) -> Json<Value> {
     let at = |path: &str| format!("{}{path}", liar.issuer);
     Json(json!({
         "issuer": liar.issuer, "authorization_endpoint": at("/auth"), "token_endpoint": at("/token"), "jwks_uri": at("/keys"),
-        "response_types_supported": ["code"], "subject_types_supported": ["public"],
+        "userinfo_endpoint": at("/userinfo"), "response_types_supported": ["code"], "subject_types_supported": ["public"],
         "id_token_signing_alg_values_supported": ["RS256", "ES256", "HS256", "none"],
     }))
 }
@@ -214,4 +214,8 @@ async fn whoever_is_gone_or_somebody_else_is_no_longer_there() {
     assert!(matches!(still(json!({"error": "invalid_client"})).await, Err(OidcError::Away(_))));
     assert!(matches!(still(json!({"odd": true})).await, Err(OidcError::Away(_))));
     assert!(matches!(scene.provider.still(&KEY, "ada", "garbage").await, Err(OidcError::Unfit(_))));
+    // The old refresh token is used up, and the userinfo endpoint does not answer as it should: the next one is kept all the same.
+    let unsure = with(|claims| claims["groups"] = Value::Null);
+    let kept = still(unsure).await.unwrap();
+    assert!(kept.groups.is_none() && seal::open(&scene.provider.seal(&KEY), &kept.upstream).unwrap().token.expose() == "next");
 }

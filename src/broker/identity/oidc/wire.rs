@@ -26,7 +26,14 @@ use crate::broker::fetch::{FetchError, Fetcher};
 pub(super) struct Known {
     fetcher: Fetcher,
     issuer: String,
-    fetched: Mutex<Option<(CoreProviderMetadata, Instant)>>,
+    fetched: Mutex<Option<Fetched>>,
+}
+
+struct Fetched {
+    metadata: CoreProviderMetadata,
+    fresh_until: Instant,
+    /// When it was fetched, or when that was tried in vain.
+    tried: Instant,
 }
 
 /// The library's client for one answer's worth of questions.
@@ -106,18 +113,23 @@ impl Known {
     pub(super) async fn metadata(&self, renew: bool) -> Result<CoreProviderMetadata, String> {
         // One fetches at a time, and whoever waits meanwhile takes the same.
         let mut fetched = self.fetched.lock().await;
-        if let Some((metadata, at)) = fetched.as_ref() {
-            let enough = if renew { AGAIN } else { FRESH };
-            if at.elapsed() < enough {
-                return Ok(metadata.clone());
-            }
+        if let Some(known) = fetched.as_ref()
+            && (known.tried.elapsed() < AGAIN || !renew && Instant::now() < known.fresh_until)
+        {
+            return Ok(known.metadata.clone());
         }
         let issuer = IssuerUrl::new(self.issuer.clone()).map_err(|error| error.to_string())?;
         match CoreProviderMetadata::discover_async(issuer, &self.http()).await {
-            Ok(metadata) => Ok(fetched.insert((metadata, Instant::now())).0.clone()),
-            Err(error) => match fetched.as_ref() {
-                // Its word needs it to be there in any case: an old document does no harm.
-                Some((metadata, _)) => Ok(metadata.clone()),
+            Ok(metadata) => {
+                let tried = Instant::now();
+                Ok(fetched.insert(Fetched { metadata, fresh_until: tried + FRESH, tried }).metadata.clone())
+            }
+            Err(error) => match fetched.as_mut() {
+                // Its word needs it to be there in any case: an old document does no harm, and not everybody waits for a new one.
+                Some(known) => {
+                    known.tried = Instant::now();
+                    Ok(known.metadata.clone())
+                }
                 None => Err(format!("{}: {}", self.issuer, whole(&error))),
             },
         }
@@ -241,5 +253,5 @@ const LIMIT: usize = 512 * 1024;
 /// How long a document is believed without asking.
 const FRESH: Duration = Duration::from_secs(15 * 60);
 
-/// How soon it is fetched again because of a key that is not in it.
+/// How soon it is fetched again because of a key that is not in it, or because that was in vain.
 const AGAIN: Duration = Duration::from_secs(10);
