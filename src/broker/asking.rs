@@ -81,9 +81,8 @@ pub(crate) async fn ask(state: &State, caller: &Caller, address: IpAddr, wish: N
     if !(1..=LONGEST).contains(&wish.seconds) {
         return Err(invalid("a request is for 1s to 24h"));
     }
-    let judged = judge(state, caller, address, &wish, &reason);
-    let (basis, scope, approvers) = match judged {
-        Ok(judged) => judged,
+    let Lacking { basis, scope, approvers } = match judge(state, caller, address, &wish, &reason) {
+        Ok(lacking) => lacking,
         Err((body, policies)) => {
             let refused = RequestRefused {
                 user: caller.user(),
@@ -151,15 +150,21 @@ pub(crate) async fn ask(state: &State, caller: &Caller, address: IpAddr, wish: N
     Ok(request)
 }
 
+/// What lacks an approval and nothing else.
+struct Lacking {
+    basis: Basis,
+    scope: Scope,
+    approvers: BTreeSet<Approvers>,
+}
+
 /// What is asked for, if an approval is all that it lacks; else the refusal with the policies behind it.
-#[expect(clippy::type_complexity, reason = "two halves of one answer, used once")]
 fn judge(
     state: &State,
     caller: &Caller,
     address: IpAddr,
     wish: &NewRequest,
     reason: &str,
-) -> Result<(Basis, Scope, BTreeSet<Approvers>), (ErrorBody, Vec<String>)> {
+) -> Result<Lacking, (ErrorBody, Vec<String>)> {
     let plain = |body: ErrorBody| (body, Vec::new());
     let row = list::find(state, caller, address, &wish.name, wish.container).map_err(plain)?;
     let basis = Basis {
@@ -191,7 +196,7 @@ fn judge(
         let message = format!("{} has no owner that would start others in its place: ask for it alone", row.name);
         plain(ErrorBody::new(ErrorCode::Unsupported, message))
     })?;
-    Ok((basis, scope, approvers))
+    Ok(Lacking { basis, scope, approvers })
 }
 
 /// Answers a request for `person`: yes, no, or an approval taken back.

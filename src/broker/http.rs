@@ -5,6 +5,7 @@
 
 mod accept;
 pub(super) mod address;
+mod body;
 mod headers;
 
 #[cfg(test)]
@@ -29,6 +30,7 @@ use crate::proto::{ErrorBody, ErrorCode};
 
 pub(crate) use accept::{Door, serve};
 pub(crate) use address::{Peer, client_address};
+pub(crate) use body::caller_and_body;
 
 /// All that the broker answers to.
 pub(crate) fn router(state: Arc<State>) -> Router {

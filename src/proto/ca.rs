@@ -161,7 +161,6 @@ pub const STATEMENTS: usize = 32;
 /// The most keys of one role: two while a rotation is under way.
 pub const KEYS: usize = 4;
 
-#[allow(clippy::trivially_copy_pass_by_ref)]
 fn is_zero(number: &u64) -> bool {
     *number == 0
 }

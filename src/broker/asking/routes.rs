@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Json;
-use axum::body::Bytes;
 use axum::extract::{Path, State as Extracted};
 use axum::http::{Request as Http, StatusCode};
 use serde::de::DeserializeOwned;
@@ -24,9 +23,7 @@ pub(super) async fn make(
     Extracted(state): Extracted<Arc<State>>,
     request: HttpRequest,
 ) -> Result<(StatusCode, Json<RequestRow>), ErrorBody> {
-    let (request, body) = read(request).await?;
-    let caller = identity::authenticate(&state, &Sent { body: Some(&body), ..Sent::of(&state, &request) }).await?;
-    let address = http::client_address(&state, &request);
+    let (caller, address, body) = http::caller_and_body(&state, request).await?;
     let wish: NewRequest = parsed_body(&body)?;
     let made = super::ask(&state, &caller, address, wish).await?;
     Ok((StatusCode::CREATED, Json(made.row(&person(&caller), state.clock.now()))))
@@ -91,14 +88,12 @@ pub(super) async fn answer(
     Path(id): Path<String>,
     request: HttpRequest,
 ) -> Result<Json<RequestRow>, ErrorBody> {
-    let (request, body) = read(request).await?;
-    let caller = identity::authenticate(&state, &Sent { body: Some(&body), ..Sent::of(&state, &request) }).await?;
+    let (caller, address, body) = http::caller_and_body(&state, request).await?;
     // A job's login is narrow, as a token of the operator's is.
     if caller.login.is_none() || caller.narrowed.is_some() {
         let message = "a request is answered by a person who has logged in, not by a job or a token of the operator's";
         return Err(ErrorBody::new(ErrorCode::Denied, message));
     }
-    let address = http::client_address(&state, &request);
     let (id, person) = (parsed(&id)?, person(&caller));
     let answer: RequestAnswer = parsed_body(&body)?;
     let request = super::answer(&state, &person, id, answer, address).await?;
@@ -123,19 +118,9 @@ fn parsed(id: &str) -> Result<RequestId, ErrorBody> {
     id.parse().map_err(|_| absent())
 }
 
-/// The request and its body, which the caller's proof is about as well.
-async fn read(request: HttpRequest) -> Result<(HttpRequest<()>, Bytes), ErrorBody> {
-    let (parts, body) = request.into_parts();
-    let body = axum::body::to_bytes(body, BODY).await.map_err(|_| invalid("the body is too long"))?;
-    Ok((HttpRequest::from_parts(parts, ()), body))
-}
-
 fn parsed_body<T: DeserializeOwned>(body: &[u8]) -> Result<T, ErrorBody> {
     serde_json::from_slice(body).map_err(|error| invalid(&format!("the body cannot be read: {error}")))
 }
-
-/// The most bytes of a body: a reason and some names.
-const BODY: usize = 8 * 1024;
 
 /// How often the database is asked for somebody who waits: they go on within a second.
 const LOOK: Duration = Duration::from_millis(700);

@@ -3,24 +3,18 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use axum::body::{Body, Bytes};
-use axum::extract::State as Extracted;
-use axum::http::{self as web, StatusCode};
+use axum::body::Bytes;
+use axum::extract::{Request, State as Extracted};
+use axum::http::StatusCode;
 use axum::routing::{get, post};
 use axum::{Json, Router};
 
 use super::NotShown;
-use crate::broker::dpop::Sent;
-use crate::broker::identity::{self, Caller, LOCAL, LoginId};
+use crate::broker::identity::{Caller, LOCAL, LoginId};
 use crate::broker::{State, http};
 use crate::proto::api::mfa::{Code, MfaShown, RecoveryCodes, TotpBegun, TotpStatus};
 use crate::proto::name::Account;
 use crate::proto::{ErrorBody, ErrorCode, Secret};
-
-type Request<B = Body> = web::Request<B>;
-
-/// The most bytes of a body: a code.
-const LARGEST: usize = 4096;
 
 /// Where that takes place.
 pub(crate) fn routes() -> Router<Arc<State>> {
@@ -42,12 +36,7 @@ struct Asker {
 impl Asker {
     /// Whoever sent `request`, and the body, which the proof covers.
     async fn of(state: &State, request: Request) -> Result<(Self, Bytes), ErrorBody> {
-        let (parts, body) = request.into_parts();
-        let body = axum::body::to_bytes(body, LARGEST).await;
-        let body = body.map_err(|_| ErrorBody::new(ErrorCode::InvalidRequest, "the body cannot be read, or is too long"))?;
-        let request = Request::from_parts(parts, ());
-        let address = http::client_address(state, &request);
-        let caller = identity::authenticate(state, &Sent { body: Some(&body), ..Sent::of(state, &request) }).await?;
+        let (caller, address, body) = http::caller_and_body(state, request).await?;
         match caller {
             Caller { login: None, .. } => Err(ErrorBody::new(
                 ErrorCode::Denied,

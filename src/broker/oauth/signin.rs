@@ -89,11 +89,8 @@ pub(super) async fn leave(
     let Some(provider) = state.providers.get(provider) else {
         return said(StatusCode::NOT_FOUND, "This broker knows no such identity provider.");
     };
-    if let Err(error) = state.limits.attempt(Limit::SignIn, &network(from), state.clock.now()) {
-        return said(
-            StatusCode::TOO_MANY_REQUESTS,
-            &format!("There were too many attempts. Try again in {} seconds.", error.seconds),
-        );
+    if let Some(response) = too_many(state, from) {
+        return response;
     }
     let id = token::random("");
     let url = match provider.authorize(state.store.key(), id.expose(), again).await {
@@ -114,11 +111,8 @@ pub(super) async fn leave(
 /// Where providers send the browser back to (OpenID Connect Core §3.1.2.5).
 pub(super) async fn callback(Extracted(state): Extracted<Arc<State>>, request: Request) -> Response {
     let address = http::client_address(&state, &request);
-    if let Err(error) = state.limits.attempt(Limit::SignIn, &network(address), state.clock.now()) {
-        return said(
-            StatusCode::TOO_MANY_REQUESTS,
-            &format!("There were too many attempts. Try again in {} seconds.", error.seconds),
-        );
+    if let Some(response) = too_many(&state, address) {
+        return response;
     }
     let headers = request.headers().clone();
     let query = Parameters::parse(request.uri().query().unwrap_or_default().as_bytes());
@@ -215,6 +209,12 @@ pub(super) async fn take(state: &State, headers: &HeaderMap, id: &str) -> Result
     let sign_in = taken.map_err(|error| later(&error))?.ok_or_else(lost)?;
     let purpose = serde_json::from_str(&sign_in.purpose).map_err(|error| later(&error))?;
     Ok((purpose, sign_in))
+}
+
+fn too_many(state: &State, from: IpAddr) -> Option<Response> {
+    let error = state.limits.attempt(Limit::SignIn, &network(from), state.clock.now()).err()?;
+    let text = format!("There were too many attempts. Try again in {} seconds.", error.seconds);
+    Some(said(StatusCode::TOO_MANY_REQUESTS, &text))
 }
 
 /// Tells it to whoever waits: the program on this machine, else the person.
