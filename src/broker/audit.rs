@@ -4,6 +4,7 @@
 //! wait at once share one sync. Where an event cannot be written, what it announces does not begin.
 
 mod asking;
+mod authorised;
 mod bounds;
 mod chain;
 mod checkpoint;
@@ -32,9 +33,10 @@ use tokio::sync::{mpsc, oneshot, watch};
 use crate::clock::Clock;
 
 pub use asking::{BreakGlass, RequestAnswered, RequestMade, RequestRefused, RequestWithdrawn};
+pub use authorised::SessionAuthorised;
 pub use chain::Tip;
 pub use checkpoint::{Checkpoint, NoCheckpoint, Pace, Statement};
-pub use event::{Event, SessionAuthorised};
+pub use event::Event;
 pub use export::Export;
 pub use fault::Fault;
 pub use key::{InvalidKeys, KeyFault, Keys, Signer};

@@ -8,8 +8,13 @@ use super::Event;
 
 const DOCUMENT: &str = "deploy/audit.md";
 const BEGIN: &str = "<!-- The list is made from the source: ZTCTL_BLESS=1 cargo test audit::document -->\n";
-const SOURCES: &[&str] =
-    &[include_str!("event.rs"), include_str!("checkpoint.rs"), include_str!("../../proto/agent.rs"), include_str!("asking.rs")];
+const SOURCES: &[&str] = &[
+    include_str!("event.rs"),
+    include_str!("checkpoint.rs"),
+    include_str!("../../proto/agent.rs"),
+    include_str!("asking.rs"),
+    include_str!("authorised.rs"),
+];
 
 #[derive(Default, Clone)]
 struct Entry {
