@@ -83,6 +83,7 @@ pub async fn answers(address: SocketAddr, roots: &Roots, token: &str, count: usi
             .header(AUTHORIZATION, format!("Bearer {token}"))
             .body(Empty::<Bytes>::new())
             .unwrap();
+        sender.ready().await.unwrap();
         let start = Instant::now();
         let answer = sender.send_request(request).await.unwrap();
         assert!(answer.status().is_success());
