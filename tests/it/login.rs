@@ -8,7 +8,7 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 
 use crate::browser::Browser;
 use crate::stack::user_code;
-use crate::world::{PASSWORD, World};
+use crate::world::{PASSWORD, Person, World};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_login_leaves_tokens_that_only_the_owner_can_read_and_logout_takes_them_away() {
@@ -47,20 +47,23 @@ async fn two_at_once_refresh_once() {
     let _agent = world.agent("web").await;
     let ada = world.person("ada", &[]).await;
     ada.names(1).await;
-    for file in files_below(&ada.home()) {
-        // As if ten minutes had gone by: the access token is over, the refresh token is not.
-        let text = std::fs::read_to_string(&file).unwrap_or_default();
-        let json = serde_json::from_str::<serde_json::Value>(&text).ok();
-        if let Some(mut json) = json.filter(|json| json.get("access_expires_at").is_some()) {
-            json["access_expires_at"] = 1.into();
-            std::fs::write(&file, json.to_string()).unwrap();
-        }
-    }
+    age(&ada);
     let runs = (0..6).map(|_| ada.run(&["ls", "--output", "name"]));
     for said in futures_util::future::join_all(runs).await {
         assert_eq!((said.code, said.stdout.lines().count()), (0, 1), "{}", said.stderr);
     }
     assert_eq!(ada.run(&["ls"]).await.code, 0);
+}
+
+/// As if ten minutes had gone by: the access token is over, the refresh token is not.
+pub fn age(who: &Person) {
+    for file in files_below(&who.home()) {
+        let json = std::fs::read_to_string(&file).ok().and_then(|text| serde_json::from_str::<serde_json::Value>(&text).ok());
+        if let Some(mut json) = json.filter(|json| json.get("access_expires_at").is_some()) {
+            json["access_expires_at"] = 1.into();
+            std::fs::write(&file, json.to_string()).unwrap();
+        }
+    }
 }
 
 /// The address of the page that `ztctl login` prints; the rest of what it says stays to be read.

@@ -35,6 +35,7 @@ mod pager;
 mod peer;
 mod policies;
 mod possession;
+mod postgres;
 mod pty;
 mod rotation;
 mod said;

@@ -18,7 +18,7 @@ fn at(person: &Person, arguments: &[&str]) -> Screen {
 }
 
 /// Sets a second factor up as a person does; the app, and the recovery codes.
-fn enrol(person: &Person) -> (Totp, Vec<String>) {
+pub fn enrol(person: &Person) -> (Totp, Vec<String>) {
     let mut screen = at(person, &["totp", "enroll"]);
     screen.wait_for("code: ");
     let shown = screen.contents();

@@ -15,6 +15,7 @@ use ztctl::broker::config::Provider as Configured;
 use ztctl::proto::Secret;
 
 use crate::browser::Browser;
+use crate::login::age;
 use crate::peer;
 use crate::stack::user_code;
 use crate::world::{Person, World};
@@ -133,17 +134,6 @@ async fn to_provider(browser: &Browser, world: &World, who: &Person) -> tokio::p
 
 async fn done(mut login: tokio::process::Child) -> i32 {
     tokio::time::timeout(Duration::from_secs(20), login.wait()).await.expect("ztctl goes on").unwrap().code().unwrap()
-}
-
-/// Makes the access token look as if its ten minutes were over.
-fn age(who: &Person) {
-    for file in crate::login::files_below(&who.home()) {
-        let json = fs::read_to_string(&file).ok().and_then(|text| serde_json::from_str::<Value>(&text).ok());
-        if let Some(mut json) = json.filter(|json| json.get("access_expires_at").is_some()) {
-            json["access_expires_at"] = 1.into();
-            fs::write(&file, json.to_string()).unwrap();
-        }
-    }
 }
 
 const SECRET: &str = "a secret between the two";
