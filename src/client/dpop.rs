@@ -9,7 +9,7 @@ use std::sync::Arc;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
-use reqwest::{Method, Request, RequestBuilder};
+use reqwest::{Request, RequestBuilder};
 use ring::signature::{Ed25519KeyPair, KeyPair};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
@@ -136,15 +136,11 @@ impl ProofKey {
             ath: token.map(|token| hash(token.expose())),
             nonce: http.nonce(),
             zth: asked.map(hash),
-            zbh: token.filter(|_| has_body(request.method())).map(|_| hash(body)),
+            zbh: token.filter(|_| covers_body(request.method().as_str())).map(|_| hash(body)),
         };
         let proof = self.proof(&claims);
         secret(request.headers_mut(), PROOF_HEADER, &proof);
     }
-}
-
-fn has_body(method: &Method) -> bool {
-    covers_body(method.as_str())
 }
 
 fn signed(request: RequestBuilder, sign: impl FnOnce(&mut Request)) -> Result<RequestBuilder, HttpError> {
@@ -164,6 +160,8 @@ fn secret(headers: &mut HeaderMap, name: &'static str, value: &str) {
 
 #[cfg(test)]
 mod tests {
+    use reqwest::Method;
+
     use super::*;
     use crate::client::http::fake::{FakeBroker, json};
 
