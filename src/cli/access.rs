@@ -9,7 +9,7 @@ use super::settings;
 use crate::client::api::{Api, Upgrade};
 use crate::client::ca_pin::{self, Keep, Pin};
 use crate::client::config::{BrokerEntry, Config, LoginEntry, trust};
-use crate::client::credential::StoreKind;
+use crate::client::credential::{Places, StoreKind};
 use crate::client::http::{BrokerUrl, Server, Trust};
 use crate::client::paths::Paths;
 use crate::client::session::{Request, Session, SessionError};
@@ -66,7 +66,7 @@ impl Access {
     fn with_login(context: &Context) -> Result<Self, Failure> {
         let paths = context.paths()?;
         let (broker, login) = choose(context.config()?, context)?;
-        let store = login.store.open(&broker.url, paths);
+        let store = login.store.open(Places { broker: &broker.url, paths, patience: context.environment.keyring_patience() });
         let kept = store.describe();
         let tokens = Tokens::kept(store, paths.token_lock(&broker.url));
         let server = Server {

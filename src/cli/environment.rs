@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use directories::BaseDirs;
 
@@ -105,6 +106,11 @@ impl Environment {
         self.paths.as_ref().map(Config::load).transpose().map(Option::unwrap_or_default).map_err(Failure::from)
     }
 
+    /// How long a keyring may take: as a person who sees its dialogue, or as a bus that nobody sits at.
+    pub(super) fn keyring_patience(&self) -> Duration {
+        if self.browsers.is_empty() { PATIENCE_UNSEEN } else { PATIENCE_SEEN }
+    }
+
     fn from(variable: &dyn Fn(&str) -> Option<OsString>) -> Self {
         let text = |name: &str| variable(name)?.into_string().ok();
         let first = |names: [&str; 2]| names.into_iter().find_map(text);
@@ -130,6 +136,12 @@ impl Environment {
         }
     }
 }
+
+/// A bus answers in milliseconds, a dialogue that nobody sees never.
+const PATIENCE_UNSEEN: Duration = Duration::from_secs(3);
+
+/// A password is typed in seconds.
+const PATIENCE_SEEN: Duration = Duration::from_secs(60);
 
 /// Whether the person refuses colour.
 pub(super) fn refuses_colour() -> bool {
@@ -183,6 +195,7 @@ mod tests {
     #[test]
     fn a_browser_that_nobody_sees_is_not_used() {
         assert!(environment(&[("DISPLAY", ":0"), ("SSH_CONNECTION", "x")]).browsers.is_empty());
+        assert_eq!(environment(&[("DISPLAY", ":0"), ("SSH_TTY", "x")]).keyring_patience(), PATIENCE_UNSEEN);
         let desktop = environment(&[("WAYLAND_DISPLAY", "wayland-0"), (BROWSER, "firefox")]).browsers;
         assert_eq!(desktop.first().unwrap(), "firefox");
         if cfg!(target_os = "linux") {

@@ -15,14 +15,14 @@ use super::failure::Failure;
 use super::settings;
 use super::ui::Ui;
 use crate::client::api::Api;
+use crate::client::ca_pin;
 use crate::client::config::{Config, LoginEntry, ProfileName, trust};
-use crate::client::credential::{self, Credential, StoreKind};
+use crate::client::credential::{self, Credential, CredentialStore, Places, StoreError, StoreKind};
 use crate::client::http::{BrokerUrl, Http, Server, Trust};
 use crate::client::oauth::device::DeviceCode;
 use crate::client::oauth::{Dialogue, browser, device, discovery, exchange};
-use crate::client::paths::Paths;
+use crate::client::private::{self, Guard};
 use crate::client::tokens::Tokens;
-use crate::client::{ca_pin, private};
 use crate::clock::Clock;
 use crate::proto::Secret;
 use crate::proto::api::Whoami;
@@ -62,6 +62,9 @@ async fn login(context: &mut Context, args: LoginArgs) -> Result<ExitCode, Failu
         // A name that another broker has is refused before anybody types a password.
         super::config::name(&mut config.clone(), &url, profile.clone())?;
     }
+    // Nor does anybody for a login that could not be kept.
+    private::try_write(&paths.config_file(), Guard::Trusted)?;
+    drop(private::lock(&paths.token_lock(&url)).await?);
     let store = settings::store(args.store, &context.environment, &config)?.value;
     let by_code = settings::device(args.device, &context.environment, &config)?.value;
     let credential = match &args.id_token {
@@ -76,9 +79,8 @@ async fn login(context: &mut Context, args: LoginArgs) -> Result<ExitCode, Failu
             return Err(Failure::of_api(error, &api));
         }
     };
-    let kept =
-        keep(&Login { paths: &paths, url: &url, root, ca, user: &whoami.user, profile }, store, before, &credential, &http)
-            .await?;
+    let places = Places { broker: &url, paths: &paths, patience: context.environment.keyring_patience() };
+    let kept = keep(&Login { places, root, ca, user: &whoami.user, profile }, store, before, &credential, &http).await?;
     // Those of whoever was logged in before are nobody else's.
     private::remove(&paths.names(&url))?;
     complete::in_background(&url);
@@ -129,8 +131,7 @@ async fn as_job(file: &Path, http: &Http) -> Result<Credential, Failure> {
 
 /// What a login leaves behind.
 struct Login<'a> {
-    paths: &'a Paths,
-    url: &'a BrokerUrl,
+    places: Places<'a>,
     root: Option<String>,
     ca: PinnedCa,
     user: &'a str,
@@ -145,12 +146,11 @@ async fn keep(
     credential: &Credential,
     http: &Http,
 ) -> Result<String, Failure> {
-    let Login { paths, url, .. } = login;
+    let Places { broker: url, paths, .. } = login.places;
     let lock = private::lock(&paths.token_lock(url)).await?;
-    let old = before.as_ref().map(|login| (login.store, login.store.open(url, paths)));
+    let old = before.as_ref().map(|before| (before.store, before.store.open(login.places)));
     let old_credential = old.as_ref().and_then(|(_, store)| store.load().ok().flatten());
-    let kept = credential::keep(wanted, credential, url, paths);
-    let (kind, store) = match kept {
+    let (kind, store) = match place(login.places, wanted, credential).await {
         Ok(kept) => kept,
         Err(error) => {
             // A login that nobody can use is given back.
@@ -160,7 +160,7 @@ async fn keep(
     };
     let entry = LoginEntry { user: login.user.to_owned(), store: kind, ca: login.ca.clone() };
     let written = Config::update(paths, |config| {
-        config.last = Some((*url).clone());
+        config.last = Some(url.clone());
         let broker = config.broker_mut(url);
         broker.tls_root.clone_from(&login.root);
         broker.login = Some(entry);
@@ -186,6 +186,19 @@ async fn keep(
         let _ = exchange::revoke(http, &old).await;
     }
     Ok(store.describe())
+}
+
+/// Where the tokens are kept. A keyring may ask the person first, who may press Ctrl-C instead.
+async fn place(
+    Places { broker, paths, patience }: Places<'_>,
+    wanted: Option<StoreKind>,
+    credential: &Credential,
+) -> Result<(StoreKind, Box<dyn CredentialStore>), StoreError> {
+    let (broker, paths, credential) = (broker.clone(), paths.clone(), credential.clone());
+    let keeping = tokio::task::spawn_blocking(move || {
+        credential::keep(wanted, &credential, Places { broker: &broker, paths: &paths, patience })
+    });
+    keeping.await.unwrap_or_else(|error| Err(StoreError::Unavailable(error.to_string())))
 }
 
 fn report(ui: &Ui, url: &BrokerUrl, whoami: &Whoami, kept: &str) {

@@ -8,6 +8,7 @@ use super::Context;
 use super::access::choose;
 use super::failure::Failure;
 use crate::client::config::Config;
+use crate::client::credential::Places;
 use crate::client::http::{Http, Server};
 use crate::client::oauth::exchange;
 use crate::client::private;
@@ -17,7 +18,9 @@ use crate::clock::Clock;
 pub(super) async fn run(context: &mut Context) -> Result<ExitCode, Failure> {
     let paths = context.paths()?.clone();
     let (broker, login) = choose(context.config()?, context)?;
-    let (url, store) = (broker.url.clone(), login.store.open(&broker.url, &paths));
+    let url = broker.url.clone();
+    let patience = context.environment.keyring_patience();
+    let store = login.store.open(Places { broker: &url, paths: &paths, patience });
     // Nobody may exchange the token between our reading it and our giving it back.
     let lock = private::lock(&paths.token_lock(&url)).await?;
     let credential = store.load();

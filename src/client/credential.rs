@@ -2,6 +2,8 @@
 //!
 //! First the keyring of the desktop, then the kernel's, then a file, which is called what it is: something that can be copied.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use super::dpop::ProofKey;
@@ -46,6 +48,14 @@ pub trait CredentialStore: Send + Sync {
     /// [`StoreError`].
     fn load(&self) -> Result<Option<Credential>, StoreError>;
 
+    /// Whether something could be kept now, as far as that can be known before.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn ready(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+
     /// Keeps `credential` instead of what was kept.
     ///
     /// # Errors
@@ -78,14 +88,25 @@ impl StoreKind {
     /// The order in which they are tried.
     pub const ALL: [Self; 3] = [Self::Keyring, Self::Kernel, Self::File];
 
-    /// The place of this kind for `broker`'s tokens. Nothing is opened yet.
-    pub fn open(self, broker: &BrokerUrl, paths: &Paths) -> Box<dyn CredentialStore> {
+    /// The place of this kind. Nothing is opened yet.
+    pub fn open(self, Places { broker, paths, patience }: Places<'_>) -> Box<dyn CredentialStore> {
         match self {
-            Self::Keyring => Box::new(KeyringStore::new(broker)),
+            Self::Keyring => Box::new(KeyringStore::new(broker, patience)),
             Self::Kernel => Box::new(KernelStore::new(broker)),
             Self::File => Box::new(FileStore::new(paths.credential_file(broker))),
         }
     }
+}
+
+/// Where one broker's tokens can be.
+#[derive(Debug, Clone, Copy)]
+pub struct Places<'a> {
+    /// The broker.
+    pub broker: &'a BrokerUrl,
+    /// The client's folders.
+    pub paths: &'a Paths,
+    /// How long a keyring may take: one that is locked asks a person, if there is one who sees its dialogue.
+    pub patience: Duration,
 }
 
 /// Keeps `credential` in the place of the kind `wanted`, or else in the first that takes it and gives it back.
@@ -95,13 +116,12 @@ impl StoreKind {
 pub fn keep(
     wanted: Option<StoreKind>,
     credential: &Credential,
-    broker: &BrokerUrl,
-    paths: &Paths,
+    places: Places<'_>,
 ) -> Result<(StoreKind, Box<dyn CredentialStore>), StoreError> {
     let mut refused = StoreError::Unavailable("there is no place to keep tokens".to_owned());
     let kinds = wanted.as_ref().map_or(&StoreKind::ALL[..], std::slice::from_ref);
     for kind in kinds {
-        let store = kind.open(broker, paths);
+        let store = kind.open(places);
         if let Err(error) = store.store(credential) {
             refused = error;
             continue;
@@ -120,9 +140,17 @@ pub fn keep(
 /// Why tokens cannot be kept or read.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// The place does not exist here, is locked, or does not answer.
+    /// The place does not exist here, or does not answer.
     #[error("{0}")]
     Unavailable(String),
+    /// It is there, and nobody has unlocked it.
+    #[error("{place} is locked: {why}")]
+    Locked {
+        /// Which.
+        place: &'static str,
+        /// What it says.
+        why: String,
+    },
     /// What is kept is not what we keep.
     #[error("{0} holds something that ztctl did not write")]
     Malformed(String),
@@ -167,7 +195,8 @@ pub(crate) mod tests {
         let folder = tempfile::tempdir().unwrap();
         let paths = Paths::new(folder.path().join("config"), folder.path().join("state"));
         let broker = "https://broker.example.com".parse().unwrap();
-        let (kind, store) = keep(Some(StoreKind::File), &credential("a", "r", 1), &broker, &paths).unwrap();
+        let places = Places { broker: &broker, paths: &paths, patience: Duration::ZERO };
+        let (kind, store) = keep(Some(StoreKind::File), &credential("a", "r", 1), places).unwrap();
         assert_eq!(kind, StoreKind::File);
         assert_eq!(store.load().unwrap().unwrap().refresh_token.expose(), "r");
         let file = paths.credential_file(&broker);

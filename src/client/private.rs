@@ -109,7 +109,24 @@ pub fn read(path: &Path, guard: Guard, limit: u64) -> Result<Option<Vec<u8>>, Fi
 /// # Errors
 /// [`FileError`].
 pub fn write(path: &Path, guard: Guard, content: &[u8]) -> Result<(), FileError> {
-    let folder = path.parent().unwrap_or(Path::new("."));
+    beside(path, guard, content, |temporary| fs::rename(temporary, path))?;
+    // Without this a power cut could undo the rename; the content is whole either way.
+    let _ = File::open(folder_of(path)).and_then(|folder| folder.sync_all());
+    Ok(())
+}
+
+/// Whether `path` could be written now, with a page of content. For what is done only once: an answer that nobody could keep is better
+/// not asked for.
+///
+/// # Errors
+/// [`FileError`].
+pub fn try_write(path: &Path, guard: Guard) -> Result<(), FileError> {
+    beside(path, guard, &[0; 4096], |temporary| fs::remove_file(temporary))
+}
+
+/// Makes a file of `content` in the folder of `path`, and then does with it what `then` does; in case of failure it is removed.
+fn beside(path: &Path, guard: Guard, content: &[u8], then: impl FnOnce(&Path) -> io::Result<()>) -> Result<(), FileError> {
+    let folder = folder_of(path);
     make_folder(folder, guard)?;
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(format!(".{:016x}", rand::random::<u64>()));
@@ -119,15 +136,16 @@ pub fn write(path: &Path, guard: Guard, content: &[u8]) -> Result<(), FileError>
         let mut file = create_new(&temporary)?;
         file.write_all(content)?;
         file.sync_all()?;
-        fs::rename(&temporary, path)
+        then(&temporary)
     })();
-    if let Err(error) = written {
+    written.map_err(|error| {
         let _ = fs::remove_file(&temporary);
-        return Err(io(error));
-    }
-    // Without this a power cut could undo the rename; the content is whole either way.
-    let _ = File::open(folder).and_then(|folder| folder.sync_all());
-    Ok(())
+        io(error)
+    })
+}
+
+fn folder_of(path: &Path) -> &Path {
+    path.parent().unwrap_or(Path::new("."))
 }
 
 /// A new file that is its owner's alone, empty and open for writing. What stands there already is never opened, link or file.
@@ -166,7 +184,7 @@ pub fn make_folder(path: &Path, guard: Guard) -> Result<(), FileError> {
 /// # Errors
 /// [`FileError::Locked`] after [`LOCK_WAIT`], and what making the file can fail with.
 pub async fn lock(path: &Path) -> Result<File, FileError> {
-    make_folder(path.parent().unwrap_or(Path::new(".")), Guard::Trusted)?;
+    make_folder(folder_of(path), Guard::Trusted)?;
     let io = |source| FileError::Io { action: "lock", path: path.to_owned(), source };
     let file = system::open_lock(path).map_err(io)?;
     let started = Instant::now();
@@ -207,6 +225,8 @@ mod tests {
         assert_eq!(read(&path, Guard::Secret, 10).unwrap().unwrap(), b"two");
         assert_eq!((mode(&path), mode(path.parent().unwrap())), (0o600, 0o700));
         assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1, "no temporary file is left");
+        try_write(&path, Guard::Secret).unwrap();
+        assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1, "a try leaves nothing");
         assert!(matches!(read(&path, Guard::Secret, 2), Err(FileError::TooLong { .. })));
         remove(&path).unwrap();
         remove(&path).unwrap();

@@ -130,6 +130,8 @@ impl Kept {
             return held(known.insert(kept));
         }
         held(&kept)?;
+        // A refresh token is exchanged once: where the next one cannot be kept, this one must not be spent.
+        self.store.ready()?;
         let next = match exchange::refresh(http, &kept).await {
             // The reply may be lost and the exchange done: the same question has the same answer for half a minute.
             Err(OauthError::Http(HttpError::Unreachable(_))) => exchange::refresh(http, &kept).await,

@@ -1,7 +1,9 @@
 //! Wrong input, each with a message that says what to do.
 
 use std::os::unix::fs::PermissionsExt;
+use std::time::Duration;
 
+use crate::login::age;
 use crate::peer;
 use crate::world::{Person, Said, World};
 
@@ -121,31 +123,55 @@ async fn the_disk_is_full() {
     }
     let world = World::start().await;
     let ada = world.account("ada", &[]).await;
-    // A home of one page that is taken.
-    let script =
-        "mount -t tmpfs -o size=4k tmpfs \"$HOME\" && { head -c 8192 /dev/zero >\"$HOME/full\" 2>/dev/null; exec \"$@\"; }";
     let root = world.root().display().to_string();
+    let login = ["login", &world.url, "--device", "--store", "file", "--ca", &root];
+    // A home of one page that is taken: nobody is asked for a password that would be typed for nothing.
+    let full =
+        "mount -t tmpfs -o size=4k tmpfs \"$HOME\" && { head -c 8192 /dev/zero >\"$HOME/full\" 2>/dev/null; exec \"$@\"; }";
+    assert_message(&in_a_home(&ada, full, &login).await, 1, &["No space left", "free some space"]);
+    // A token is not spent where the next one cannot be kept.
+    ada.log_in(&world).await;
+    age(&ada);
+    let full = "cp -a \"$HOME\" \"$HOME.copy\" && mount -t tmpfs -o size=64k tmpfs \"$HOME\" && cp -a \"$HOME.copy/.\" \"$HOME\" && \
+                { head -c 99999 /dev/zero >\"$HOME/full\" 2>/dev/null; exec \"$@\"; }";
+    assert_message(&in_a_home(&ada, full, &["ls"]).await, 1, &["No space left", "what was there is still there"]);
+    assert_eq!(ada.run(&["ls"]).await.code, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_home_is_read_only() {
+    if !peer::namespaces() {
+        return;
+    }
+    const READ_ONLY: &str = "mount --bind \"$HOME\" \"$HOME\" && mount -o remount,bind,ro \"$HOME\" && exec \"$@\"";
+    let world = World::start().await;
+    let _agent = world.agent("web").await;
+    let ada = world.account("ada", &[]).await;
+    let root = world.root().display().to_string();
+    let login = ["login", &world.url, "--device", "--store", "file", "--ca", &root];
+    assert_message(&in_a_home(&ada, READ_ONLY, &login).await, 1, &["Read-only file system", "ZTCTL_CONFIG_DIR"]);
+    // What needs no writing works.
+    ada.log_in(&world).await;
+    let name = ada.names(1).await.remove(0);
+    let said = in_a_home(&ada, READ_ONLY, &["exec", &name, "--", "echo", "inside"]).await;
+    assert_eq!((said.code, &*said.stdout), (0, "inside\n"), "{}", said.stderr);
+    assert_eq!(in_a_home(&ada, READ_ONLY, &["ls"]).await.code, 0);
+    age(&ada);
+    assert_message(&in_a_home(&ada, READ_ONLY, &["ls"]).await, 1, &["Read-only file system", "ZTCTL_STATE_DIR"]);
+    assert_eq!(ada.run(&["ls"]).await.code, 0, "nothing was lost");
+}
+
+/// What `ztctl ARGUMENTS` says in namespaces where `script` has made the home something else, before it runs its arguments.
+async fn in_a_home(person: &Person, script: &str, arguments: &[&str]) -> Said {
     let mut unshare = tokio::process::Command::new("unshare");
     unshare
         .args(["--user", "--map-root-user", "--mount", "sh", "-c", script, "sh", env!("CARGO_BIN_EXE_ztctl")])
-        .args(["login", &world.url, "--device", "--store", "file", "--ca", &root])
+        .args(arguments)
         .env_clear()
-        .envs(ada.environment())
-        .stdin(std::process::Stdio::null())
-        .stdout(std::process::Stdio::null())
-        .stderr(std::process::Stdio::piped());
-    let mut child = unshare.spawn().unwrap();
-    let mut lines = tokio::io::AsyncBufReadExt::lines(tokio::io::BufReader::new(child.stderr.take().unwrap()));
-    let mut stderr = String::new();
-    while let Some(line) = lines.next_line().await.unwrap() {
-        if let Some(code) = crate::stack::user_code(&line) {
-            world.admin.approve_device(&code, &"ada".parse().unwrap()).await.unwrap();
-        }
-        stderr.push_str(&line);
-        stderr.push('\n');
-    }
-    assert_eq!(child.wait().await.unwrap().code(), Some(1), "{stderr}");
-    assert!(stderr.contains("No space left") || stderr.contains("full"), "{stderr}");
+        .envs(person.environment())
+        .stdin(std::process::Stdio::null());
+    let output = tokio::time::timeout(Duration::from_secs(60), unshare.output()).await;
+    Said::from(output.expect("ztctl asks nobody").unwrap())
 }
 
 #[tokio::test(flavor = "multi_thread")]

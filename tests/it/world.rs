@@ -341,8 +341,13 @@ impl Person {
     pub async fn log_in_with(&self, world: &World, more: &[&str]) -> Said {
         let root = self.root.display().to_string();
         let mut login = self.ztctl(&["login", &self.url, "--device", "--ca", &root]);
-        let mut login = login.args(more).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        let mut lines = BufReader::new(login.stderr.take().unwrap()).lines();
+        self.approved(world, login.args(more)).await
+    }
+
+    /// What `command` says, in which this person logs in once by a code that the operator approves.
+    pub async fn approved(&self, world: &World, command: &mut Command) -> Said {
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
         let (mut stderr, mut approved) = (String::new(), false);
         while let Some(line) = lines.next_line().await.unwrap() {
             stderr.push_str(&line);
@@ -352,7 +357,7 @@ impl Person {
                 approved = true;
             }
         }
-        let output = login.wait_with_output().await.unwrap();
+        let output = child.wait_with_output().await.unwrap();
         Said { stderr, ..Said::from(output) }
     }
 

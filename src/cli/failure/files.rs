@@ -30,6 +30,8 @@ impl From<FileError> for Failure {
             FileError::Io { .. } if error.is_full() => {
                 failed("disk_full").hint("free some space; what was there is still there")
             }
+            FileError::Io { source, .. } if source.kind() == io::ErrorKind::ReadOnlyFilesystem => failed("read_only")
+                .hint("put ztctl's files where they can be written: set ZTCTL_CONFIG_DIR and ZTCTL_STATE_DIR"),
             FileError::Io { .. } => failed("file"),
             FileError::ForeignOwner { path } => failed("file").hint(format!("sudo chown \"$USER\" '{}'", path.display())),
             FileError::Loose { path, .. } => failed("file").hint(format!("chmod go= '{}'", path.display())),
@@ -64,6 +66,9 @@ impl Failure {
             StoreError::File(error) => error.into(),
             StoreError::Unavailable(message) => Self::new(Kind::Failed, "store", message)
                 .hint(format!("keep the tokens elsewhere: ztctl login {broker} --store file")),
+            error @ StoreError::Locked { .. } => Self::new(Kind::Failed, "store_locked", error.to_string())
+                .hint("unlock it at your desktop, and try again")
+                .hint(format!("or keep the tokens elsewhere: ztctl login {broker} --store file")),
             error @ StoreError::Malformed(_) => {
                 Self::new(Kind::Failed, "store", error.to_string()).hint(format!("ztctl login {broker}"))
             }

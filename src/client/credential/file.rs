@@ -25,6 +25,10 @@ impl CredentialStore for FileStore {
         decode(text.expose(), &self.path.display().to_string()).map(Some)
     }
 
+    fn ready(&self) -> Result<(), StoreError> {
+        Ok(private::try_write(&self.path, Guard::Secret)?)
+    }
+
     fn store(&self, credential: &Credential) -> Result<(), StoreError> {
         Ok(private::write(&self.path, Guard::Secret, encode(credential)?.expose())?)
     }

@@ -14,12 +14,13 @@ use crate::proto::Secret;
 #[derive(Debug, Clone)]
 pub struct KeyringStore {
     account: String,
+    patience: Duration,
 }
 
 impl KeyringStore {
-    /// The entry for `broker`.
-    pub fn new(broker: &BrokerUrl) -> Self {
-        Self { account: broker.to_string() }
+    /// The entry for `broker`, in a keyring that has `patience` for each answer.
+    pub fn new(broker: &BrokerUrl, patience: Duration) -> Self {
+        Self { account: broker.to_string(), patience }
     }
 
     fn call<T: Send + 'static>(
@@ -34,11 +35,14 @@ impl KeyringStore {
         };
         let unavailable = |why: String| StoreError::Unavailable(format!("the keyring cannot be used: {why}"));
         std::thread::Builder::new().name("keyring".to_owned()).spawn(call).map_err(|error| unavailable(error.to_string()))?;
-        match result.recv_timeout(LIMIT) {
+        match result.recv_timeout(self.patience) {
             Ok(Ok(value)) => Ok(Some(value)),
             Ok(Err(keyring::Error::NoEntry)) => Ok(None),
+            Ok(Err(keyring::Error::NoStorageAccess(why))) => {
+                Err(StoreError::Locked { place: "the keyring", why: why.to_string() })
+            }
             Ok(Err(error)) => Err(unavailable(error.to_string())),
-            Err(_) => Err(unavailable(format!("no answer within {} seconds", LIMIT.as_secs()))),
+            Err(_) => Err(unavailable(format!("no answer within {} seconds", self.patience.as_secs()))),
         }
     }
 }
@@ -68,6 +72,3 @@ impl CredentialStore for KeyringStore {
         }
     }
 }
-
-/// How long a call may take: a bus answers in milliseconds, a dialogue that nobody sees never.
-const LIMIT: Duration = Duration::from_secs(3);
