@@ -93,6 +93,11 @@ impl Corp {
         }
     }
 
+    /// From now on this person shows a second factor at each login.
+    fn give_factor(&self, name: &str) {
+        fs::write(self.folder.path().join("factor"), format!("{name}\n")).unwrap();
+    }
+
     /// From now on nobody of that name is there.
     fn dismiss(&self, name: &str) {
         fs::write(self.folder.path().join("gone"), format!("{name}\n")).unwrap();
@@ -122,10 +127,23 @@ async fn at_provider(browser: &Browser, name: &str) {
     browser.click("button[type=submit]").await;
 }
 
+/// The same for somebody whom the provider knows, and who has said yes before.
+async fn at_provider_again(browser: &Browser, name: &str) {
+    browser.fill("input[name=login]", name).await;
+    browser.fill("input[name=password]", "whatever").await;
+    browser.click("button[type=submit]").await;
+}
+
 /// `ztctl login` in the browser, up to the moment when the page of the provider is there.
 async fn to_provider(browser: &Browser, world: &World, who: &Person) -> tokio::process::Child {
+    to_provider_with(browser, world, who, &[]).await
+}
+
+/// The same with more arguments.
+async fn to_provider_with(browser: &Browser, world: &World, who: &Person, more: &[&str]) -> tokio::process::Child {
     let root = world.root().display().to_string();
     let mut login = who.ztctl(&["login", &world.url, "--ca", &root, "--store", "file"]);
+    login.args(more);
     login.env("BROWSER", "true").env("DISPLAY", ":0").stderr(Stdio::piped());
     let mut login = login.spawn().unwrap();
     browser.open(&crate::login::page_of(&mut login).await).await;
@@ -244,4 +262,37 @@ async fn a_provider_beside_the_directory_a_code_and_a_new_key() {
     // A forged way back: an attempt that this browser did not begin.
     browser.open(&format!("{}/oauth/callback?state=AAAA&code=x", world.url)).await;
     browser.wait_for("This login cannot go on").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_needs_a_second_factor_shows_it_to_the_provider() {
+    let Some(browser) = Browser::start().await else { return };
+    let policy = r#"@mfa("15m") permit (principal in Group::"sre", action, resource);"#;
+    let Some((mut corp, world)) = Corp::with_world(policy, false).await else { return };
+    let _agent = world.agent("web").await;
+    corp.start("one", false);
+    let ada = world.stranger("ada");
+    let login = to_provider(&browser, &world, &ada).await;
+    at_provider(&browser, "ada").await;
+    browser.wait_for("close this").await;
+    assert_eq!(done(login).await, 0);
+    let name = ada.names(1).await.remove(0);
+    let said = ada.run(&["exec", &name, "--", "echo", "inside"]).await;
+    assert_eq!((said.code, said.stdout.is_empty()), (255, true), "{}", said.stderr);
+    assert!(said.stderr.contains(&format!("ztctl login {} --mfa", world.url)), "{}", said.stderr);
+
+    // The provider, which knows this browser, asks again; who shows one factor only gets no further.
+    let login = to_provider_with(&browser, &world, &ada, &["--mfa"]).await;
+    at_provider_again(&browser, "ada").await;
+    browser.wait_for("close this").await;
+    assert_eq!(done(login).await, 0);
+    assert_eq!(ada.run(&["exec", &name, "--", "true"]).await.code, 255);
+
+    corp.give_factor("ada");
+    let login = to_provider_with(&browser, &world, &ada, &["--mfa"]).await;
+    at_provider_again(&browser, "ada").await;
+    browser.wait_for("close this").await;
+    assert_eq!(done(login).await, 0);
+    let said = ada.run(&["exec", &name, "--", "echo", "inside"]).await;
+    assert_eq!((said.code, &*said.stdout), (0, "inside\n"), "{}", said.stderr);
 }
