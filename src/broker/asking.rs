@@ -11,7 +11,7 @@
 //! | `notify` | telling other servers |
 
 pub(crate) mod notify;
-mod page;
+pub(super) mod page;
 mod request;
 mod routes;
 
@@ -202,7 +202,7 @@ fn judge(
 /// Answers a request for `person`: yes, no, or an approval taken back.
 ///
 /// # Errors
-/// When this person is not asked, or the request is over.
+/// When this person is not asked, or locked out, or the request is over.
 pub(crate) async fn answer(
     state: &State,
     person: &Person,
@@ -214,6 +214,8 @@ pub(crate) async fn answer(
     let reason = one_line(answer.reason.as_deref())?;
     let request = look(state, id).await?.filter(|request| request.user == person.user || request.is_for(person));
     let request = request.ok_or_else(absent)?;
+    // Whoever has an account that is locked lets nobody else in with it either.
+    recall::unlocked_person(state, &person.user)?;
     if request.user == person.user {
         let message = "nobody answers their own request: ask somebody else, or withdraw it";
         return Err(ErrorBody::new(ErrorCode::Denied, message));

@@ -89,11 +89,23 @@ impl Locks {
     /// # Errors
     /// [`Stale`] when the database has not told for [`STALE`].
     pub fn over(&self, basis: &Basis, now: u64) -> Result<Option<Lock>, Stale> {
+        self.first(now, |target| target.covers(basis))
+    }
+
+    /// The first lock that is on the person `user` at `now`, wherever they would go.
+    ///
+    /// # Errors
+    /// As [`Locks::over`].
+    pub fn over_user(&self, user: &str, now: u64) -> Result<Option<Lock>, Stale> {
+        self.first(now, |target| matches!(target, LockTarget::User(locked) if locked == user))
+    }
+
+    fn first(&self, now: u64, covers: impl Fn(&LockTarget) -> bool) -> Result<Option<Lock>, Stale> {
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
         if known.silent.is_some_and(|since| since.elapsed() >= STALE) {
             return Err(Stale);
         }
-        Ok(known.locks.iter().find(|lock| lock.holds(now) && lock.target.covers(basis)).cloned())
+        Ok(known.locks.iter().find(|lock| lock.holds(now) && covers(&lock.target)).cloned())
     }
 
     /// Takes the database's word. Says whether it is news.

@@ -2,6 +2,7 @@
 //!
 //! | module | owns |
 //! | --- | --- |
+//! | `answer` | proving who one is to answer a request for an approval |
 //! | `authorize` | the code flow: RFC 6749 §4.1 with PKCE (RFC 7636) on a loopback redirect (RFC 8252) |
 //! | `device` | the device flow, RFC 8628, and its page |
 //! | `signin` | the way to an OpenID Provider and back |
@@ -11,6 +12,7 @@
 //! | `second` | the second factor of the directory's people, after the password |
 //! | `password` | judging a name and a password, with limits and the journal |
 
+pub(super) mod answer;
 pub(super) mod authorize;
 pub(crate) mod device;
 pub(super) mod form;
@@ -20,20 +22,18 @@ mod signin;
 mod still;
 mod token;
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::extract::State as Extracted;
-use axum::http::StatusCode;
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde::Serialize;
 
 use super::identity::oidc;
-use super::store::User;
 use super::{State, dpop};
 
 pub(crate) use form::{Parameters, Sent};
+pub(crate) use signin::browser;
 
 /// Where a login takes place.
 pub(crate) fn routes() -> Router<Arc<State>> {
@@ -46,11 +46,6 @@ pub(crate) fn routes() -> Router<Arc<State>> {
         .route("/device", get(device::show).post(device::submit))
         .route(TOKEN_PATH, post(token::exchange))
         .route(REVOKE_PATH, post(token::revoke))
-}
-
-/// The person whose name and password are in the form; else the status and the words of the page that asks again.
-pub(crate) async fn check_password(state: &State, form: &Parameters, address: IpAddr) -> Result<User, (StatusCode, String)> {
-    password::check(state, form, address).await.map_err(|error| (error.status(), error.to_string()))
 }
 
 /// RFC 8414 §2.

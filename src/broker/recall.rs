@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::State;
 use super::admin::Admin;
+use super::locks::{Lock, Stale};
 use super::policy::{Approval, Basis, Fingerprint, Set};
 use super::store::StoreError;
 use crate::proto::{ErrorBody, ErrorCode};
@@ -17,7 +18,19 @@ use crate::proto::{ErrorBody, ErrorCode};
 /// # Errors
 /// `locked` with the lock's reason; `unavailable` when nobody can tell what is locked.
 pub(crate) fn unlocked(state: &State, basis: &Basis, name: &str) -> Result<(), ErrorBody> {
-    match state.locks.over(basis, state.clock.now()) {
+    judged(state.locks.over(basis, state.clock.now()), name)
+}
+
+/// Whether no lock is on the person `user`, who would say yes or no to somebody else's session.
+///
+/// # Errors
+/// As [`unlocked`].
+pub(crate) fn unlocked_person(state: &State, user: &str) -> Result<(), ErrorBody> {
+    judged(state.locks.over_user(user, state.clock.now()), user)
+}
+
+fn judged(lock: Result<Option<Lock>, Stale>, name: &str) -> Result<(), ErrorBody> {
+    match lock {
         Ok(None) => Ok(()),
         Ok(Some(lock)) => Err(ErrorBody::new(ErrorCode::Locked, lock.message(name))),
         Err(stale) => Err(ErrorBody::new(ErrorCode::Unavailable, stale.to_string())),

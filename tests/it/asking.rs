@@ -7,14 +7,15 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, BufReader};
-use ztctl::broker::AuditQuery;
 use ztctl::broker::audit::Event;
 use ztctl::broker::config::{Config, NotifyOf};
+use ztctl::broker::{AuditQuery, LockWish};
 use ztctl::proto::Secret;
 use ztctl::proto::asking::RequestAnswer;
 
 use crate::browser::Browser;
-use crate::locks::running;
+use crate::locks::{lock, running};
+use crate::mfa::{code, enrol};
 use crate::pager::{Pager, until};
 use crate::screen::Screen;
 use crate::world::{PASSWORD, Person, World};
@@ -371,4 +372,40 @@ async fn a_request_is_approved_in_a_real_browser() {
     browser.click("button[value=approve]").await;
     browser.wait_for("Approved").await;
     assert_eq!(ada.run(&["exec", &name, "--", "true"]).await.code, 0);
+
+    // Whoever has a second factor shows that as well.
+    let carol = world.person("carol", &["leads"]).await;
+    let (app, _) = enrol(&carol);
+    let id = asked(&ada, &name, &["--action", "shell"]).await;
+    browser.open(&format!("{}/requests/{id}", world.url)).await;
+    browser.fill("#username", "carol").await;
+    browser.fill("#password", PASSWORD).await;
+    browser.click("button[value=show]").await;
+    browser.wait_for("Second factor").await;
+    assert!(!browser.text().await.contains("ada@local"), "nothing of it is shown yet");
+    browser.fill("#code", &code(&app, 1)).await;
+    browser.click("button[type=submit]").await;
+    browser.wait_for("ada@local asks for shell").await;
+    browser.click("button[value=deny]").await;
+    browser.wait_for("Denied").await;
+    assert!(requests(&ada).await.iter().any(|request| request["id"] == id && request["state"] == "denied"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_locked_out_lets_nobody_else_in() {
+    let world = world(POLICY, |_| ()).await;
+    let _web = world.agent("web").await;
+    let ada = world.person("ada", &["dev"]).await;
+    let bob = world.person("bob", &["leads"]).await;
+    let name = ada.names(1).await.remove(0);
+    let id = asked(&ada, &name, &["--action", "exec"]).await;
+    let made = world.admin.add_lock(lock(LockWish::User("bob".parse().unwrap()), "a lost laptop")).await.unwrap();
+    for verb in ["approve", "deny"] {
+        let said = bob.run(&[verb, &id]).await;
+        assert_eq!(said.code, 4, "{}", said.stderr);
+        assert!(said.stderr.contains("you are locked out: a lost laptop"), "{}", said.stderr);
+    }
+    assert_eq!(requests(&ada).await[0]["state"], "open");
+    world.admin.remove_lock(&made.lock.id).await.unwrap();
+    assert_eq!(bob.run(&["approve", &id]).await.code, 0);
 }

@@ -23,7 +23,7 @@ use crate::world::{OPEN, Person, RunningAgent, Said, World, connect};
 /// What nobody who is locked out has after it.
 const SECOND: Duration = Duration::from_secs(1);
 
-fn lock(wish: LockWish, reason: &str) -> LockSpec {
+pub fn lock(wish: LockWish, reason: &str) -> LockSpec {
     LockSpec { wish, lasts: None, until: None, reason: Some(reason.to_owned()) }
 }
 

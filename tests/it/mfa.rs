@@ -45,7 +45,7 @@ fn is_recovery(line: &str) -> bool {
 }
 
 /// The code of the step that is `later` steps from now. The next one is taken too, so that nobody has to wait.
-fn code(app: &Totp, later: u64) -> String {
+pub fn code(app: &Totp, later: u64) -> String {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
     app.generate(now + later * 30).to_string()
 }

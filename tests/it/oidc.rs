@@ -296,3 +296,42 @@ async fn whoever_needs_a_second_factor_shows_it_to_the_provider() {
     let said = ada.run(&["exec", &name, "--", "echo", "inside"]).await;
     assert_eq!((said.code, &*said.stdout), (0, "inside\n"), "{}", said.stderr);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_providers_people_ask_and_answer() {
+    let Some(browser) = Browser::start().await else { return };
+    let policy = r#"permit (principal in Group::"sre", action == Action::"list", resource);
+        @approval("sre") permit (principal in Group::"sre", action == Action::"exec", resource);"#;
+    let Some((mut corp, world)) = Corp::with_world(policy, false).await else { return };
+    let _agent = world.agent("web").await;
+    corp.start("one", false);
+    let ada = world.stranger("ada");
+    let login = to_provider(&browser, &world, &ada).await;
+    at_provider(&browser, "ada").await;
+    browser.wait_for("close this").await;
+    assert_eq!(done(login).await, 0);
+    let name = ada.names(1).await.remove(0);
+    let asked = ada.run(&["request", &name, "--action", "exec", "--reason", "ticket 7", "--no-wait"]).await;
+    assert_eq!(asked.code, 0, "{}", asked.stderr);
+    let page = format!("{}/requests/{}", world.url, asked.stdout.trim());
+
+    // Without a directory there is no form for a password. The provider asks anew: whoever sits there now.
+    browser.open(&page).await;
+    assert!(!browser.source().await.contains("name=\"password\""));
+    browser.click("a.way").await;
+    at_provider_again(&browser, "ada").await;
+    browser.wait_for("your own request").await;
+    browser.open(&page).await;
+    browser.click("a.way").await;
+    at_provider_again(&browser, "bob").await;
+    // It tells one person from the next in the same browser, and asks this one for leave.
+    browser.wait_for("Continue").await;
+    browser.click("[type=submit]").await;
+    browser.wait_for("Authorize").await;
+    browser.click("button[type=submit]").await;
+    browser.wait_for("ada@corp asks for exec").await;
+    browser.click("button[value=approve]").await;
+    browser.wait_for("Approved").await;
+    let said = ada.run(&["exec", &name, "--", "echo", "inside"]).await;
+    assert_eq!((said.code, &*said.stdout), (0, "inside\n"), "{}", said.stderr);
+}

@@ -1,7 +1,9 @@
 //! `/requests/ID` in a browser: who came by the link of a notice proves who they are, sees the request, and answers it.
 //!
 //! Nothing of a request is shown to somebody who is not asked. Each form counts only with the token of this browser; who proved who
-//! they are gets a visit that is for one answer to this request, in this browser, within ten minutes.
+//! they are, by a password here or at their provider, gets a visit that is for one answer to this request, in this browser, within ten
+//! minutes. The browser is known by the cookie of our forms, or, on the way back from a provider, where that does not come along, by the
+//! one of the sign-in.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -11,10 +13,11 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 
 use super::{Person, Request, look};
-use crate::broker::identity::{IdentityProvider, token};
-use crate::broker::oauth::{self, Parameters, Sent};
+use crate::broker::identity::token;
+use crate::broker::oauth::{self, Parameters, Sent, answer};
 use crate::broker::pages::{self, Field, Page};
-use crate::broker::{State, http, mfa};
+use crate::broker::store::StoreError;
+use crate::broker::{State, http};
 use crate::harmless::harmless;
 use crate::moment;
 use crate::proto::RequestId;
@@ -22,9 +25,12 @@ use crate::proto::asking::{RequestAnswer, RequestState};
 
 /// `GET /requests/ID`.
 pub(super) async fn show(Extracted(state): Extracted<Arc<State>>, Path(id): Path<String>, request: HttpRequest) -> Response {
-    match id.parse() {
-        Ok(id) => ask_who(&state, request.headers(), id, StatusCode::OK, None),
-        Err(_) => absent(),
+    let Ok(id) = id.parse::<RequestId>() else { return absent() };
+    let (address, headers) = (http::client_address(&state, &request), request.headers().clone());
+    let query = Parameters::parse(request.uri().query().unwrap_or_default().as_bytes());
+    match query.as_ref().and_then(|query| query.value("provider")) {
+        Some(provider) => answer::at_provider(&state, &headers, address, provider, id).await,
+        None => ask_who(&state, &headers, id, StatusCode::OK, None),
     }
 }
 
@@ -42,27 +48,15 @@ pub(super) async fn submit(Extracted(state): Extracted<Arc<State>>, Path(id): Pa
     }
     match form.value("answer") {
         Some(word @ ("approve" | "deny")) => decide(&state, &headers, id, &form, word == "approve", address).await,
-        _ => match identify(&state, &form, address).await {
-            Ok(person) => present(&state, &headers, id, person).await,
+        _ => match answer::by_password(&state, &headers, &form, address, id).await {
+            Ok(next) => next,
             Err((status, error)) => ask_who(&state, &headers, id, status, Some(&error)),
         },
     }
 }
 
-/// Who sent the form. The one place where this page finds out.
-async fn identify(state: &State, form: &Parameters, address: IpAddr) -> Result<Person, (StatusCode, String)> {
-    let user = oauth::check_password(state, form, address).await?;
-    // A password alone answers for nobody who has more.
-    match mfa::has(state, &user.name).await {
-        Ok(false) if !state.config.require_totp => {}
-        Ok(_) => return Err((StatusCode::FORBIDDEN, SECOND.to_owned())),
-        Err(error) => return Err((StatusCode::SERVICE_UNAVAILABLE, error.to_string())),
-    }
-    Ok(Person { user: format!("{}@{}", user.name, state.directory.name()), groups: user.groups })
-}
-
-/// Shows the request to one who is asked, with the form to answer it.
-async fn present(state: &State, headers: &HeaderMap, id: RequestId, person: Person) -> Response {
+/// Shows the request to one who has proved in this browser that they are asked, with the form to answer it.
+pub(in crate::broker) async fn present(state: &State, headers: &HeaderMap, id: RequestId, person: Person) -> Response {
     let request = match look(state, id).await {
         Ok(Some(request)) if request.user == person.user || request.is_for(&person) => request,
         Ok(_) => return absent(),
@@ -88,8 +82,11 @@ async fn present(state: &State, headers: &HeaderMap, id: RequestId, person: Pers
     if !may {
         return pages::answer(StatusCode::OK, &Page { title: "Request", text, ..Page::default() });
     }
+    let Some(browser) = browsers(state, headers).next() else {
+        return pages::answer(StatusCode::FORBIDDEN, &Page::said("This did not work", "Cookies are switched off."));
+    };
     let visit = token::random("");
-    let kept = state.store.add_visit(&bound(state, headers, visit.expose()), id, &person, now + VISIT).await;
+    let kept = state.store.add_visit(&bound(browser, visit.expose()), id, &person, now + VISIT).await;
     if let Err(error) = kept {
         tracing::error!(%error, "a visit of a request's page cannot be kept");
         return pages::answer(StatusCode::SERVICE_UNAVAILABLE, &Page::said("Later", LATER));
@@ -114,8 +111,7 @@ async fn decide(
     approve: bool,
     address: IpAddr,
 ) -> Response {
-    let hash = bound(state, headers, form.value("visit").unwrap_or_default());
-    let person = match state.store.take_visit(&hash, id, state.clock.now()).await {
+    let person = match visitor(state, headers, id, form.value("visit").unwrap_or_default()).await {
         Ok(Some(person)) => person,
         Ok(None) => {
             let text = "This page was open for too long. Please say again who you are.";
@@ -142,15 +138,28 @@ async fn decide(
     }
 }
 
+/// Whose visit it is, which is used up.
+async fn visitor(state: &State, headers: &HeaderMap, id: RequestId, visit: &str) -> Result<Option<Person>, StoreError> {
+    for browser in browsers(state, headers) {
+        let person = state.store.take_visit(&bound(browser, visit), id, state.clock.now()).await?;
+        if person.is_some() {
+            return Ok(person);
+        }
+    }
+    Ok(None)
+}
+
 /// The page that asks who is there; it does not say whether there is such a request.
 fn ask_who(state: &State, headers: &HeaderMap, id: RequestId, status: StatusCode, error: Option<&str>) -> Response {
+    let directory = state.config.directory;
     let page = Page {
         title: "Answer a request",
         text: vec!["Somebody asks for an approval. Log in to see who and for what.".to_owned()],
         error,
         action: Some(&path(id)),
-        fields: &[Field::Username, Field::Password],
-        buttons: &[("show", "Log in")],
+        links: pages::ways(state, |provider| format!("{}?provider={provider}", path(id))),
+        fields: if directory { &[Field::Username, Field::Password] } else { &[] },
+        buttons: if directory { &[("show", "Log in")] } else { &[] },
         ..Page::default()
     };
     pages::form(state, headers, status, &page)
@@ -165,9 +174,14 @@ fn described(request: &Request) -> Vec<String> {
     ]
 }
 
+/// What this browser is known by: our forms' cookie, and a sign-in's.
+fn browsers<'a>(state: &State, headers: &'a HeaderMap) -> impl Iterator<Item = &'a str> {
+    [pages::cookie(headers, pages::cookie_name(state)), oauth::browser(state, headers)].into_iter().flatten()
+}
+
 /// What the database keeps of a visit: it is worth nothing without the browser's cookie.
-fn bound(state: &State, headers: &HeaderMap, visit: &str) -> [u8; 32] {
-    token::hash(&format!("{}.{visit}", pages::cookie(headers, pages::cookie_name(state)).unwrap_or_default()))
+fn bound(browser: &str, visit: &str) -> [u8; 32] {
+    token::hash(&format!("{browser}.{visit}"))
 }
 
 fn path(id: RequestId) -> String {
@@ -181,6 +195,5 @@ fn absent() -> Response {
 /// How long one who has proved who they are may take to read and answer, in seconds: the life of an access token.
 const VISIT: u64 = 600;
 
-const SECOND: &str =
-    "With a second factor, answer in the terminal: ztctl requests shows the request, ztctl approve and ztctl deny answer it.";
-const LATER: &str = "The broker cannot answer right now. Try again in a moment.";
+/// Something of the broker's own does not work.
+pub(in crate::broker) const LATER: &str = "The broker cannot answer right now. Try again in a moment.";

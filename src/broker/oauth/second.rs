@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::form::Sent;
 use super::signin::{self, Kept, Purpose};
-use super::{authorize, device};
+use super::{answer, authorize, device};
 use crate::broker::State;
 use crate::broker::identity::Person;
 use crate::broker::mfa::{self, NotShown};
@@ -108,6 +108,7 @@ impl Attempt {
         match self.then {
             Purpose::Authorize(wish) => authorize::grant(state, &wish, self.person).await,
             Purpose::Device { user_code } => device::answer(state, headers, &user_code, Some(&self.person)).await,
+            Purpose::Answer { request } => answer::proved(state, headers, request, self.person).await,
             Purpose::Second { .. } => signin::said(StatusCode::BAD_REQUEST, signin::LOST),
         }
     }

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use super::form::Parameters;
 use super::second::Stage;
-use super::{authorize, device};
+use super::{answer, authorize, device};
 use crate::broker::audit::Event;
 use crate::broker::identity::oidc::OidcError;
 use crate::broker::identity::{LOCAL, Person, token};
@@ -24,7 +24,7 @@ use crate::broker::pages::{self, Page};
 use crate::broker::rate::{Limit, network};
 use crate::broker::store::SignIn;
 use crate::broker::{State, http};
-use crate::proto::Secret;
+use crate::proto::{RequestId, Secret};
 
 /// What a browser came for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,6 +36,11 @@ pub(super) enum Purpose {
     Device {
         /// The code.
         user_code: String,
+    },
+    /// A request for an approval, to see and to answer it.
+    Answer {
+        /// Which.
+        request: RequestId,
     },
     /// One of these, once a person of the directory, whose password was right, has shown the second factor.
     Second {
@@ -170,8 +175,14 @@ pub(super) async fn callback(Extracted(state): Extracted<Arc<State>>, request: R
                 Err(response) => response,
             }
         }
+        Purpose::Answer { request } => answer::proved(&state, &headers, request, person).await,
         Purpose::Second { .. } => said(StatusCode::BAD_REQUEST, LOST),
     }
+}
+
+/// The browser that the headers are of, where it has been to a provider.
+pub(crate) fn browser<'a>(state: &State, headers: &'a HeaderMap) -> Option<&'a str> {
+    pages::cookie(headers, cookie_name(state))
 }
 
 /// Who has signed in for the device with `user_code` in this browser, as the confirming form's `id` says.
@@ -204,7 +215,7 @@ async fn keep(
 /// Uses up the attempt `id` of this browser.
 pub(super) async fn take(state: &State, headers: &HeaderMap, id: &str) -> Result<(Purpose, SignIn), Response> {
     let lost = || said(StatusCode::BAD_REQUEST, LOST);
-    let browser = pages::cookie(headers, cookie_name(state)).ok_or_else(lost)?;
+    let browser = browser(state, headers).ok_or_else(lost)?;
     let taken = state.store.take_sign_in(&token::hash(id), &token::hash(browser), state.clock.now()).await;
     let sign_in = taken.map_err(|error| later(&error))?.ok_or_else(lost)?;
     let purpose = serde_json::from_str(&sign_in.purpose).map_err(|error| later(&error))?;
@@ -221,7 +232,7 @@ fn too_many(state: &State, from: IpAddr) -> Option<Response> {
 pub(super) fn refuse(state: &State, purpose: &Purpose, why: &str) -> Response {
     match purpose {
         Purpose::Authorize(wish) => authorize::denied(state, wish, why),
-        Purpose::Device { .. } | Purpose::Second { .. } => {
+        Purpose::Device { .. } | Purpose::Answer { .. } | Purpose::Second { .. } => {
             said(StatusCode::FORBIDDEN, &format!("{}.", authorize::capital(why)))
         }
     }
@@ -245,7 +256,7 @@ struct Browser {
 
 impl Browser {
     fn of(state: &State, headers: &HeaderMap) -> Self {
-        match pages::cookie(headers, cookie_name(state)) {
+        match browser(state, headers) {
             Some(value) => Self { value: value.to_owned(), new: false },
             None => Self { value: token::random("").expose().clone(), new: true },
         }
