@@ -373,6 +373,7 @@ Register-ArgumentCompleter -Native -CommandName 'ztbroker' -ScriptBlock {
             break
         }
         'ztbroker;policy;explain' {
+            [CompletionResult]::new('--group', '--group', [CompletionResultType]::ParameterName, 'In this group, and no other that is not said [default: the directory''s, or those of the last login]')
             [CompletionResult]::new('--login', '--login', [CompletionResultType]::ParameterName, 'As this Unix user; `default` is the container''s own')
             [CompletionResult]::new('--reason', '--reason', [CompletionResultType]::ParameterName, 'With this reason')
             [CompletionResult]::new('--command', '--command', [CompletionResultType]::ParameterName, 'With this as the one command')

@@ -776,12 +776,16 @@ _ztbroker() {
             return 0
             ;;
         ztbroker__subcmd__policy__subcmd__explain)
-            opts="-o -h --login --reason --mfa --command --address --output --config --state --help"
+            opts="-o -h --group --login --reason --mfa --command --address --output --config --state --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --group)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --login)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0

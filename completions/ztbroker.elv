@@ -334,6 +334,7 @@ set edit:completion:arg-completer[ztbroker] = {|@words|
             cand --help 'Print help'
         }
         &'ztbroker;policy;explain'= {
+            cand --group 'In this group, and no other that is not said [default: the directory''s, or those of the last login]'
             cand --login 'As this Unix user; `default` is the container''s own'
             cand --reason 'With this reason'
             cand --command 'With this as the one command'

@@ -236,6 +236,7 @@ complete -c ztbroker -n "__fish_ztbroker_using_subcommand policy; and __fish_see
 complete -c ztbroker -n "__fish_ztbroker_using_subcommand policy; and __fish_seen_subcommand_from test" -l config -d 'The broker\'s configuration [default: /etc/ztbroker/ztbroker.toml]' -r -F
 complete -c ztbroker -n "__fish_ztbroker_using_subcommand policy; and __fish_seen_subcommand_from test" -l state -d 'The broker\'s state folder, instead of the one that the configuration names' -r -F
 complete -c ztbroker -n "__fish_ztbroker_using_subcommand policy; and __fish_seen_subcommand_from test" -s h -l help -d 'Print help'
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand policy; and __fish_seen_subcommand_from explain" -l group -d 'In this group, and no other that is not said [default: the directory\'s, or those of the last login]' -r
 complete -c ztbroker -n "__fish_ztbroker_using_subcommand policy; and __fish_seen_subcommand_from explain" -l login -d 'As this Unix user; `default` is the container\'s own' -r
 complete -c ztbroker -n "__fish_ztbroker_using_subcommand policy; and __fish_seen_subcommand_from explain" -l reason -d 'With this reason' -r
 complete -c ztbroker -n "__fish_ztbroker_using_subcommand policy; and __fish_seen_subcommand_from explain" -l command -d 'With this as the one command' -r

@@ -53,6 +53,9 @@ pub enum AdminError {
     /// There is none of that name.
     #[error("there is no user {0}")]
     NoUser(Account),
+    /// Whom only a provider knows, and nobody has told of.
+    #[error("{0} is not logged in now, so nobody has told their groups: say them with --group")]
+    NoGroups(Account),
     /// There is none with that id.
     #[error("there is no token {0}")]
     NoToken(TokenId),
@@ -325,9 +328,13 @@ impl AdminError {
         let code = match self {
             Self::UserExists(_) | Self::Invalid(_) | Self::Approve(_) | Self::Policy(_) => ErrorCode::InvalidRequest,
             Self::ManyContainers { .. } => ErrorCode::Ambiguous,
-            Self::NoUser(_) | Self::NoToken(_) | Self::NoAgent(_) | Self::NoLock(_) | Self::NoContainer(_) | Self::NoEvents => {
-                ErrorCode::NotFound
-            }
+            Self::NoUser(_)
+            | Self::NoGroups(_)
+            | Self::NoToken(_)
+            | Self::NoAgent(_)
+            | Self::NoLock(_)
+            | Self::NoContainer(_)
+            | Self::NoEvents => ErrorCode::NotFound,
             Self::Ca(NoChange::UnderWay | NoChange::None) => ErrorCode::InvalidRequest,
             Self::Ca(NoChange::Ca(_)) => ErrorCode::Internal,
             Self::Journal(_) | Self::Store(_) => ErrorCode::Unavailable,

@@ -18,7 +18,7 @@ use crate::browser::Browser;
 use crate::login::age;
 use crate::peer;
 use crate::stack::user_code;
-use crate::world::{Person, World};
+use crate::world::{Person, Said, World};
 
 /// The folder with the provider's `node_modules`, which `.ci/run` makes and `ZTCTL_TEST_OIDC_PROVIDER` names.
 fn installed() -> Option<PathBuf> {
@@ -314,6 +314,18 @@ async fn a_providers_people_ask_and_answer() {
     let asked = ada.run(&["request", &name, "--action", "exec", "--reason", "ticket 7", "--no-wait"]).await;
     assert_eq!(asked.code, 0, "{}", asked.stderr);
     let page = format!("{}/requests/{}", world.url, asked.stdout.trim());
+
+    // The operator can ask about somebody whom only the provider knows: in the groups that it told last, or in any.
+    let explain = async |arguments: &[&str]| {
+        let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_ztbroker"));
+        command.args(["--state", &world.state().display().to_string(), "policy", "explain"]).args(arguments);
+        Said::from(command.output().await.unwrap())
+    };
+    let said = explain(&["ada@corp", &name, "exec"]).await.stdout;
+    assert!(said.starts_with("ada@corp in sre, web: exec") && said.contains("allowed with an approval"), "{said}");
+    let said = explain(&["zoe@corp", &name, "exec"]).await.stderr;
+    assert!(said.contains("zoe@corp is not logged in now") && said.contains("--group"), "{said}");
+    assert!(explain(&["zoe@corp", &name, "exec", "--group", "hr"]).await.stdout.contains("exec: denied: no policy"));
 
     // Without a directory there is no form for a password. The provider asks anew: whoever sits there now.
     browser.open(&page).await;

@@ -199,6 +199,10 @@ async fn a_live_broker_explains_itself() {
         (&"allow".into(), &serde_json::json!(["dev", "tier"]))
     );
     assert!(json["locked"].as_str().unwrap().ends_with(" is locked: being repaired"), "{json}");
-    let unknown = policy(&["explain", "bob", &name, "exec", "--state", &state]);
-    assert!(unknown.code == 4 && unknown.stderr.contains("there is no user bob"), "{unknown:?}");
+    let said = explain(&["exec", "--reason", "x", "--group", "ops"]).await.stdout;
+    assert!(said.starts_with("ada@local in ops: ") && said.contains("exec: allowed by tier"), "{said}");
+    for unknown in ["bob", "bob@elsewhere"] {
+        let said = policy(&["explain", unknown, &name, "exec", "--state", &state]);
+        assert!(said.code == 4 && said.stderr.contains(&format!("there is no user {unknown}")), "{said:?}");
+    }
 }

@@ -13,23 +13,20 @@ use crate::proto::Action;
 use crate::proto::name::Account;
 
 impl Admin {
-    /// What the policies in force say of a person of the directory, a container that is here and an action. Nothing is done, so
-    /// nothing is written down.
+    /// What the policies in force say of a person, a container that is here and an action. Nothing is done, so nothing is written down.
     ///
     /// # Errors
-    /// [`AdminError::NoUser`], [`AdminError::NoContainer`], [`AdminError::ManyContainers`], and when the database cannot be read.
+    /// [`AdminError::NoUser`], [`AdminError::NoGroups`], [`AdminError::NoContainer`], [`AdminError::ManyContainers`], and when the
+    /// database cannot be read.
     pub async fn explain(&self, spec: ExplainSpec) -> Result<Explained, AdminError> {
-        let here = format!("@{}", self.state.directory.name());
-        let name = spec.user.as_str().strip_suffix(&here).unwrap_or(spec.user.as_str());
-        let name: Account = name.parse().map_err(|_| AdminError::NoUser(spec.user.clone()))?;
-        let user = self.state.store.user(&name).await?.ok_or_else(|| AdminError::NoUser(name.clone()))?;
-        let row = self.one_container(&spec.container)?;
         let now = self.state.clock.now();
+        let (name, idp, groups) = self.person(&spec.user, &spec.groups, now).await?;
+        let row = self.one_container(&spec.container)?;
         let basis = Basis {
             caller: Caller {
                 name,
-                idp: self.state.directory.name().to_owned(),
-                groups: user.groups,
+                idp,
+                groups,
                 login: None,
                 logged_in_at: now,
                 narrowed: None,
@@ -64,5 +61,31 @@ impl Admin {
                 .and_then(|grant| beyond(&row, grant.login(), grant.actions()))
                 .filter(|_| spec.action != Action::List),
         })
+    }
+    /// Name, provider and groups of whoever is meant, in `groups` if there are any.
+    async fn person(
+        &self,
+        user: &Account,
+        groups: &[Account],
+        now: u64,
+    ) -> Result<(Account, String, Vec<Account>), AdminError> {
+        let unknown = || AdminError::NoUser(user.clone());
+        let local = self.state.directory.name();
+        // A name at a provider may be an address.
+        let (name, idp) = user.as_str().rsplit_once('@').unwrap_or((user.as_str(), local));
+        let name: Account = name.parse().map_err(|_| unknown())?;
+        let said = if idp == local {
+            self.state.store.user(&name).await?.ok_or_else(unknown)?.groups
+        } else if !self.state.providers.all().any(|provider| provider.name() == idp)
+            && !self.state.config.jobs.iter().any(|job| job.name == idp)
+        {
+            return Err(unknown());
+        } else if groups.is_empty() {
+            let last = self.state.store.last_groups(name.as_str(), idp, now).await?;
+            last.ok_or_else(|| AdminError::NoGroups(user.clone()))?
+        } else {
+            Vec::new()
+        };
+        Ok((name, idp.to_owned(), if groups.is_empty() { said } else { groups.to_vec() }))
     }
 }

@@ -224,8 +224,11 @@ pub(crate) struct PoliciesLoaded {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ExplainSpec {
-    /// A person of the directory.
+    /// A person of the directory, or `name@idp` of a provider or a job.
     pub user: Account,
+    /// In these groups; without any in those of the directory or of the last login.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub groups: Vec<Account>,
     /// A container that is here: its name or its id.
     pub container: String,
     /// The action.

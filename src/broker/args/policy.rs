@@ -42,12 +42,15 @@ pub(in crate::broker) struct Test {
 
 #[derive(Debug, Args)]
 pub(in crate::broker) struct Explain {
-    /// A person of the directory
+    /// A person of the directory, or `name@idp` of an identity provider or a job
     pub(in crate::broker) user: Account,
     /// A container that is here: its name or its id
     pub(in crate::broker) container: String,
     /// What to do: list, shell, exec, logs, copy or forward
     pub(in crate::broker) action: Action,
+    /// In this group, and no other that is not said [default: the directory's, or those of the last login]
+    #[arg(long = "group", value_name = "NAME")]
+    pub(in crate::broker) groups: Vec<Account>,
     /// As this Unix user; `default` is the container's own
     #[arg(long, value_name = "LOGIN", default_value = "default")]
     pub(in crate::broker) login: Login,
@@ -72,6 +75,7 @@ Examples:
   ztbroker policy check deploy/policy.cedar
   ztbroker policy test policy.toml --policy deploy/policy.cedar
   ztbroker policy explain ada tomcat-7f9 shell --login root
+  ztbroker policy explain bob@corp tomcat-7f9 exec --group sre
   ztbroker policy reload
 
 A broker looks at its policy files by itself: a change is in force a second after the last write.";

@@ -67,8 +67,8 @@ fn report(file: &Path, mismatch: &Mismatch) -> Vec<String> {
 }
 
 async fn explain(place: &Place, args: Explain, printer: Printer) -> Result<(), Failure> {
-    let Explain { user, container, action, login, reason, mfa, command, address, listing } = args;
-    let spec = ExplainSpec { user, container, action, login, command, reason, mfa, address };
+    let Explain { user, groups, container, action, login, reason, mfa, command, address, listing } = args;
+    let spec = ExplainSpec { user, groups, container, action, login, command, reason, mfa, address };
     let explained: Explained = client(place)?.post("/policy/explain", &spec).await?;
     match listing.output {
         Output::Json => printer.line(&table::json(&explained)?).map(drop),

@@ -102,12 +102,7 @@ impl Store {
         .await?;
         let Some(row) = rows.first() else { return Ok(None) };
         let bearer = bearer(row, &rows)?;
-        let groups = match row.try_get::<Option<String>, _>("group_names")? {
-            Some(names) => {
-                names.lines().map(str::parse).collect::<Result<_, _>>().map_err(|_| StoreError::Corrupt("group name"))?
-            }
-            None => bearer.groups,
-        };
+        let groups = said_groups(row)?.unwrap_or(bearer.groups);
         let mfa_at = row.try_get::<Option<i64>, _>("mfa_at")?.and_then(|at| u64::try_from(at).ok());
         let (login, key) = (Some(row.try_get("id")?), Some(row.try_get("proof_key")?));
         let scope = match row.try_get::<Option<String>, _>("actions")? {
@@ -115,6 +110,20 @@ impl Store {
             None => None,
         };
         Ok(Some(Bearer { idp: row.try_get("idp")?, groups, mfa_at, login, key, scope, ..bearer }))
+    }
+
+    /// The groups of the last live login of `name` by the word of `idp`; none without one.
+    pub(crate) async fn last_groups(&self, name: &str, idp: &str, now: u64) -> Result<Option<Vec<Account>>, StoreError> {
+        let row = sqlx::query(
+            "SELECT group_names FROM logins WHERE user_name = $1 AND idp = $2 AND expires_at > $3
+             ORDER BY created_at DESC LIMIT 1",
+        )
+        .bind(name.to_owned())
+        .bind(idp.to_owned())
+        .bind(time(now))
+        .fetch_optional(&self.pool)
+        .await?;
+        row.map(|row| Ok(said_groups(&row)?.unwrap_or_default())).transpose()
     }
 
     /// The person that the user token of this hash speaks for.
@@ -261,6 +270,13 @@ async fn insert(
         .execute(&mut **transaction)
         .await?;
     Ok(())
+}
+
+/// The groups that a provider said at the login; none for the directory's people.
+fn said_groups(row: &AnyRow) -> Result<Option<Vec<Account>>, StoreError> {
+    let names = row.try_get::<Option<String>, _>("group_names")?;
+    let parsed = |names: String| names.lines().map(str::parse).collect::<Result<_, _>>();
+    names.map(parsed).transpose().map_err(|_| StoreError::Corrupt("group name"))
 }
 
 /// `name@idp` of a login.
