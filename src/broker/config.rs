@@ -54,6 +54,8 @@ pub struct Config {
     pub certificate_lifetime: Duration,
     /// After what time a session ends, where policy says nothing shorter. Whole seconds, as the others.
     pub max_session: Duration,
+    /// How many sessions of one person may be open at this broker, about: one account does not take all its room.
+    pub sessions_per_user: u32,
     /// After what time a login ends.
     pub login_lifetime: Duration,
     /// Whether the broker's own directory of users may log in.
@@ -147,6 +149,7 @@ impl Config {
             trusted_proxies: Vec::new(),
             certificate_lifetime: Duration::from_secs(cert::LIFETIME),
             max_session: MAX_SESSION,
+            sessions_per_user: SESSIONS_PER_USER,
             login_lifetime: LOGIN_LIFETIME,
             directory: true,
             require_totp: false,
@@ -193,6 +196,9 @@ impl Config {
         self.check_jobs()?;
         if self.max_session.is_zero() || self.login_lifetime.is_zero() {
             return refuse("max_session and login_lifetime must be at least 1s");
+        }
+        if self.sessions_per_user == 0 {
+            return refuse("sessions_per_user must be at least 1; ztbroker lock keeps people out");
         }
         Ok(())
     }
@@ -249,6 +255,9 @@ const STATE: &str = "/var/lib/ztbroker";
 
 /// The policy of an installed broker.
 const POLICY: &str = "/etc/ztbroker/policy.cedar";
+
+/// More than a person has windows and a job has steps, and not what fills a broker.
+const SESSIONS_PER_USER: u32 = 500;
 
 /// A working day.
 const MAX_SESSION: Duration = Duration::from_secs(8 * 3600);

@@ -95,7 +95,10 @@ impl Visit<'_> {
             .map_err(|body| (Denied { body, policies: Vec::new() }, None));
         let (denied, row) = match found {
             Ok(row) => match self.decide_with_approvals(&row).await {
-                Ok((basis, grant)) => return Ok(Granted { row, basis, grant }),
+                Ok((basis, grant)) => match session::room(self.state, &user) {
+                    Ok(()) => return Ok(Granted { row, basis, grant }),
+                    Err(body) => (Denied { body, policies: Vec::new() }, Some(row)),
+                },
                 Err(denied) => (denied, Some(row)),
             },
             Err(denied) => denied,

@@ -10,6 +10,7 @@ pub mod upgrade;
 mod tests;
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -28,6 +29,8 @@ use upgrade::Link;
 #[derive(Debug, Default)]
 pub struct Sessions {
     live: Mutex<HashMap<SessionId, Arc<Live>>>,
+    /// How many of them each person has, by `name@idp`.
+    of_user: Mutex<HashMap<String, usize>>,
     /// How often live sessions were looked through to end some.
     purges: AtomicU64,
     /// Wakes whoever waits for the last one to end.
@@ -82,6 +85,7 @@ impl Sessions {
             cut: watch::Sender::new(None),
             outcome: watch::Sender::new(None),
         });
+        *self.counts().entry(live.user()).or_default() += 1;
         self.lock().insert(session, Arc::clone(&live));
         Seat { sessions: Arc::clone(self), live }
     }
@@ -97,6 +101,11 @@ impl Sessions {
             self.lock().values().filter(|live| live.user() == user && live.cut.borrow().is_none()).cloned().collect();
         own.sort_by_key(|live| (live.basis.time, live.session));
         own
+    }
+
+    /// How many of `user` (`name@idp`) are alive at this broker.
+    pub fn count_of(&self, user: &str) -> usize {
+        self.counts().get(user).copied().unwrap_or(0)
     }
 
     /// Ends a session; `reason` is what the user reads. False when there is no such session.
@@ -163,6 +172,10 @@ impl Sessions {
             }
         })
         .await;
+    }
+
+    fn counts(&self) -> std::sync::MutexGuard<'_, HashMap<String, usize>> {
+        self.of_user.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<SessionId, Arc<Live>>> {
@@ -300,6 +313,12 @@ impl Seat {
 impl Drop for Seat {
     fn drop(&mut self) {
         self.sessions.lock().remove(&self.live.session);
+        if let Entry::Occupied(mut count) = self.sessions.counts().entry(self.live.user()) {
+            *count.get_mut() -= 1;
+            if *count.get() == 0 {
+                count.remove();
+            }
+        }
         self.sessions.ended.notify_waiters();
     }
 }

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
+use crate::locks::running;
 use crate::world::{Person, RunningAgent, World};
 
 async fn scene() -> (World, RunningAgent, Person, String) {
@@ -184,4 +185,27 @@ async fn sessions_run_beside_each_other() {
     let mut stdin = ada.ztctl(&["exec", &name, "--", "cat"]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     stdin.stdin.as_mut().unwrap().write_all(b"x").await.unwrap();
     stdin.stdout.as_mut().unwrap().read_exact(&mut [0; 1]).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_person_does_not_take_all_the_room() {
+    let world = World::configured("127.0.0.1", "permit (principal, action, resource);", |config| {
+        config.sessions_per_user = 2;
+    })
+    .await;
+    let _agent = world.agent("web").await;
+    let (ada, bob) = (world.person("ada", &[]).await, world.person("bob", &[]).await);
+    let name = ada.names(1).await.remove(0);
+    let mut first = running(&ada, &name, &[]).await;
+    let second = running(&ada, &name, &[]).await;
+    let refused = ada.run(&["exec", &name, "--", "true"]).await;
+    assert_eq!(refused.code, 255, "{}", refused.stderr);
+    assert!(refused.stderr.contains("2 sessions of yours are open"), "{}", refused.stderr);
+    assert_eq!(bob.run(&["exec", &name, "--", "true"]).await.code, 0, "others have their own share");
+    first.kill().await.unwrap();
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while ada.run(&["exec", &name, "--", "true"]).await.code != 0 {
+        assert!(Instant::now() < deadline, "what has ended makes room");
+    }
+    drop(second);
 }

@@ -34,6 +34,7 @@ pub(in crate::broker) struct File {
     trusted_proxies: Vec<Network>,
     certificate_lifetime: Option<Seconds>,
     max_session: Option<Seconds>,
+    sessions_per_user: Option<u32>,
     login_lifetime: Option<Seconds>,
     directory: Option<bool>,
     require_totp: Option<bool>,
@@ -121,6 +122,7 @@ impl File {
         set(&mut config.certificate_lifetime, self.certificate_lifetime);
         set(&mut config.max_session, self.max_session);
         set(&mut config.login_lifetime, self.login_lifetime);
+        config.sessions_per_user = self.sessions_per_user.unwrap_or(config.sessions_per_user);
         config.directory = self.directory.unwrap_or(config.directory);
         config.require_totp = self.require_totp.unwrap_or(config.require_totp);
         config.log_level = self.log.unwrap_or(config.log_level);

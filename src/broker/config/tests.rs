@@ -23,14 +23,14 @@ fn a_file_sets_what_it_names() {
     let config = load(
         "version = 1\nlisten = \"0.0.0.0:443\"\npublic_url = \"https://broker.example.com\"\nstate = \"state\"\n\
          database = \"postgres://ada:hunter2@db/zt\"\npolicy = \"/p\"\ntrusted_proxies = [\"10.0.0.0/8\"]\n\
-         certificate_lifetime = \"30s\"\nmax_session = \"1d\"\nlogin_lifetime = \"90m\"\ndirectory = false\nrequire_totp = true\nlog = \"debug\"\n\
+         certificate_lifetime = \"30s\"\nmax_session = \"1d\"\nlogin_lifetime = \"90m\"\nsessions_per_user = 7\ndirectory = false\nrequire_totp = true\nlog = \"debug\"\n\
          [tls]\ncert = \"cert.pem\"\nkey = \"/key.pem\"\n",
     )
     .unwrap();
     assert_eq!(config.state, Path::new("/etc/ztbroker/state"));
     assert_eq!(config.tls, Tls::Files { cert: "/etc/ztbroker/cert.pem".into(), key: "/key.pem".into() });
     let lengths = [config.certificate_lifetime, config.max_session, config.login_lifetime].map(|length| length.as_secs());
-    assert_eq!(lengths, [30, 86_400, 5400]);
+    assert_eq!((lengths, config.sessions_per_user), ([30, 86_400, 5400], 7));
     assert!(config.trusts("10.1.2.3".parse().unwrap()) && !config.directory && config.require_totp);
     assert!(!format!("{config:?}").contains("hunter2"));
 }
@@ -154,6 +154,7 @@ fn traps_are_refused() {
         ("version = 1\npublic_url = \"https://b.example/zt\"\n", "path"),
         ("version = 1\ncertificate_lifetime = \"10m\"\n", "300s"),
         ("version = 1\nmax_session = \"0s\"\n", "max_session"),
+        ("version = 1\nsessions_per_user = 0\n", "sessions_per_user"),
         ("version = 1\n[audit]\ncheckpoint_events = 0\n", "at least 1"),
         ("version = 1\n[tls]\ncert = \"c\"\n", "key"),
         ("version = 1\n[tls]\nmode = \"self-made\"\ncert = \"c\"\nkey = \"k\"\n", "files"),

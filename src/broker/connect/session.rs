@@ -14,7 +14,22 @@ use crate::broker::relay::{Finished, Seat};
 use crate::broker::store::NewSession;
 use crate::proto::agent::{FromBroker, LinkHeader, Outcome};
 use crate::proto::api::{ConnectReply, REPLY_LIMIT};
-use crate::proto::frame;
+use crate::proto::{ErrorBody, ErrorCode, frame};
+
+/// Whether one more session of `user` (`name@idp`) is within their share of this broker. Those that begin at this moment are not counted
+/// yet.
+///
+/// # Errors
+/// `rate_limited`.
+pub(super) fn room(state: &State, user: &str) -> Result<(), ErrorBody> {
+    let most = state.config.sessions_per_user;
+    if usize::try_from(most).is_ok_and(|most| state.sessions.count_of(user) >= most) {
+        let message =
+            format!("{most} sessions of yours are open, as many as one person may have here: ztctl sessions shows them");
+        return Err(ErrorBody::new(ErrorCode::RateLimited, message));
+    }
+    Ok(())
+}
 
 /// A session that is written down, signed and announced.
 pub(super) struct Session {
