@@ -286,6 +286,7 @@ impl Visit<'_> {
             command: grant.command().map(str::to_owned),
             reason: self.asked.reason.clone(),
             client_address: self.address.to_string(),
+            mfa_at: self.caller.mfa_at,
             policies: grant.policies().to_vec(),
             idle: grant.idle().map(|idle| idle.as_secs()),
             env: grant.env().iter().map(str::to_owned).collect(),

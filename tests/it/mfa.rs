@@ -1,6 +1,8 @@
 //! The second factor: set up at a terminal, asked for in place where a policy wants it, and told where nobody can be asked.
 
 use totp_rs::{Builder, Secret, Totp};
+use ztctl::broker::AuditQuery;
+use ztctl::broker::audit::Event;
 
 use crate::screen::Screen;
 use crate::world::{Person, World};
@@ -84,6 +86,12 @@ async fn a_shell_asks_for_a_code_in_place_and_goes_on() {
     let said = ada.run(&["exec", &name, "--", "echo", "in"]).await;
     assert_eq!((said.code, said.stdout.as_str()), (0, "in\n"), "{}", said.stderr);
     assert!(ada.run(&["status"]).await.stdout.contains("a second one, shown"));
+    let events = world.admin.audit(AuditQuery::default()).await.unwrap();
+    let shown = events.iter().rev().find_map(|record| match &record.event {
+        Event::SessionAuthorised(begun) => Some(begun.mfa_at.is_some_and(|at| at <= record.time)),
+        _ => None,
+    });
+    assert_eq!(shown, Some(true), "the journal says when it was shown");
 
     // Without the app, a recovery code.
     ada.log_in(&world).await;

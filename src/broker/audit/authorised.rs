@@ -31,6 +31,9 @@ pub struct SessionAuthorised {
     pub reason: Option<String>,
     /// Where the client is.
     pub client_address: String,
+    /// When this person last showed a second factor in this login, in seconds since 1970, where that was done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mfa_at: Option<u64>,
     /// The policies that decided.
     pub policies: Vec<String>,
     /// After how many seconds without anything happening the session ends, where it does.
