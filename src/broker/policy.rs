@@ -8,6 +8,7 @@ mod basis;
 mod cases;
 mod decide;
 mod finding;
+mod kinds;
 mod listing;
 pub(super) mod load;
 mod obligation;
@@ -45,6 +46,7 @@ pub struct Set {
     policies: PolicySet,
     obligations: HashMap<PolicyId, obligation::Obligations>,
     listing: listing::Listing,
+    kinds: kinds::Kinds,
     /// Where each policy begins; without a message.
     places: HashMap<PolicyId, Fault>,
     /// What Cedar's validator finds odd.

@@ -6,6 +6,7 @@
 mod ingest;
 mod instances;
 mod names;
+mod note;
 
 #[cfg(test)]
 pub(crate) mod tests;
@@ -22,6 +23,7 @@ use instances::Instances;
 pub(super) use ingest::harmless;
 pub(super) use names::may_mean;
 pub use names::{Resolution, Row, resolve, rows};
+pub use note::Note;
 
 /// One container.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,6 +64,8 @@ pub struct Container {
     pub facts: Facts,
     /// What the connector can do for it.
     pub capabilities: Capabilities,
+    /// What the policies have found out about it.
+    pub note: Note,
 }
 
 /// What the broker itself knows about an agent.

@@ -15,7 +15,7 @@ use super::finding::{Decision, Finding, Obliged};
 use super::obligation;
 use super::{Approval, Approvers, Basis, Scope, Set};
 use crate::broker::identity::{Caller, LOCAL};
-use crate::broker::registry::Container;
+use crate::broker::registry::{Container, Note};
 use crate::moment;
 use crate::proto::container::{Capabilities, Facts};
 use crate::proto::name::{Account, Login, app_name};
@@ -281,6 +281,7 @@ impl ContainerTable {
                 ports: self.ports.clone(),
             },
             capabilities: Capabilities::of(Action::ALL),
+            note: Note::default(),
         }
     }
 }

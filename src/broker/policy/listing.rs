@@ -26,6 +26,13 @@ impl Listing {
         }
     }
 
+    /// What all of them read.
+    pub(super) fn projection(&self) -> Projection {
+        let mut projection = Projection::default();
+        self.0.iter().for_each(|(_, form)| projection.read_by(form));
+        projection
+    }
+
     /// Those that are not plainly about somebody else than `user` in `groups`. The others decide nothing: where the scope of a policy is
     /// not met, its conditions are not looked at. Nothing for two policies of one id, which no set has.
     pub(super) fn concerning(&self, user: &str, groups: &[Account]) -> Option<Concerned> {

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use cedar_policy::{Effect, Policy, PolicyId, PolicySet, ValidationMode, Validator};
 use miette::Diagnostic;
 
+use super::kinds::Kinds;
 use super::listing::Listing;
 use super::obligation::Obligations;
 use super::schema::Words;
@@ -95,7 +96,8 @@ pub(in crate::broker) fn from_texts(texts: &[(PathBuf, String)]) -> Result<Set, 
         obligations.insert(policy.id().clone(), asks);
         policies.add(policy).map_err(|error| schema(&error))?;
     }
-    Ok(Set { words, policies, obligations, listing, places, warnings })
+    let kinds = Kinds::new(listing.projection());
+    Ok(Set { words, policies, obligations, listing, kinds, places, warnings })
 }
 
 struct Loader {

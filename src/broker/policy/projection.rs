@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::schema::{self, Reader};
 use crate::broker::registry::Container;
-use crate::proto::{Action, AgentId};
+use crate::proto::Action;
 
 /// What is read.
 #[derive(Debug, Default)]
@@ -36,21 +36,6 @@ struct Reading {
 /// A pattern of the policies: texts with anything between two of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Pattern(Vec<String>);
-
-/// What is found out about one text of a container.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) enum Part<'a> {
-    /// It has none.
-    Absent,
-    /// This text.
-    Whole(&'a str),
-    /// The constant that it is (0 for none), and a bit for each pattern that it is like.
-    Compared(u16, u64),
-    /// The agent that serves it.
-    Agent(AgentId),
-    /// Its ports.
-    Ports(&'a [String]),
-}
 
 /// A text of the container that a policy reads.
 enum Source<'a> {
@@ -146,16 +131,26 @@ impl Projection {
         }
     }
 
-    /// What `container` is to the policies, in `parts`; false when they read everything.
-    pub(super) fn project<'a>(&self, container: &'a Container, parts: &mut Vec<Part<'a>>) -> bool {
-        parts.clear();
+    /// What `container` is to the policies, as `key`: for two that are the same to them the same bytes, for others never. False when they
+    /// read everything.
+    pub(super) fn project(&self, container: &Container, key: &mut Vec<u8>) -> bool {
+        key.clear();
         if self.everything {
             return false;
         }
-        parts.extend(self.attributes.values().map(|(read, reading)| reading.of(read(container))));
-        parts.extend(self.labels.iter().map(|(label, reading)| reading.of(container.labels.get(label).map(String::as_str))));
-        parts.extend(self.agent.then_some(Part::Agent(container.agent)));
-        parts.extend(self.ports.then_some(Part::Ports(&container.facts.ports)));
+        for (read, reading) in self.attributes.values() {
+            reading.write(read(container), key);
+        }
+        for (label, reading) in &self.labels {
+            reading.write(container.labels.get(label).map(String::as_str), key);
+        }
+        if self.agent {
+            whole(&container.agent.to_string(), key);
+        }
+        if self.ports {
+            key.extend(container.facts.ports.len().to_le_bytes());
+            container.facts.ports.iter().for_each(|port| whole(port, key));
+        }
         true
     }
 }
@@ -177,13 +172,16 @@ impl Reading {
         }
     }
 
-    fn of<'a>(&self, text: Option<&'a str>) -> Part<'a> {
+    /// Adds to `key` what is found out about `text`. Each form begins with a byte of its own and has its length.
+    fn write(&self, text: Option<&str>, key: &mut Vec<u8>) {
         match text {
-            None => Part::Absent,
-            Some(text) if self.whole => Part::Whole(text),
+            None => key.push(ABSENT),
+            Some(text) if self.whole => whole(text, key),
             Some(text) => {
                 let like = |bits: u64, pattern: &Pattern| bits << 1 | u64::from(pattern.fits(text));
-                Part::Compared(self.equals.get(text).copied().unwrap_or(0), self.likes.iter().fold(0, like))
+                key.push(COMPARED);
+                key.extend(self.equals.get(text).copied().unwrap_or(0).to_le_bytes());
+                key.extend(self.likes.iter().fold(0, like).to_le_bytes());
             }
         }
     }
@@ -218,6 +216,12 @@ impl Pattern {
             None => false,
         })
     }
+}
+
+fn whole(text: &str, key: &mut Vec<u8>) {
+    key.push(WHOLE);
+    key.extend(text.len().to_le_bytes());
+    key.extend(text.as_bytes());
 }
 
 fn is_resource(expression: &Value) -> bool {
@@ -256,6 +260,13 @@ pub(super) fn may_apply(scope: &Value, action: Action) -> bool {
         _ => true,
     }
 }
+
+/// The container has no such text.
+const ABSENT: u8 = 0;
+/// The text follows.
+const WHOLE: u8 = 1;
+/// The number of the constant that it is (0 for none), and a bit for each pattern that it is like.
+const COMPARED: u8 = 2;
 
 /// As many as there are bits.
 const MOST_PATTERNS: usize = 64;

@@ -6,7 +6,7 @@ use crate::proto::ContainerId;
 use crate::proto::agent::{ContainerReport, Facts, LABELS, invisible, label_fits};
 use crate::proto::name::app_name;
 
-use super::{Asserted, Container, Overstep};
+use super::{Asserted, Container, Note, Overstep};
 
 /// The container that `report` describes, or none where its runtime id is of no use.
 ///
@@ -42,6 +42,7 @@ pub(super) fn container(asserted: &Asserted, report: ContainerReport) -> Result<
         instance: report.instance.filter(|instance| is_instance(instance)),
         facts: facts(report.facts),
         capabilities: report.capabilities,
+        note: Note::default(),
     }))
 }
 

@@ -1,0 +1,40 @@
+//! What the policies have found out about a container, kept with it: where it is found fastest, and gone when the container is.
+
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+/// Which kind of container it is to one policy set. Nothing that the container is: two that differ in it are the same, and a copy, which
+/// may be changed, has none.
+#[derive(Debug, Default)]
+pub struct Note(AtomicU64);
+
+impl Note {
+    /// The number of the kind, if it is of this set.
+    pub(in crate::broker) fn read(&self, set: u32) -> Option<u32> {
+        let [high, low] = halves(self.0.load(Relaxed));
+        (high == set).then_some(low)
+    }
+
+    /// Keeps it instead of another set's.
+    pub(in crate::broker) fn write(&self, set: u32, kind: u32) {
+        self.0.store(u64::from(set) << 32 | u64::from(kind), Relaxed);
+    }
+}
+
+impl Clone for Note {
+    fn clone(&self) -> Self {
+        Self::default()
+    }
+}
+
+impl PartialEq for Note {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for Note {}
+
+fn halves(number: u64) -> [u32; 2] {
+    let [a, b, c, d, e, f, g, h] = number.to_be_bytes();
+    [u32::from_be_bytes([a, b, c, d]), u32::from_be_bytes([e, f, g, h])]
+}
