@@ -94,7 +94,8 @@ async fn play(ui: &Ui, command: &[OsString], folder: PathBuf, stage: &mut Option
     }
     ui.note(&format!("logged in as {}, with tokens in memory", stage::USER));
     ui.note("");
-    ls::print(ui, &containers, access.api.http().clock().now(), false)?;
+    let rows: Vec<_> = containers.iter().collect();
+    ui.table(&ls::table(&rows, access.api.http().clock().now(), false))?;
     ui.note("");
     let code = shell::enter(ui, &access, None, None, Entry::default(), &Terminal::default()).await;
     // A Ctrl-C in the picker ends the play here, before it has said what it will not show.

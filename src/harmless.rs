@@ -4,6 +4,10 @@ use std::borrow::Cow;
 
 /// `text` with every character that a terminal acts on, or that makes text look like other text, replaced by `�`.
 pub fn harmless(text: &str) -> Cow<'_, str> {
+    // Nearly all text is letters of ASCII, which are looked through many at a time.
+    if text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+        return Cow::Borrowed(text);
+    }
     if text.chars().any(acts) {
         Cow::Owned(
             text.chars().map(|character| if acts(character) { char::REPLACEMENT_CHARACTER } else { character }).collect(),

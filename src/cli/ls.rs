@@ -2,12 +2,13 @@
 
 use std::process::ExitCode;
 
+use serde::Serialize;
+
 use super::Context;
 use super::access::Access;
 use super::args::{LsArgs, LsOutput, SortKey};
 use super::failure::{Failure, no_containers};
 use super::table::{Column, Table};
-use super::ui::Ui;
 use crate::client::select::Selection;
 use crate::proto::api::{ContainerList, ContainerRow};
 
@@ -24,29 +25,25 @@ pub(super) async fn run(context: &mut Context, args: LsArgs) -> Result<ExitCode,
         return watch::watch(&context.ui, &access, &shown).await;
     }
     let ContainerList { containers } = access.api.containers().await.map_err(|error| Failure::of_api(error, &access.api))?;
-    let all = containers.len();
-    let everything = access.names.is_some().then(|| containers.clone());
-    let containers = rows(containers, &shown);
+    let rows = rows(&containers, &shown);
     match output {
-        LsOutput::Json => context.ui.json(&ContainerList { containers })?,
+        LsOutput::Json => context.ui.json(&Rows { containers: rows })?,
         LsOutput::Name => {
             // One write: a list of thousands is one piece for a pipe.
-            let names: Vec<&str> = containers.iter().map(|row| row.name.as_str()).collect();
+            let names: Vec<&str> = rows.iter().map(|row| row.name.as_str()).collect();
             context.ui.lines(&names)?;
         }
+        LsOutput::Table if !rows.is_empty() => context.ui.table(&table(&rows, access.api.http().clock().now(), wide))?,
         LsOutput::Table if !containers.is_empty() => {
-            print(&context.ui, &containers, access.api.http().clock().now(), wide)?;
+            context.ui.note(&format!("none of {} containers matches: ztctl ls shows them all", containers.len()));
         }
-        LsOutput::Table if all > 0 => context.ui.note(&format!("none of {all} containers matches: ztctl ls shows them all")),
         LsOutput::Table => {
             context.ui.note(&no_containers(access.user.as_deref()));
             context.ui.note("hint: ztctl status shows who you are and your groups");
         }
     }
     // After the answer: nobody waits for it.
-    if let Some(everything) = everything {
-        access.remember(&everything);
-    }
+    access.remember(&containers);
     Ok(ExitCode::SUCCESS)
 }
 
@@ -58,25 +55,27 @@ struct Shown {
     wide: bool,
 }
 
-fn rows(mut containers: Vec<ContainerRow>, shown: &Shown) -> Vec<ContainerRow> {
-    containers.retain(|row| shown.selection.fits(row));
+/// A [`ContainerList`] of some.
+#[derive(Serialize)]
+struct Rows<'a> {
+    containers: Vec<&'a ContainerRow>,
+}
+
+fn rows<'a>(containers: &'a [ContainerRow], shown: &Shown) -> Vec<&'a ContainerRow> {
+    let mut rows: Vec<&ContainerRow> = containers.iter().filter(|row| shown.selection.fits(row)).collect();
     // The broker sorts by name, and what is equal here stays so.
     match shown.sort {
         SortKey::Name => {}
-        SortKey::App => containers.sort_by(|a, b| a.app.cmp(&b.app)),
-        SortKey::Age => containers.sort_by_key(|row| std::cmp::Reverse(row.started_at)),
-        SortKey::Where => containers.sort_by(|a, b| a.location.cmp(&b.location)),
-        SortKey::State => containers.sort_by_key(ContainerRow::condition),
+        SortKey::App => rows.sort_by(|a, b| a.app.cmp(&b.app)),
+        SortKey::Age => rows.sort_by_key(|row| std::cmp::Reverse(row.started_at)),
+        SortKey::Where => rows.sort_by(|a, b| a.location.cmp(&b.location)),
+        SortKey::State => rows.sort_by_cached_key(|row| row.condition()),
     }
-    containers
+    rows
 }
 
-/// Prints the rows as a table that fits the terminal; `now` is for the ages.
-pub(crate) fn print(ui: &Ui, containers: &[ContainerRow], now: u64, wide: bool) -> Result<(), Failure> {
-    ui.table(&table(containers, now, wide))
-}
-
-fn table(containers: &[ContainerRow], now: u64, wide: bool) -> Table {
+/// The rows for people; `now` is for the ages.
+pub(crate) fn table(containers: &[&ContainerRow], now: u64, wide: bool) -> Table {
     let mut columns = vec![
         Column::whole("NAME"),
         Column::leave("APP", 8),
@@ -166,8 +165,8 @@ mod tests {
 
     #[test]
     fn the_columns_are_those_of_the_manual() {
-        let text =
-            table(&[row("tomcat-7f9", "tomcat:10"), row("tomcat-a01", "tomcat:10")], 1_000 + 7_300, false).render(None, false);
+        let text = table(&[&row("tomcat-7f9", "tomcat:10"), &row("tomcat-a01", "tomcat:10")], 1_000 + 7_300, false)
+            .render(None, false);
         assert_eq!(
             text,
             "NAME        APP     IMAGE      WHERE   STATE    AGE  AGENT\n\
@@ -190,7 +189,7 @@ mod tests {
         );
         let names = |sort| {
             let shown = Shown { selection: Selection::default(), sort, wide: false };
-            rows(vec![old.clone(), young.clone()], &shown).into_iter().map(|row| row.name).collect::<Vec<_>>()
+            rows(&[old.clone(), young.clone()], &shown).into_iter().map(|row| row.name.clone()).collect::<Vec<_>>()
         };
         assert_eq!(names(SortKey::Name), ["a-1", "b-1"]);
         assert_eq!(names(SortKey::Age), ["b-1", "a-1"]);

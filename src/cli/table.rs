@@ -1,5 +1,7 @@
 //! Tables for people: columns as wide as they need, narrowed to the terminal, with nothing in them that a terminal acts on.
 
+use std::borrow::Cow;
+
 use dialoguer::console::{measure_text_width, truncate_str};
 
 use crate::harmless::harmless;
@@ -80,12 +82,12 @@ impl Table {
             let mut line = String::new();
             for (index, (cell, width)) in row.iter().zip(&widths).enumerate() {
                 let Some(width) = *width else { continue };
-                let cell = truncate_str(cell, width, "…");
+                let cell = cut(cell, width);
                 match cell.split_at_checked(mark).filter(|_| colour && index == 0 && mark > 0) {
                     Some((marked, rest)) => line += &format!("\x1b[1m{marked}\x1b[0m{rest}"),
                     None => line += &cell,
                 }
-                line.extend(std::iter::repeat_n(' ', (width + GAP).saturating_sub(measure_text_width(&cell))));
+                line.extend(std::iter::repeat_n(' ', (width + GAP).saturating_sub(width_of(&cell))));
             }
             text += line.trim_end();
             text.push('\n');
@@ -96,7 +98,7 @@ impl Table {
     /// The width of each column, `None` for those that are left out.
     fn widths(&self, limit: Option<usize>) -> Vec<Option<usize>> {
         let natural = |index: usize| {
-            let cells = self.rows.iter().filter_map(|row| row.get(index)).map(|cell| measure_text_width(cell));
+            let cells = self.rows.iter().filter_map(|row| row.get(index)).map(|cell| width_of(cell));
             cells.chain(self.columns.get(index).map(|column| column.title.len())).max().unwrap_or(0)
         };
         let naturals: Vec<usize> = (0..self.columns.len()).map(natural).collect();
@@ -132,6 +134,16 @@ impl Table {
         }
         widths
     }
+}
+
+/// How many cells of the terminal the text takes, which is [`harmless`]: ASCII, which nearly all is, one for each letter.
+fn width_of(text: &str) -> usize {
+    if text.is_ascii() { text.len() } else { measure_text_width(text) }
+}
+
+/// The text in at most `width` cells.
+fn cut(text: &str, width: usize) -> Cow<'_, str> {
+    if text.is_ascii() && text.len() <= width { text.into() } else { truncate_str(text, width, "…") }
 }
 
 /// Between two columns.

@@ -193,7 +193,8 @@ impl Http {
     /// Reads the body of `response`, at most `limit` bytes.
     pub(crate) async fn read(&self, mut response: Response, limit: usize) -> Result<Answer, HttpError> {
         let status = response.status().as_u16();
-        let mut body = Vec::new();
+        let said = response.content_length().and_then(|length| usize::try_from(length).ok()).unwrap_or(0);
+        let mut body = Vec::with_capacity(said.min(limit));
         let reading = async {
             while let Some(chunk) = response.chunk().await.map_err(|error| HttpError::classify(&error))? {
                 if body.len() + chunk.len() > limit {
@@ -238,7 +239,10 @@ pub(crate) struct Answer {
 impl Answer {
     /// The body as JSON.
     pub(crate) fn json<T: DeserializeOwned>(&self) -> Result<T, HttpError> {
-        serde_json::from_slice(&self.body).map_err(|_| HttpError::Unexpected { status: self.status })
+        let unexpected = || HttpError::Unexpected { status: self.status };
+        // Looked through as text once, and not each string of thousands by itself.
+        let text = std::str::from_utf8(&self.body).map_err(|_| unexpected())?;
+        serde_json::from_str(text).map_err(|_| unexpected())
     }
 
     /// Whether the status is 2xx.

@@ -32,6 +32,9 @@ impl ContainerRow {
 
 /// Whether each of the words, all in lower case, is somewhere in the row.
 fn holds(row: &ContainerRow, words: &[String]) -> bool {
+    if words.is_empty() {
+        return true;
+    }
     let facts = &row.facts;
     let known = [&row.cluster, &row.namespace, &facts.owner, &facts.project, &facts.service, &facts.pod, &facts.node];
     let fields = [&row.name, &row.full_name, &row.app, &row.image, &row.location, &row.condition(), &row.agent];

@@ -3,10 +3,15 @@
 //! `<app>-<digits>` with the fewest digits (3 or more) that tell the container from every other of the same app that the viewer
 //! sees. Exact beats prefix; more than one match is never guessed.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use serde::Serialize;
+
 use super::Container;
+use crate::proto::ContainerId;
 use crate::proto::api::{ContainerRow, Origin};
+use crate::proto::container::{Capabilities, Facts};
 
 /// A container under the name that one viewer sees.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,6 +20,30 @@ pub struct Row {
     pub container: Arc<Container>,
     /// Its shortest unique name for this viewer.
     pub name: String,
+}
+
+/// A [`ContainerRow`] that is about to travel: of a list there are thousands.
+#[derive(Debug, Serialize)]
+pub(in crate::broker) struct Listed<'a> {
+    id: ContainerId,
+    name: &'a str,
+    full_name: &'a str,
+    app: &'a str,
+    image: &'a str,
+    location: &'a str,
+    state: &'a str,
+    started_at: u64,
+    agent: &'a str,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    labels: &'a BTreeMap<String, String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cluster: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    namespace: Option<&'a str>,
+    runtime: &'a str,
+    #[serde(flatten)]
+    facts: &'a Facts,
+    capabilities: &'a Capabilities,
 }
 
 /// What a typed name means.
@@ -41,7 +70,29 @@ impl Row {
         }
     }
 
-    /// The row as it travels.
+    /// The row as it travels, without a copy of what it is made of.
+    pub(in crate::broker) fn listed(&self) -> Listed<'_> {
+        let container = &*self.container;
+        Listed {
+            id: container.id,
+            name: &self.name,
+            full_name: &container.full_name,
+            app: &container.app,
+            image: &container.image,
+            location: &container.location,
+            state: &container.state,
+            started_at: container.started_at,
+            agent: &container.agent_name,
+            labels: &container.labels,
+            cluster: container.cluster.as_deref(),
+            namespace: container.namespace.as_deref(),
+            runtime: &container.runtime,
+            facts: &container.facts,
+            capabilities: &container.capabilities,
+        }
+    }
+
+    /// The row as programs have it.
     pub fn to_api(&self) -> ContainerRow {
         let container = &*self.container;
         ContainerRow {
@@ -65,26 +116,26 @@ impl Row {
 }
 
 /// The rows for a viewer who sees exactly `containers`, sorted by name.
-pub fn rows(containers: Vec<Arc<Container>>) -> Vec<Row> {
-    let mut keyed: Vec<(String, Arc<Container>)> =
-        containers.into_iter().map(|container| (container.id.to_string(), container)).collect();
-    keyed.sort_by(|(a_digits, a), (b_digits, b)| (&a.app, a_digits).cmp(&(&b.app, b_digits)));
-    keyed.dedup_by(|(a, _), (b, _)| a == b);
+pub fn rows(mut containers: Vec<Arc<Container>>) -> Vec<Row> {
+    // Ids are in the order of their digits.
+    containers.sort_unstable_by(|a, b| (&a.app, a.id).cmp(&(&b.app, b.id)));
+    containers.dedup_by_key(|container| container.id);
     let name = |index: usize| {
-        let (digits, container) = keyed.get(index)?;
+        let container = containers.get(index)?;
+        let digits = container.id.digits();
         // In sorted order the one that shares the most digits is a neighbour.
         let shared = [index.checked_sub(1), index.checked_add(1)]
             .into_iter()
             .flatten()
-            .filter_map(|neighbour| keyed.get(neighbour))
-            .filter(|(_, neighbour)| neighbour.app == container.app)
-            .map(|(other, _)| common(digits, other))
+            .filter_map(|neighbour| containers.get(neighbour))
+            .filter(|neighbour| neighbour.app == container.app)
+            .map(|neighbour| common(digits.as_str(), neighbour.id.digits().as_str()))
             .max();
-        let length = (shared.unwrap_or(0) + 1).clamp(SHORTEST, digits.len());
-        Some(format!("{}-{}", container.app, &digits[..length]))
+        let length = (shared.unwrap_or(0) + 1).clamp(SHORTEST, ID_DIGITS);
+        Some([container.app.as_str(), "-", digits.as_str().get(..length)?].concat())
     };
-    let names: Vec<String> = (0..keyed.len()).filter_map(name).collect();
-    names.into_iter().zip(keyed).map(|(name, (_, container))| Row { container, name }).collect()
+    let names: Vec<String> = (0..containers.len()).filter_map(name).collect();
+    names.into_iter().zip(containers).map(|(name, container)| Row { container, name }).collect()
 }
 
 /// What `typed` means to the viewer of `rows`: a short name, a full name or an id exactly, else a unique beginning of one.

@@ -30,7 +30,7 @@ async fn draw(ui: &Ui, access: &Access, shown: &Shown) -> Result<ExitCode, Failu
         let trouble = match access.api.containers().await {
             Ok(list) => {
                 let all = list.containers.len();
-                let containers = rows(list.containers, shown);
+                let containers = rows(&list.containers, shown);
                 let table = super::table(&containers, access.api.http().clock().now(), shown.wide);
                 last = if containers.is_empty() { format!("none of {all} containers\n") } else { ui.rendered(&table) };
                 None
