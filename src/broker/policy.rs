@@ -31,8 +31,9 @@ pub(super) use approval::words as approvers_in_words;
 pub use approval::{Approval, Approvers, Scope};
 pub use basis::Basis;
 pub use cases::{Cases, InvalidCases, Mismatch};
-pub use decide::{Denial, Grant, Wish, authorize, listable};
+pub use decide::{Denial, Grant, Wish, authorize};
 pub use finding::{Decision, Finding, Obliged};
+pub use listing::listable;
 pub use load::{Fault, LoadError};
 pub use schema::Circumstances;
 #[cfg(test)]

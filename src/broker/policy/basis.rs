@@ -4,7 +4,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::decide::{Denial, Grant, Wish, authorize, listable};
+use super::decide::{Denial, Grant, Wish, authorize};
+use super::listing::listable;
 use super::schema::Circumstances;
 use super::{Approval, Approvers, Scope, Set};
 use crate::broker::identity::Caller;

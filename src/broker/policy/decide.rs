@@ -1,12 +1,10 @@
 //! The decision: a caller, a container, some actions; a [`Grant`] or a [`Denial`].
 
-use std::collections::{BTreeSet, HashMap};
-use std::sync::Arc;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use cedar_policy::{AuthorizationError, Authorizer, Decision, PolicyId, PolicySet};
 
-use super::listing::Concerned;
 use super::obligation::Obligations;
 use super::schema::{Circumstances, Unspeakable};
 use super::{Approval, Approvers, Set, approval};
@@ -317,53 +315,8 @@ impl Approved {
     }
 }
 
-/// Those of `containers` that `caller` may list. Of many only those policies are asked that are about the caller, and once for each kind
-/// of container that they tell apart: with 100 000 containers that is the difference between milliseconds and half a minute. Which kind a
-/// container is to all policies is found out once ([`Kinds`](super::kinds::Kinds)).
-pub fn listable(
-    set: &Set,
-    caller: &Caller,
-    mut containers: Vec<Arc<Container>>,
-    circumstances: &Circumstances<'_>,
-) -> Vec<Arc<Container>> {
-    let (user, list) = (caller.user(), Action::List);
-    let decide = |policies: &PolicySet, container: &Container| {
-        permitted_by(set, policies, caller, list, container, None, circumstances).is_ok()
-    };
-    containers.retain(|container| within_token(caller, list, container));
-    if let [container] = containers.as_slice() {
-        let listed = decide(&set.policies, container);
-        return containers.into_iter().filter(|_| listed).collect();
-    }
-    let Some(Concerned { policies, projection }) = set.listing.concerning(&user, &caller.groups) else {
-        // Two policies of one id: no set has them, and where nothing can be evaluated nothing is permitted.
-        return Vec::new();
-    };
-    let (mut known, mut of_kind, mut key) = (HashMap::<Vec<u8>, bool>::new(), Vec::<Option<bool>>::new(), Vec::new());
-    containers.retain(|container| {
-        let kind = set.kinds.of(container, &mut key);
-        if let Some(verdict) = kind.and_then(|kind| *of_kind.get(kind)?) {
-            return verdict;
-        }
-        let verdict = match projection.project(container, &mut key) {
-            false => decide(&policies, container),
-            // Kinds that only others' policies tell apart are one here.
-            true => match known.get(&key) {
-                Some(verdict) => *verdict,
-                None => *known.entry(key.clone()).or_insert(decide(&policies, container)),
-            },
-        };
-        if let Some(kind) = kind {
-            of_kind.resize(of_kind.len().max(kind + 1), None);
-            of_kind.get_mut(kind).into_iter().for_each(|known| *known = Some(verdict));
-        }
-        verdict
-    });
-    containers
-}
-
 /// Those of `policies`, which are all of `set` or some, that allow `action`.
-fn permitted_by(
+pub(super) fn permitted_by(
     set: &Set,
     policies: &PolicySet,
     caller: &Caller,
@@ -394,7 +347,7 @@ fn permitted_by(
 }
 
 /// Whether the caller's token reaches so far. Seeing a container is part of whatever a narrow token is for.
-fn within_token(caller: &Caller, action: Action, container: &Container) -> bool {
+pub(super) fn within_token(caller: &Caller, action: Action, container: &Container) -> bool {
     caller.narrowed.as_ref().is_none_or(|narrowed| {
         narrowed.permits_container(&container.app, &container.full_name)
             && (action == Action::List || narrowed.permits_action(action))

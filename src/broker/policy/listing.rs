@@ -1,9 +1,17 @@
-//! The policies that have a say in a person's list, out of all: most of a large set are about other people's groups.
+//! A person's list, and the policies that have a say in it, out of all: most of a large set are about other people's groups.
+
+use std::collections::HashMap;
+use std::sync::Arc;
 
 use cedar_policy::{Policy, PolicySet};
 use serde_json::Value;
 
+use super::Set;
+use super::decide::{permitted_by, within_token};
 use super::projection::{Projection, may_apply};
+use super::schema::Circumstances;
+use crate::broker::identity::Caller;
+use crate::broker::registry::Container;
 use crate::proto::Action;
 use crate::proto::name::Account;
 
@@ -43,6 +51,51 @@ impl Listing {
         }
         Some(concerned)
     }
+}
+
+/// Those of `containers` that `caller` may list. Of many only those policies are asked that are about the caller, and once for each kind
+/// of container that they tell apart: with 100 000 containers that is the difference between milliseconds and half a minute. Which kind a
+/// container is to all policies is found out once ([`Kinds`](super::kinds::Kinds)).
+pub fn listable(
+    set: &Set,
+    caller: &Caller,
+    mut containers: Vec<Arc<Container>>,
+    circumstances: &Circumstances<'_>,
+) -> Vec<Arc<Container>> {
+    let (user, list) = (caller.user(), Action::List);
+    let decide = |policies: &PolicySet, container: &Container| {
+        permitted_by(set, policies, caller, list, container, None, circumstances).is_ok()
+    };
+    containers.retain(|container| within_token(caller, list, container));
+    if let [container] = containers.as_slice() {
+        let listed = decide(&set.policies, container);
+        return containers.into_iter().filter(|_| listed).collect();
+    }
+    let Some(Concerned { policies, projection }) = set.listing.concerning(&user, &caller.groups) else {
+        // Two policies of one id: no set has them, and where nothing can be evaluated nothing is permitted.
+        return Vec::new();
+    };
+    let (mut known, mut of_kind, mut key) = (HashMap::<Vec<u8>, bool>::new(), Vec::<Option<bool>>::new(), Vec::new());
+    containers.retain(|container| {
+        let kind = set.kinds.of(container, &mut key);
+        if let Some(verdict) = kind.and_then(|kind| *of_kind.get(kind)?) {
+            return verdict;
+        }
+        let verdict = match projection.project(container, &mut key) {
+            false => decide(&policies, container),
+            // Kinds that only others' policies tell apart are one here.
+            true => match known.get(&key) {
+                Some(verdict) => *verdict,
+                None => *known.entry(key.clone()).or_insert(decide(&policies, container)),
+            },
+        };
+        if let Some(kind) = kind {
+            of_kind.resize(of_kind.len().max(kind + 1), None);
+            of_kind.get_mut(kind).into_iter().for_each(|known| *known = Some(verdict));
+        }
+        verdict
+    });
+    containers
 }
 
 /// Whether a policy with this principal scope may be about `user`. A user is in their groups, and groups are in none.
