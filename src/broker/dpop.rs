@@ -104,7 +104,7 @@ impl<'a> Sent<'a> {
 /// # Errors
 /// [`ProofError`].
 pub(crate) fn judge(state: &State, sent: &Sent<'_>, bound: Bound<'_>) -> Result<(), ProofError> {
-    let (key, claims) = about(state, sent, bound.token)?;
+    let (key, claims) = about(&state.config.public_url, sent, bound.token)?;
     if !equal(&key, bound.key) {
         return Err(ProofError::OtherKey);
     }
@@ -119,13 +119,17 @@ pub(crate) fn judge(state: &State, sent: &Sent<'_>, bound: Bound<'_>) -> Result<
 /// # Errors
 /// [`ProofError`].
 pub(crate) fn judge_first(state: &State, sent: &Sent<'_>) -> Result<String, ProofError> {
-    let (key, claims) = about(state, sent, None)?;
+    let (key, claims) = about(&state.config.public_url, sent, None)?;
     in_time(state, &claims, state.clock.now())?;
     Ok(key)
 }
 
-/// Everything but the key and the time.
-fn about(state: &State, sent: &Sent<'_>, token: Option<&str>) -> Result<(String, Claims), ProofError> {
+/// The thumbprint of the key and the claims, of a proof that is about `sent` at the broker of `public_url`, and about the token. Which key
+/// it may be, and the time, are left to be judged.
+///
+/// # Errors
+/// [`ProofError`].
+pub(super) fn about(public_url: &Url, sent: &Sent<'_>, token: Option<&str>) -> Result<(String, Claims), ProofError> {
     let mut proofs = sent.headers.get_all(PROOF_HEADER).iter();
     let proof = proofs.next().ok_or(ProofError::Missing)?;
     if proofs.next().is_some() {
@@ -145,7 +149,7 @@ fn about(state: &State, sent: &Sent<'_>, token: Option<&str>) -> Result<(String,
     if claims.htm != sent.method {
         return Err(ProofError::Other("method"));
     }
-    if !same_place(&claims.htu, &state.config.public_url, sent.path) {
+    if !same_place(&claims.htu, public_url, sent.path) {
         return Err(ProofError::Other("address"));
     }
     if let Some(token) = token {

@@ -3,24 +3,29 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::jwk::JwkSet;
-use serde_json::Value;
+use serde_json::{Map, Value};
+use url::Url;
 
 use super::audit::{Checkpoint, Event, Inspection, Keys, Report, Signer, Tip};
-use super::config::Network;
+use super::config::{Job, Network};
 use super::connect::request::Asked;
+use super::dpop::Sent;
 use super::enrolment::Assertions;
-use super::identity::Caller;
+use super::identity::{Caller, Narrowing, jobs, oidc};
+use super::jwt::Source;
 use super::policy::{Cases, Circumstances, Set};
 use super::registry::{Asserted, Container, Registry, Row};
 use super::relay::upgrade::Wanted;
-use super::{Config, config, http, jwt, oauth, policy, registry};
+use super::{Config, config, dpop, http, jwt, oauth, policy, registry};
 use crate::proto::agent::ContainerReport;
 use crate::proto::api::{CONNECT_HEADER, ContainerRow};
+use crate::proto::dpop::PROOF_HEADER;
 use crate::proto::{Action, AgentId};
 
 /// A connect request as `value` of its header, and one whose JSON is `value`.
@@ -85,6 +90,56 @@ pub fn token(token: &str, keys: &[u8]) -> Option<Value> {
     jwt::verify(token, &serde_json::from_slice::<JwkSet>(keys).ok()?).ok()
 }
 
+/// A request that a proof is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Proved<'a> {
+    /// `GET`.
+    pub method: &'a str,
+    /// `/v1/whoami`.
+    pub path: &'a str,
+    /// The connect request's header, where there is one.
+    pub connect: Option<&'a [u8]>,
+    /// The body, where the method has one.
+    pub body: Option<&'a [u8]>,
+    /// The access token.
+    pub token: &'a str,
+}
+
+/// The thumbprint of the key of `proof`, if that is about the request, at the broker `https://broker.example`.
+pub fn proof(request: &Proved<'_>, proof: &[u8]) -> Option<String> {
+    let mut headers = HeaderMap::new();
+    headers.insert(PROOF_HEADER, HeaderValue::from_bytes(proof).ok()?);
+    if let Some(connect) = request.connect {
+        headers.insert(CONNECT_HEADER, HeaderValue::from_bytes(connect).ok()?);
+    }
+    let address = Ipv4Addr::LOCALHOST.into();
+    let Proved { method, path, body, .. } = *request;
+    let sent = Sent { method, path, headers: &headers, address, body };
+    let own = Url::parse("https://broker.example").ok()?;
+    dpop::about(&own, &sent, Some(request.token)).ok().map(|(key, _)| key)
+}
+
+/// Whose ID token it is that stands in a provider's answer, if it is believed. All as JSON.
+pub fn id_token(metadata: &[u8], keys: &[u8], answer: &[u8], nonce: &str) -> Option<String> {
+    oidc::fuzzing::id_token(metadata, keys, answer, nonce, NOW)
+}
+
+/// Claims that are believed: a person's by a provider, and a job's by its platform. Who it is then.
+pub fn claims(claims: &Map<String, Value>, more: Map<String, Value>) -> Option<String> {
+    oidc::fuzzing::claims(claims.clone(), more, NOW);
+    let job = Job {
+        name: "ci".to_owned(),
+        issuer: "https://ci.example".to_owned(),
+        keys: Source::File(PathBuf::from("/keys")),
+        claims: [("repository".to_owned(), "shop/*".to_owned()), ("protected".to_owned(), "true".to_owned())].into(),
+        user: "deploy".parse().ok()?,
+        groups: Vec::new(),
+        narrowed: Narrowing::default(),
+        lifetime: Duration::from_secs(600),
+    };
+    jobs::judge(&job, "https://broker.example", claims, NOW).ok().map(|proved| proved.subject)
+}
+
 /// A policy file.
 pub fn policies(text: &str) -> Option<Set> {
     policy::load::from_texts(&[(PathBuf::from("fuzz.cedar"), text.to_owned())]).ok()
@@ -104,7 +159,7 @@ pub fn decide(set: &Set, groups: &[String], reports: Vec<ContainerReport>) {
         mfa_at: None,
     };
     let address = Ipv4Addr::LOCALHOST.into();
-    let circumstances = Circumstances { address, time: 1_800_000_000, reason: None, command: None };
+    let circumstances = Circumstances { address, time: NOW, reason: None, command: None };
     let all = registry.all();
     let listed = policy::listable(set, &caller, all.clone(), &circumstances);
     let alone =
@@ -115,7 +170,7 @@ pub fn decide(set: &Set, groups: &[String], reports: Vec<ContainerReport>) {
 /// A file of expected decisions.
 pub fn cases(text: &str, set: Option<&Set>) {
     if let (Ok(cases), Some(set)) = (Cases::parse(text), set) {
-        cases.mismatches(set, text, 1_800_000_000);
+        cases.mismatches(set, text, NOW);
     }
 }
 
@@ -145,7 +200,7 @@ pub fn journal(folder: &Path) -> Option<(Vec<u8>, Keys)> {
     let keys = Keys::parse(signer.public_line()).ok()?;
     let (mut tip, mut lines) = (Tip::genesis(), Vec::new());
     for seq in 1..=30 {
-        let time = 1_800_000_000 + seq;
+        let time = NOW + seq;
         let event = match seq % 10 {
             0 => Event::Checkpoint(Checkpoint::sign(&signer, &tip, time)),
             _ => Event::Logout { user: format!("user{seq}@local") },
@@ -165,3 +220,6 @@ pub fn verify(journal: &[u8], keys: &Keys, tip: Option<Tip>) -> Option<Report> {
     let _ = Checkpoint::last_in(journal, keys);
     inspection.read(journal).ok()
 }
+
+/// Somebody's now.
+const NOW: u64 = 1_800_000_000;

@@ -95,7 +95,11 @@ impl Jobs {
     }
 }
 
-fn judge(job: &Job, audience: &str, claims: &Map<String, Value>, now: u64) -> Result<Proved, NotTaken> {
+/// What the claims of a token, which are believed, make of it.
+///
+/// # Errors
+/// [`NotTaken`].
+pub(in crate::broker) fn judge(job: &Job, audience: &str, claims: &Map<String, Value>, now: u64) -> Result<Proved, NotTaken> {
     let text = |claim: &str| claims.get(claim).and_then(Value::as_str);
     if text("iss") != Some(job.issuer.as_str()) {
         return Err(NotTaken::Missing("iss"));

@@ -8,6 +8,8 @@
 //! the same.
 
 mod claims;
+#[cfg(fuzzing)]
+pub(in crate::broker) mod fuzzing;
 mod seal;
 mod wire;
 
