@@ -67,6 +67,11 @@ impl Set {
         self.places.get(id)
     }
 
+    /// Whether it has no policy, and so permits nothing.
+    pub fn is_empty(&self) -> bool {
+        self.obligations.is_empty()
+    }
+
     /// The ids of its policies, sorted.
     pub fn ids(&self) -> Vec<String> {
         let mut ids: Vec<String> = self.obligations.keys().map(PolicyId::to_string).collect();
@@ -107,6 +112,10 @@ impl Policies {
         let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
         *read = Fingerprint::of(&self.path);
         let set = Arc::new(load::load(&self.path)?);
+        // A file that was cut off, by an editor or a full disk, reads like this; nobody writes it on purpose.
+        if set.is_empty() {
+            return Err(LoadError::None(self.path.clone()).into());
+        }
         if let Err(error) = first(&set) {
             // Nothing is wrong with the files: they are to be read again.
             *read = Fingerprint::default();

@@ -28,6 +28,9 @@ pub(super) async fn run(place: &Place, verb: Policy, printer: Printer) -> Result
 
 fn check(place: &Place, args: Check, printer: Printer) -> Result<(), Failure> {
     let set = load(place, args.path)?;
+    if set.is_empty() {
+        return Err(Failure::new("there is no policy in it: nobody could do anything"));
+    }
     let warnings = set.review();
     for warning in &warnings {
         printer.remark(&format!("warning: {warning}"));

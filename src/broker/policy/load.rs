@@ -28,6 +28,12 @@ pub enum LoadError {
     /// A folder without a policy file.
     #[error("the policy folder {} has no file that ends in .cedar: copy deploy/policy.cedar there", .0.display())]
     Empty(PathBuf),
+    /// Not one policy, where there were some.
+    #[error(
+        "the policy {} holds no policy, which would end every session and keep everybody out: `ztbroker lock add --everything` does that on purpose",
+        .0.display()
+    )]
+    None(PathBuf),
     /// A file over the limit.
     #[error("the policy {} has more than {LIMIT} bytes", .0.display())]
     TooLong(PathBuf),

@@ -367,6 +367,11 @@ fn a_reload_is_whole_or_not_at_all() {
     assert!(policies.changed().is_some(), "nothing was wrong with it");
     reload(Ok(())).unwrap();
     assert_eq!(policies.current().ids(), ["b-1", "second"]);
+    // Cut off, by an editor or a full disk.
+    std::fs::write(&path, "// nothing\n").unwrap();
+    std::fs::write(dir.path().join("b.cedar"), "").unwrap();
+    assert!(matches!(reload(Ok(())), Err(LoadError::None(_))));
+    assert_eq!(policies.current().ids(), ["b-1", "second"]);
 }
 
 #[test]
