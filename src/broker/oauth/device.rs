@@ -17,7 +17,7 @@ use super::signin::{self, Purpose};
 use super::{password, second, url};
 use crate::broker::identity::{Person, token};
 use crate::broker::pages::{self, Field, Page};
-use crate::broker::rate::{Limit, network};
+use crate::broker::rate::{Limit, TooMany, network};
 use crate::broker::store::{DeviceRequest, StoreError};
 use crate::broker::{State, http};
 use crate::proto::Secret;
@@ -166,13 +166,18 @@ pub(super) async fn answer(state: &State, headers: &HeaderMap, code: &str, perso
     }
 }
 
-/// Where the device with this code is; each question counts as a guess.
+/// Where the device with this code is. A wrong code counts as a guess; a right one takes none back, or a guesser would bring one along.
 async fn look(state: &State, code: &str, address: IpAddr) -> Result<String, (StatusCode, String)> {
     let now = state.clock.now();
-    state.limits.attempt(Limit::UserCode, &network(address), now).map_err(|error| {
+    let (limits, from) = (&state.limits, network(address));
+    let too_many = |error: TooMany| {
         (StatusCode::TOO_MANY_REQUESTS, format!("There were too many attempts. Try again in {} seconds.", error.seconds))
-    })?;
-    let unknown = || (StatusCode::NOT_FOUND, UNKNOWN.to_owned());
+    };
+    limits.check(Limit::UserCode, &from, now).map_err(too_many)?;
+    let unknown = || match limits.attempt(Limit::UserCode, &from, now) {
+        Ok(()) => (StatusCode::NOT_FOUND, UNKNOWN.to_owned()),
+        Err(error) => too_many(error),
+    };
     let code = normal(code).ok_or_else(unknown)?;
     match state.store.device_waiting(&code, now).await {
         Ok(waiting) => waiting.ok_or_else(unknown),

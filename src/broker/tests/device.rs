@@ -126,3 +126,25 @@ async fn guessing_codes_is_slowed_down() {
     }
     assert_eq!(site.events("login").await, 0);
 }
+
+#[tokio::test]
+async fn a_right_code_costs_nothing_and_takes_no_guess_back() {
+    let site = Site::open().await;
+    let code = start(&site).await.text("user_code");
+    let look = async |code: &str| {
+        let page = Browser::default().get(&site, &format!("/device?{}", encode(&[("user_code", code)]))).await;
+        page.status
+    };
+    // An office behind one address.
+    for _ in 0..30 {
+        assert_eq!(look(&code).await, 200);
+    }
+    // A guesser who brings a code of their own along.
+    let mut guesses = 0;
+    while look("BCDF-GHJK").await == 404 {
+        look(&code).await;
+        guesses += 1;
+        assert!(guesses <= 10, "never slowed down");
+    }
+    assert_eq!(guesses, 10);
+}
