@@ -1,5 +1,9 @@
 //! `ztbroker ca`: the keys of the certificate authorities, and their renewal.
 
+use std::time::Duration;
+
+use tokio::time::Instant;
+
 use super::failure::Failure;
 use super::print::Printer;
 use super::table;
@@ -16,14 +20,24 @@ pub(super) async fn run(client: &Client, verb: Ca, printer: Printer) -> Result<(
         Ca::Rotate(args) => {
             let overlap = Some(args.overlap).filter(|_| !args.now);
             let rotation = Rotation { user: args.user, host: args.host, overlap };
-            let now: Authorities = client.post("/ca/rotate", &rotation).await?;
+            let now = followed(client, client.post("/ca/rotate", &rotation).await?).await?;
             show(&now, listing, printer)
         }
         Ca::Finish => {
-            let now: Authorities = client.post("/ca/finish", &()).await?;
+            let now = followed(client, client.post("/ca/finish", &()).await?).await?;
             show(&now, listing, printer)
         }
     }
+}
+
+/// The same once the agents that are here have followed, which takes them a moment, or have had their time.
+async fn followed(client: &Client, mut now: Authorities) -> Result<Authorities, Failure> {
+    let deadline = Instant::now() + FOLLOWING;
+    while !now.behind.is_empty() && Instant::now() < deadline {
+        tokio::time::sleep(FOLLOWING / 20).await;
+        now = client.get("/ca").await?;
+    }
+    Ok(now)
 }
 
 fn show(authorities: &Authorities, listing: Listing, printer: Printer) -> Result<(), Failure> {
@@ -39,8 +53,10 @@ fn show(authorities: &Authorities, listing: Listing, printer: Printer) -> Result
     if !authorities.behind.is_empty() {
         let until = authorities.until.map(|until| format!(" before {} UTC", moment::show(until))).unwrap_or_default();
         let names = authorities.behind.join(", ");
-        printer
-            .remark(&format!("these agents do not trust the newest keys: {names}; upgrade them, or join them again,{until}"));
+        printer.remark(&format!("these agents do not trust the newest keys: {names}; upgrade them, or join them again{until}"));
     }
     Ok(())
 }
+
+/// How long agents have to follow before it is said that they do not: they are told at once.
+const FOLLOWING: Duration = Duration::from_secs(2);
