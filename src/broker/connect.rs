@@ -95,7 +95,7 @@ impl Visit<'_> {
             .map_err(|body| (Denied { body, policies: Vec::new() }, None));
         let (denied, row) = match found {
             Ok(row) => match self.decide_with_approvals(&row).await {
-                Ok((basis, grant)) => match session::room(self.state, &user) {
+                Ok((basis, grant)) => match session::room(self.state, &user).await {
                     Ok(()) => return Ok(Granted { row, basis, grant }),
                     Err(body) => (Denied { body, policies: Vec::new() }, Some(row)),
                 },

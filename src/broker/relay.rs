@@ -11,7 +11,7 @@ mod tests;
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -33,7 +33,7 @@ pub struct Sessions {
     of_user: Mutex<HashMap<String, usize>>,
     /// How often live sessions were looked through to end some.
     purges: AtomicU64,
-    /// Wakes whoever waits for the last one to end.
+    /// Wakes whoever waits for one to end.
     ended: Notify,
 }
 
@@ -72,6 +72,8 @@ pub struct Finished {
 pub struct Seat {
     sessions: Arc<Sessions>,
     live: Arc<Live>,
+    /// Whether it counts in its person's share.
+    counts: AtomicBool,
 }
 
 impl Sessions {
@@ -87,7 +89,7 @@ impl Sessions {
         });
         *self.counts().entry(live.user()).or_default() += 1;
         self.lock().insert(session, Arc::clone(&live));
-        Seat { sessions: Arc::clone(self), live }
+        Seat { sessions: Arc::clone(self), live, counts: AtomicBool::new(true) }
     }
 
     /// The session, if it is alive and this agent's.
@@ -103,9 +105,19 @@ impl Sessions {
         own
     }
 
-    /// How many of `user` (`name@idp`) are alive at this broker.
-    pub fn count_of(&self, user: &str) -> usize {
-        self.counts().get(user).copied().unwrap_or(0)
+    /// Whether `user` (`name@idp`) has fewer than `most` in which bytes still go, now or within `patience`: whoever ends one and begins
+    /// the next is not to be held up by the end's last words.
+    pub async fn has_room(&self, user: &str, most: usize, patience: Duration) -> bool {
+        let waiting = async {
+            loop {
+                let ended = self.ended.notified();
+                if self.counts().get(user).copied().unwrap_or(0) < most {
+                    return;
+                }
+                ended.await;
+            }
+        };
+        tokio::time::timeout(patience, waiting).await.is_ok()
     }
 
     /// Ends a session; `reason` is what the user reads. False when there is no such session.
@@ -281,11 +293,25 @@ impl Seat {
                 }
             }
         };
+        self.free();
         let (outcome, why) = match forced {
             Some((outcome, why)) => (outcome, Some(why)),
             None => (self.live.reported(REPORT).await.unwrap_or(Outcome::Disconnected), None),
         };
         Finished { outcome, bytes_in: counts.forth(), bytes_out: counts.back(), why }
+    }
+
+    /// Gives its place in its person's share back; once.
+    fn free(&self) {
+        if self.counts.swap(false, SeqCst) {
+            if let Entry::Occupied(mut count) = self.sessions.counts().entry(self.live.user()) {
+                *count.get_mut() -= 1;
+                if *count.get() == 0 {
+                    count.remove();
+                }
+            }
+            self.sessions.ended.notify_waiters();
+        }
     }
 
     async fn must_end(&self, clock: &Clock, counts: &Counts) -> (Outcome, String) {
@@ -313,12 +339,7 @@ impl Seat {
 impl Drop for Seat {
     fn drop(&mut self) {
         self.sessions.lock().remove(&self.live.session);
-        if let Entry::Occupied(mut count) = self.sessions.counts().entry(self.live.user()) {
-            *count.get_mut() -= 1;
-            if *count.get() == 0 {
-                count.remove();
-            }
-        }
+        self.free();
         self.sessions.ended.notify_waiters();
     }
 }

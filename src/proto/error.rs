@@ -44,6 +44,8 @@ pub enum ErrorCode {
     VersionMismatch,
     /// Too many attempts: wait.
     RateLimited,
+    /// The person has as many sessions as one may have: end some.
+    TooManySessions,
     /// The broker cannot do its work right now (the audit journal cannot be written, say).
     Unavailable,
     /// A mistake of the broker's own.
@@ -77,6 +79,7 @@ impl ErrorCode {
             Self::UpgradeRequired => "upgrade_required",
             Self::VersionMismatch => "version_mismatch",
             Self::RateLimited => "rate_limited",
+            Self::TooManySessions => "too_many_sessions",
             Self::Unavailable => "unavailable",
             Self::Internal => "internal",
             Self::JoinRefused => "join_refused",
@@ -98,7 +101,7 @@ impl ErrorCode {
             Self::Ambiguous | Self::Unsupported => 409,
             Self::InvalidRequest => 400,
             Self::UpgradeRequired | Self::VersionMismatch => 426,
-            Self::RateLimited => 429,
+            Self::RateLimited | Self::TooManySessions => 429,
             Self::AgentAway | Self::ClockSkew | Self::Unavailable => 503,
             Self::Internal | Self::Other => 500,
         }

@@ -20,15 +20,15 @@ use crate::proto::{ErrorBody, ErrorCode, frame};
 /// yet.
 ///
 /// # Errors
-/// `rate_limited`.
-pub(super) fn room(state: &State, user: &str) -> Result<(), ErrorBody> {
+/// `too_many_sessions`.
+pub(super) async fn room(state: &State, user: &str) -> Result<(), ErrorBody> {
     let most = state.config.sessions_per_user;
-    if usize::try_from(most).is_ok_and(|most| state.sessions.count_of(user) >= most) {
-        let message =
-            format!("{most} sessions of yours are open, as many as one person may have here: ztctl sessions shows them");
-        return Err(ErrorBody::new(ErrorCode::RateLimited, message));
+    if state.sessions.has_room(user, usize::try_from(most).unwrap_or(usize::MAX), ENDING).await {
+        return Ok(());
     }
-    Ok(())
+    let plural = if most == 1 { "" } else { "s" };
+    let message = format!("one person may have {most} session{plural} open at this broker, and you have");
+    Err(ErrorBody::new(ErrorCode::TooManySessions, message))
 }
 
 /// A session that is written down, signed and announced.
@@ -128,6 +128,9 @@ async fn ended(state: &State, seat: &Seat, finished: Finished, seconds: u64) {
         tracing::error!(%error, session = %live.session, "a session's end was not written down");
     }
 }
+
+/// How long a session that is ending may stand in the way of the next one.
+const ENDING: Duration = Duration::from_secs(1);
 
 /// How long the client may take to see the 101 and take the reply.
 const OPENING: Duration = Duration::from_secs(10);

@@ -96,6 +96,9 @@ impl Failure {
             }
             ErrorCode::VersionMismatch => (Kind::Failed, "ztctl version".to_owned()),
             ErrorCode::RateLimited => (Kind::Failed, "wait a minute, then try again".to_owned()),
+            ErrorCode::TooManySessions => {
+                (Kind::Failed, "ztctl sessions shows them, and ztctl sessions end ID ends one".to_owned())
+            }
             ErrorCode::Unavailable | ErrorCode::Internal => {
                 (Kind::Failed, "try again; if it stays, tell your platform team".to_owned())
             }
