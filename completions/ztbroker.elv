@@ -63,7 +63,7 @@ set edit:completion:arg-completer[ztbroker] = {|@words|
             cand add 'Add a person; the password is asked for, or read as one line from stdin'
             cand ls 'List the people and their groups'
             cand rm 'Remove a person, with every login and session'
-            cand passwd 'Give a person another password'
+            cand passwd 'Give a person another password, which ends their logins; open sessions go on (`ztbroker lock add --user` ends them)'
             cand totp 'Handle the second factors of people'
         }
         &'ztbroker;user;add'= {

@@ -64,7 +64,7 @@ complete -c ztbroker -n "__fish_ztbroker_using_subcommand user; and not __fish_s
 complete -c ztbroker -n "__fish_ztbroker_using_subcommand user; and not __fish_seen_subcommand_from add ls rm passwd totp" -f -a "add" -d 'Add a person; the password is asked for, or read as one line from stdin'
 complete -c ztbroker -n "__fish_ztbroker_using_subcommand user; and not __fish_seen_subcommand_from add ls rm passwd totp" -f -a "ls" -d 'List the people and their groups'
 complete -c ztbroker -n "__fish_ztbroker_using_subcommand user; and not __fish_seen_subcommand_from add ls rm passwd totp" -f -a "rm" -d 'Remove a person, with every login and session'
-complete -c ztbroker -n "__fish_ztbroker_using_subcommand user; and not __fish_seen_subcommand_from add ls rm passwd totp" -f -a "passwd" -d 'Give a person another password'
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand user; and not __fish_seen_subcommand_from add ls rm passwd totp" -f -a "passwd" -d 'Give a person another password, which ends their logins; open sessions go on (`ztbroker lock add --user` ends them)'
 complete -c ztbroker -n "__fish_ztbroker_using_subcommand user; and not __fish_seen_subcommand_from add ls rm passwd totp" -f -a "totp" -d 'Handle the second factors of people'
 complete -c ztbroker -n "__fish_ztbroker_using_subcommand user; and __fish_seen_subcommand_from add" -l group -d 'Put the person into GROUP, which policies can name' -r
 complete -c ztbroker -n "__fish_ztbroker_using_subcommand user; and __fish_seen_subcommand_from add" -l config -d 'The broker\'s configuration [default: /etc/ztbroker/ztbroker.toml]' -r -F

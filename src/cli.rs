@@ -116,6 +116,8 @@ pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
     if let Err(failure) = &result
         && let Some(broker) = failure.login_at().map(ToString::to_string)
         && context.environment.token.is_none()
+        // Who wants to be logged out is.
+        && !matches!(arguments.verb, Verb::Logout)
         && block_on(log_in(&mut context, failure, broker)).unwrap_or(false)
     {
         result = dispatch(&mut context, arguments.verb);

@@ -35,7 +35,7 @@ pub(super) enum SettingsError {
     TokenFile { path: String, source: io::Error },
     #[error(transparent)]
     Token(#[from] InvalidJoinToken),
-    #[error("there is no join token: make one with `ztbroker token create` and give it with --join-token-file")]
+    #[error("there is no join token: make one with `ztbroker token create --join` and give it with --join-token-file")]
     NoToken,
     #[error("the broker's URL {0} is none")]
     Broker(String),

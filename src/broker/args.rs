@@ -130,7 +130,7 @@ pub(super) enum User {
         /// The name
         name: Account,
     },
-    /// Give a person another password
+    /// Give a person another password, which ends their logins; open sessions go on (`ztbroker lock add --user` ends them)
     Passwd {
         /// The name
         name: Account,
