@@ -66,11 +66,11 @@ pub(crate) async fn why(
             Err(Denial::MfaRequired { .. }) => (true, decide(action, Some("why"), Some(now))),
             decided => (false, decided),
         };
-        let refused = |refused| Verdict {
+        let refused = |refused, policies: &[String]| Verdict {
             action,
             allowed: false,
             refused: Some(refused),
-            policies: Vec::new(),
+            policies: policies.to_vec(),
             reason_required: false,
             mfa_required: false,
             max_session: None,
@@ -81,14 +81,14 @@ pub(crate) async fn why(
             break_glass: false,
         };
         match decided {
-            Err(denial) => refused(denial.body(&row.name).message),
+            Err(denial) => refused(denial.body(&row.name).message, &[]),
             Ok(grant) => {
                 match (
                     recall::unlocked(&state, &basis(action, None, caller.mfa_at), &row.name),
                     beyond(&row, &login, grant.actions()),
                 ) {
-                    (Err(locked), _) => refused(locked.message),
-                    (_, Some(what)) => refused(format!("{} cannot do that: {what}", row.name)),
+                    (Err(locked), _) => refused(locked.message, grant.policies()),
+                    (_, Some(what)) => refused(format!("{} cannot do that: {what}", row.name), grant.policies()),
                     (Ok(()), None) => {
                         let (approval, break_glass, approved) = approval(action);
                         Verdict {

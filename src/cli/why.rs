@@ -21,8 +21,9 @@ pub(super) async fn run(context: &mut Context, args: WhyArgs) -> Result<ExitCode
         return Ok(ExitCode::SUCCESS);
     }
     context.ui.table(&table(&why))?;
-    let refused: Vec<&str> =
-        why.verdicts.iter().filter(|verdict| !verdict.allowed).map(|verdict| verdict.action.as_str()).collect();
+    // What policies permit and something else keeps from, nobody can allow.
+    let by_policy = why.verdicts.iter().filter(|verdict| !verdict.allowed && verdict.policies.is_empty());
+    let refused: Vec<&str> = by_policy.map(|verdict| verdict.action.as_str()).collect();
     if !refused.is_empty() {
         let who = access.user.as_deref().unwrap_or("you");
         context.ui.note(&format!(

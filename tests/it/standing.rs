@@ -33,9 +33,9 @@ async fn why_tells_what_trying_would_and_no_more() {
     };
     assert_eq!(row("shell"), "shell yes for 1h30m at most, with --reason short-shells");
     assert_eq!(row("exec"), "exec yes for 8h at most commands");
-    assert_eq!(row("logs"), format!("logs no {name} cannot do that: its connector has no logs"));
+    assert_eq!(row("logs"), format!("logs no {name} cannot do that: its connector has no logs logs-where-there-are-some"));
     assert_eq!(row("copy"), format!("copy no policy does not allow you copy on {name}"));
-    assert!(said.stderr.contains(&format!("logs, copy, forward on {name} for ada@local")), "{}", said.stderr);
+    assert!(said.stderr.contains(&format!("operator to allow: copy, forward on {name} for ada@local")), "{}", said.stderr);
     // As root there is no shell; eve has no commands, and does not learn which policy keeps them from her.
     let root: Value =
         serde_json::from_str(&ada.run(&["why", &name, "--user", "root", "--output", "json"]).await.stdout).unwrap();
