@@ -182,7 +182,7 @@ fn the_units_run_under_systemd_with_all_their_restrictions() {
         ztctl(&["exec", "--user", "bob", &name, "--", "sh", "-c", "id -un; pwd; hostname; cat /proc/self/cgroup | head -n 1"]);
     assert!(out.starts_with(&format!("bob\n/home/bob\n{host}\n")), "{out} {error}\n{}", logs());
     // The whole of a reload: a policy under which nobody sees anything.
-    run("echo >/etc/ztbroker/policy.cedar && systemctl reload ztbroker");
+    run("echo 'forbid (principal, action, resource);' >/etc/ztbroker/policy.cedar && systemctl reload ztbroker");
     peer::within(Duration::from_secs(5), "list without a row", || row("host").is_none());
     // Nothing runs with more than its unit gives it.
     assert_eq!(run("stat -c '%U %a' /var/lib/ztbroker /var/lib/ztagent-docker"), "ztbroker 700\nroot 700\n");
