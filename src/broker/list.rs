@@ -85,13 +85,26 @@ const ROW: usize = 640;
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
     use crate::proto::api::ContainerList;
+    use crate::proto::container::Facts;
 
     #[test]
     fn what_travels_is_what_programs_read() {
-        let containers = ["web", "db"].into_iter().zip(1..).map(|(app, number)| Arc::new(Container::numbered(app, number)));
-        let rows = registry::rows(containers.collect());
+        // One that has everything which may be missing, and one that has nothing of it.
+        let text = |text: &str| Some(text.to_owned());
+        let full = Container {
+            labels: [("env".to_owned(), "test".to_owned())].into(),
+            cluster: text("eu"),
+            namespace: text("shop"),
+            facts: Facts { owner: text("deployment/web"), ports: vec!["80/tcp".to_owned()], ..Facts::default() },
+            ..Container::numbered("web", 1)
+        };
+        let facts = Facts::default();
+        let bare = Container { labels: BTreeMap::new(), cluster: None, namespace: None, facts, ..Container::numbered("db", 2) };
+        let rows = registry::rows(vec![Arc::new(full), Arc::new(bare)]);
         let body = serde_json::to_string(&List { containers: Rows(&rows) }).unwrap();
         let list = ContainerList { containers: rows.iter().map(Row::to_api).collect() };
         assert_eq!(body, serde_json::to_string(&list).unwrap());

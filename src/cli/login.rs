@@ -149,8 +149,8 @@ async fn keep(
     let Places { broker: url, paths, .. } = login.places;
     let lock = private::lock(&paths.token_lock(url)).await?;
     let old = before.as_ref().map(|before| (before.store, before.store.open(login.places)));
-    let old_credential = old.as_ref().and_then(|(_, store)| store.load().ok().flatten());
-    let (kind, store) = match place(login.places, wanted, credential).await {
+    let ((kind, store), old_credential) = match place(login.places, wanted, before.map(|before| before.store), credential).await
+    {
         Ok(kept) => kept,
         Err(error) => {
             // A login that nobody can use is given back.
@@ -188,15 +188,18 @@ async fn keep(
     Ok(store.describe())
 }
 
-/// Where the tokens are kept. A keyring may ask the person first, who may press Ctrl-C instead.
+/// Where the tokens are kept, and what was kept in the place before. A keyring may ask the person first, who may press Ctrl-C instead.
 async fn place(
     Places { broker, paths, patience }: Places<'_>,
     wanted: Option<StoreKind>,
+    before: Option<StoreKind>,
     credential: &Credential,
-) -> Result<(StoreKind, Box<dyn CredentialStore>), StoreError> {
+) -> Result<((StoreKind, Box<dyn CredentialStore>), Option<Credential>), StoreError> {
     let (broker, paths, credential) = (broker.clone(), paths.clone(), credential.clone());
     let keeping = tokio::task::spawn_blocking(move || {
-        credential::keep(wanted, &credential, Places { broker: &broker, paths: &paths, patience })
+        let places = Places { broker: &broker, paths: &paths, patience };
+        let old = before.and_then(|before| before.open(places).load().ok().flatten());
+        Ok((credential::keep(wanted, &credential, places)?, old))
     });
     keeping.await.unwrap_or_else(|error| Err(StoreError::Unavailable(error.to_string())))
 }

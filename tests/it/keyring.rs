@@ -1,5 +1,4 @@
-//! Where tokens are kept, with the real keeper: gnome-keyring under a message bus of its own, unlocked and locked; without one; and in
-//! a home that cannot be written.
+//! Where tokens are kept, with the real keeper: gnome-keyring under a message bus of its own, unlocked and locked, and without one.
 
 use std::path::Path;
 use std::process::Stdio;
@@ -7,16 +6,11 @@ use std::process::Stdio;
 use tokio::process::Command;
 
 use crate::peer;
-use crate::world::{Person, Said, World};
+use crate::world::{Person, RunningAgent, Said, World};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_desktops_keyring_is_used_where_one_answers() {
-    if !keyring_present() {
-        return;
-    }
-    let world = World::start().await;
-    let _agent = world.agent("web").await;
-    let ada = world.account("ada", &[]).await;
+    let Some((world, _agent, ada)) = scene().await else { return };
     let said = desktop(
         &world,
         &ada,
@@ -39,12 +33,7 @@ async fn the_desktops_keyring_is_used_where_one_answers() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_locked_keyring_is_passed_over_at_login_and_named_afterwards() {
-    if !keyring_present() {
-        return;
-    }
-    let world = World::start().await;
-    let _agent = world.agent("web").await;
-    let ada = world.account("ada", &[]).await;
+    let Some((world, _agent, ada)) = scene().await else { return };
     // Locked while the tokens are in it: no verb hangs at a dialogue that nobody sees, and nothing is lost.
     let said = desktop(
         &world,
@@ -92,9 +81,15 @@ async fn without_a_keyring_there_is_still_a_place_and_status_says_which() {
     assert_eq!(ada.run(&["logout"]).await.code, 0);
 }
 
-fn keyring_present() -> bool {
+/// Somebody with an account and a container to see, where there is a keyring.
+async fn scene() -> Option<(World, RunningAgent, Person)> {
     let programs = ["dbus-run-session", "gnome-keyring-daemon", "secret-tool", "dbus-send"];
-    peer::present("secret-service", programs.iter().all(|name| peer::program(name).is_some()))
+    if !peer::present("secret-service", programs.iter().all(|name| peer::program(name).is_some())) {
+        return None;
+    }
+    let world = World::start().await;
+    let (agent, ada) = (world.agent("web").await, world.account("ada", &[]).await);
+    Some((world, agent, ada))
 }
 
 /// What `script` says as `person` in a session of a desktop of its own. It has `$URL`, `$ROOT`, `ztctl`, and `unlock` and `lock` for the

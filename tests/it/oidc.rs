@@ -154,6 +154,12 @@ async fn done(mut login: tokio::process::Child) -> i32 {
     tokio::time::timeout(Duration::from_secs(20), login.wait()).await.expect("ztctl goes on").unwrap().code().unwrap()
 }
 
+/// The page says that it is done, and `ztctl` goes on.
+async fn logged_in(browser: &Browser, login: tokio::process::Child) {
+    browser.wait_for("close this").await;
+    assert_eq!(done(login).await, 0);
+}
+
 const SECRET: &str = "a secret between the two";
 const SRE_ONLY: &str = r#"permit (principal in Group::"sre", action, resource);"#;
 
@@ -171,8 +177,7 @@ async fn people_of_a_provider_log_in_and_go_with_it() {
     corp.start("one", false);
     let login = to_provider(&browser, &world, &ada).await;
     at_provider(&browser, "ada").await;
-    browser.wait_for("close this").await;
-    assert_eq!(done(login).await, 0);
+    logged_in(&browser, login).await;
     let status = ada.run(&["status"]).await.stdout;
     assert!(status.contains("ada@corp") && status.contains("sre") && status.contains("web"), "{status}");
     assert_eq!(ada.names(1).await.len(), 1);
@@ -188,8 +193,7 @@ async fn people_of_a_provider_log_in_and_go_with_it() {
     if browser.source().await.contains("name=\"login\"") {
         at_provider(&browser, "bob").await;
     }
-    browser.wait_for("close this").await;
-    assert_eq!(done(login).await, 0);
+    logged_in(&browser, login).await;
     age(&bob);
     let running = corp.process.as_ref().unwrap().id().to_string();
     assert!(Command::new("kill").args(["-STOP", &running]).status().unwrap().success());
@@ -255,8 +259,7 @@ async fn a_provider_beside_the_directory_a_code_and_a_new_key() {
     let login = to_provider(&browser, &world, &dave).await;
     browser.click("a.way").await;
     at_provider(&browser, "dave").await;
-    browser.wait_for("close this").await;
-    assert_eq!(done(login).await, 0);
+    logged_in(&browser, login).await;
     assert_eq!(dave.names(1).await.len(), 1);
 
     // A forged way back: an attempt that this browser did not begin.
@@ -274,8 +277,7 @@ async fn whoever_needs_a_second_factor_shows_it_to_the_provider() {
     let ada = world.stranger("ada");
     let login = to_provider(&browser, &world, &ada).await;
     at_provider(&browser, "ada").await;
-    browser.wait_for("close this").await;
-    assert_eq!(done(login).await, 0);
+    logged_in(&browser, login).await;
     let name = ada.names(1).await.remove(0);
     let said = ada.run(&["exec", &name, "--", "echo", "inside"]).await;
     assert_eq!((said.code, said.stdout.is_empty()), (255, true), "{}", said.stderr);
@@ -284,15 +286,13 @@ async fn whoever_needs_a_second_factor_shows_it_to_the_provider() {
     // The provider, which knows this browser, asks again; who shows one factor only gets no further.
     let login = to_provider_with(&browser, &world, &ada, &["--mfa"]).await;
     at_provider_again(&browser, "ada").await;
-    browser.wait_for("close this").await;
-    assert_eq!(done(login).await, 0);
+    logged_in(&browser, login).await;
     assert_eq!(ada.run(&["exec", &name, "--", "true"]).await.code, 255);
 
     corp.give_factor("ada");
     let login = to_provider_with(&browser, &world, &ada, &["--mfa"]).await;
     at_provider_again(&browser, "ada").await;
-    browser.wait_for("close this").await;
-    assert_eq!(done(login).await, 0);
+    logged_in(&browser, login).await;
     let said = ada.run(&["exec", &name, "--", "echo", "inside"]).await;
     assert_eq!((said.code, &*said.stdout), (0, "inside\n"), "{}", said.stderr);
 }
@@ -308,8 +308,7 @@ async fn a_providers_people_ask_and_answer() {
     let ada = world.stranger("ada");
     let login = to_provider(&browser, &world, &ada).await;
     at_provider(&browser, "ada").await;
-    browser.wait_for("close this").await;
-    assert_eq!(done(login).await, 0);
+    logged_in(&browser, login).await;
     let name = ada.names(1).await.remove(0);
     let asked = ada.run(&["request", &name, "--action", "exec", "--reason", "ticket 7", "--no-wait"]).await;
     assert_eq!(asked.code, 0, "{}", asked.stderr);

@@ -62,6 +62,7 @@ impl Admin {
                 .filter(|_| spec.action != Action::List),
         })
     }
+
     /// Name, provider and groups of whoever is meant, in `groups` if there are any.
     async fn person(
         &self,
@@ -69,23 +70,19 @@ impl Admin {
         groups: &[Account],
         now: u64,
     ) -> Result<(Account, String, Vec<Account>), AdminError> {
-        let unknown = || AdminError::NoUser(user.clone());
-        let local = self.state.directory.name();
+        let (state, unknown) = (&self.state, || AdminError::NoUser(user.clone()));
         // A name at a provider may be an address.
-        let (name, idp) = user.as_str().rsplit_once('@').unwrap_or((user.as_str(), local));
+        let (name, idp) = user.as_str().rsplit_once('@').unwrap_or((user.as_str(), state.directory.name()));
         let name: Account = name.parse().map_err(|_| unknown())?;
-        let said = if idp == local {
-            self.state.store.user(&name).await?.ok_or_else(unknown)?.groups
-        } else if !self.state.providers.all().any(|provider| provider.name() == idp)
-            && !self.state.config.jobs.iter().any(|job| job.name == idp)
-        {
-            return Err(unknown());
-        } else if groups.is_empty() {
-            let last = self.state.store.last_groups(name.as_str(), idp, now).await?;
-            last.ok_or_else(|| AdminError::NoGroups(user.clone()))?
+        let known = if idp == state.directory.name() {
+            Some(state.store.user(&name).await?.ok_or_else(unknown)?.groups)
+        } else if state.providers.get(idp).is_some() || state.config.jobs.iter().any(|job| job.name == idp) {
+            state.store.last_groups(name.as_str(), idp, now).await?
         } else {
-            Vec::new()
+            return Err(unknown());
         };
-        Ok((name, idp.to_owned(), if groups.is_empty() { said } else { groups.to_vec() }))
+        let said = Some(groups.to_vec()).filter(|said| !said.is_empty());
+        let groups = said.or(known).ok_or_else(|| AdminError::NoGroups(user.clone()))?;
+        Ok((name, idp.to_owned(), groups))
     }
 }

@@ -14,6 +14,7 @@ use crate::broker::identity::{LOCAL, Person};
 use crate::broker::pages::{self, Page};
 use crate::broker::store::StoreError;
 use crate::proto::RequestId;
+use crate::proto::name::Account;
 
 /// By the name and the password in the form, and the second factor of whoever has one; what comes next.
 ///
@@ -56,7 +57,7 @@ pub(super) async fn proved(state: &State, headers: &HeaderMap, request: RequestI
 }
 
 /// The provider's, or the directory's of now.
-async fn groups(state: &State, person: &Person) -> Result<Vec<crate::proto::name::Account>, StoreError> {
+async fn groups(state: &State, person: &Person) -> Result<Vec<Account>, StoreError> {
     match &person.groups {
         Some(groups) => Ok(groups.clone()),
         None if person.idp == LOCAL => Ok(state.store.user(&person.name).await?.map(|user| user.groups).unwrap_or_default()),

@@ -2,15 +2,12 @@
 
 use super::*;
 
-#[tokio::test]
-async fn whoever_is_removed_while_the_link_is_awaited_gets_no_session() {
-    let world = World::new().await;
-    let agent = world.agent(NOW).await;
-    let key = new_key().unwrap();
+/// A visit of ada's that has just come in, and its headers.
+async fn visit<'a>(world: &'a World, key: &PrivateKey) -> (Visit<'a>, HeaderMap) {
     let mut headers = HeaderMap::new();
     headers.insert("authorization", format!("Bearer {}", world.token.expose()).parse().unwrap());
-    headers.insert("ztctl-connect", URL_SAFE_NO_PAD.encode(request(&key).to_string()).parse().unwrap());
-    let visit = async || Visit {
+    headers.insert("ztctl-connect", URL_SAFE_NO_PAD.encode(request(key).to_string()).parse().unwrap());
+    let visit = Visit {
         state: &world.state,
         purges: world.state.sessions.purges(),
         caller: world.caller(&headers).await,
@@ -19,7 +16,14 @@ async fn whoever_is_removed_while_the_link_is_awaited_gets_no_session() {
         approvals: Vec::new(),
         break_glass: false,
     };
-    let mut waiting = visit().await;
+    (visit, headers)
+}
+
+#[tokio::test]
+async fn whoever_is_removed_while_the_link_is_awaited_gets_no_session() {
+    let world = World::new().await;
+    let agent = world.agent(NOW).await;
+    let (mut waiting, headers) = visit(&world, &new_key().unwrap()).await;
     let granted = waiting.authorise().await.unwrap();
     let presence = waiting.presence(&granted.row).unwrap();
     world.state.sessions.cut_user("bob@local", "gone");
@@ -48,18 +52,7 @@ async fn what_is_locked_while_the_link_is_awaited_gets_no_session() {
     let world = World::new().await;
     let _agent = world.agent(NOW).await;
     let key = new_key().unwrap();
-    let mut headers = HeaderMap::new();
-    headers.insert("authorization", format!("Bearer {}", world.token.expose()).parse().unwrap());
-    headers.insert("ztctl-connect", URL_SAFE_NO_PAD.encode(request(&key).to_string()).parse().unwrap());
-    let mut visit = Visit {
-        state: &world.state,
-        purges: world.state.sessions.purges(),
-        caller: world.caller(&headers).await,
-        asked: Asked::from_headers(&headers).unwrap(),
-        address: "192.0.2.1".parse().unwrap(),
-        approvals: Vec::new(),
-        break_glass: false,
-    };
+    let (mut visit, headers) = visit(&world, &key).await;
     let granted = visit.authorise().await.unwrap();
     let presence = visit.presence(&granted.row).unwrap();
     let admin = crate::broker::admin::Admin::new(Arc::clone(&world.state));
