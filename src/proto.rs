@@ -18,6 +18,7 @@ pub mod join;
 pub mod logs;
 pub mod name;
 pub mod secret;
+pub mod text;
 pub mod variables;
 pub mod version;
 
@@ -25,4 +26,5 @@ pub use action::{Action, Actions};
 pub use error::{ErrorBody, ErrorCode};
 pub use id::{AgentId, ContainerId, RequestId, SessionId};
 pub use secret::Secret;
+pub use text::{Text, Textual};
 pub use variables::VariableNames;

@@ -282,7 +282,7 @@ fn user_certificate(grant: &Grant, session: SessionId) -> UserCertificate {
         session,
         login: grant.login().clone(),
         container: grant.container(),
-        actions: grant.actions().clone(),
+        actions: *grant.actions(),
         force_command: grant.command().map(str::to_owned),
         deadline: grant.deadline(),
         record: grant.record(),

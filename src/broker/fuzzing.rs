@@ -182,7 +182,7 @@ pub fn config(text: &str) {
 
 /// What agents report, as people see it.
 pub fn rows(reports: Vec<ContainerReport>) -> Vec<ContainerRow> {
-    registry::rows(registry_of(reports).all()).iter().map(Row::to_api).collect()
+    registry::rows(&registry_of(reports).all()).iter().map(Row::to_api).collect()
 }
 
 fn registry_of(reports: Vec<ContainerReport>) -> Registry {

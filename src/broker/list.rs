@@ -6,11 +6,10 @@ use std::sync::Arc;
 use axum::extract::{Request, State as Extracted};
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
-use serde::{Serialize, Serializer};
 
 use super::dpop::Sent;
 use super::identity::{self, Caller};
-use super::policy::{self, Circumstances};
+use super::policy::{self, Circumstances, Lister};
 use super::registry::{self, Container, Resolution, Row};
 use super::{State, http};
 use crate::proto::error::CANDIDATES;
@@ -21,26 +20,24 @@ use crate::proto::{ContainerId, ErrorBody, ErrorCode};
 pub(crate) async fn containers(Extracted(state): Extracted<Arc<State>>, request: Request) -> Result<Response, ErrorBody> {
     let caller = identity::authenticate(&state, &Sent::of(&state, &request)).await?;
     let address = http::client_address(&state, &request);
-    let rows = visible(&state, &caller, address, state.registry.all());
-    // Megabytes: they are put together once, where they will not have to move.
-    let mut body = Vec::with_capacity(rows.len().saturating_mul(ROW));
-    serde_json::to_writer(&mut body, &List { containers: Rows(&rows) })
-        .map_err(|error| ErrorBody::new(ErrorCode::Internal, error.to_string()))?;
+    let (policies, circumstances) = (state.policies.current(), listing(&state, address));
+    let mut lister = Lister::new(&policies, &caller, &circumstances);
+    let rows = registry::rows(&state.registry.chosen(|containers| lister.among(containers)));
+    let body = json(&rows).map_err(|error| ErrorBody::new(ErrorCode::Internal, error.to_string()))?;
     Ok(([(CONTENT_TYPE, "application/json")], body).into_response())
 }
 
 /// A [`ContainerList`](crate::proto::api::ContainerList).
-#[derive(Serialize)]
-struct List<'a> {
-    containers: Rows<'a>,
-}
-
-struct Rows<'a>(&'a [Row]);
-
-impl Serialize for Rows<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.0.iter().map(Row::listed))
+fn json(rows: &[Row]) -> serde_json::Result<Vec<u8>> {
+    // Megabytes: they are put together once, where they will not have to move.
+    let mut body = Vec::with_capacity(rows.len().saturating_mul(ROW));
+    body.extend_from_slice(b"{\"containers\":[");
+    for (index, row) in rows.iter().enumerate() {
+        body.extend_from_slice(if index > 0 { b"," } else { b"" });
+        row.write(&mut body)?;
     }
+    body.extend_from_slice(b"]}");
+    Ok(body)
 }
 
 /// What was typed, resolved among what the caller may list; absent and forbidden look the same. A container that was picked from a list is
@@ -76,8 +73,12 @@ pub(crate) fn find(
 /// Those of `containers` that the caller may list, under the names that they have for this caller. A caller who may list only
 /// some replicas of an app must be given all of them in `containers` for the names to be right.
 pub(crate) fn visible(state: &State, caller: &Caller, address: IpAddr, containers: Vec<Arc<Container>>) -> Vec<Row> {
-    let circumstances = Circumstances { address, time: state.clock.now(), reason: None, command: None };
-    registry::rows(policy::listable(&state.policies.current(), caller, containers, &circumstances))
+    registry::rows(&policy::listable(&state.policies.current(), caller, containers, &listing(state, address)))
+}
+
+/// What a list is asked with.
+fn listing(state: &State, address: IpAddr) -> Circumstances<'static> {
+    Circumstances { address, time: state.clock.now(), reason: None, command: None }
 }
 
 /// About how many bytes a row has.
@@ -104,10 +105,12 @@ mod tests {
         };
         let facts = Facts::default();
         let bare = Container { labels: BTreeMap::new(), cluster: None, namespace: None, facts, ..Container::numbered("db", 2) };
-        let rows = registry::rows(vec![Arc::new(full), Arc::new(bare)]);
-        let body = serde_json::to_string(&List { containers: Rows(&rows) }).unwrap();
+        let rows = registry::rows(&[Arc::new(full), Arc::new(bare)]);
+        let body = String::from_utf8(json(&rows).unwrap()).unwrap();
+        assert_eq!(body.as_bytes(), json(&rows).unwrap(), "the second time it has not been put together again");
         let list = ContainerList { containers: rows.iter().map(Row::to_api).collect() };
         assert_eq!(body, serde_json::to_string(&list).unwrap());
         assert_eq!(serde_json::from_str::<ContainerList>(&body).unwrap(), list);
+        assert_eq!(json(&[]).unwrap(), br#"{"containers":[]}"#);
     }
 }

@@ -19,7 +19,7 @@ pub(crate) async fn list(Extracted(state): Extracted<Arc<State>>, request: Reque
         id: live.session,
         container: live.basis.container.full_name.clone(),
         login: live.basis.login.clone(),
-        actions: live.basis.actions.clone(),
+        actions: live.basis.actions,
         client_address: live.basis.address.to_string(),
         started_at: live.basis.time,
         deadline: live.deadline(),

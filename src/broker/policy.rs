@@ -33,7 +33,7 @@ pub use basis::Basis;
 pub use cases::{Cases, InvalidCases, Mismatch};
 pub use decide::{Denial, Grant, Wish, authorize};
 pub use finding::{Decision, Finding, Obliged};
-pub use listing::listable;
+pub use listing::{Lister, listable};
 pub use load::{Fault, LoadError};
 pub use schema::Circumstances;
 #[cfg(test)]

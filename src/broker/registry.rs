@@ -7,6 +7,7 @@ mod ingest;
 mod instances;
 mod names;
 mod note;
+mod wire;
 
 #[cfg(test)]
 pub(crate) mod tests;
@@ -64,7 +65,7 @@ pub struct Container {
     pub facts: Facts,
     /// What the connector can do for it.
     pub capabilities: Capabilities,
-    /// What the policies have found out about it.
+    /// What has been worked out about it.
     pub note: Note,
 }
 
@@ -223,6 +224,19 @@ impl Registry {
         let mut all = Vec::with_capacity(shelves.agents.values().map(|shelf| shelf.containers.len()).sum());
         all.extend(shelves.containers().cloned());
         all
+    }
+
+    /// What `choose` makes of [`Registry::all`], one agent's after the other: no report waits for longer than one of them takes.
+    pub fn chosen(&self, mut choose: impl FnMut(&[&Arc<Container>]) -> Vec<Arc<Container>>) -> Vec<Arc<Container>> {
+        let agents: Vec<AgentId> = self.read().agents.keys().copied().collect();
+        let mut found = Vec::new();
+        for agent in agents {
+            let shelves = self.read();
+            let containers = shelves.agents.get(&agent).into_iter().flat_map(|shelf| shelf.containers.values());
+            let shown: Vec<_> = containers.filter(|container| shelves.instances.shows(container)).collect();
+            found.append(&mut choose(&shown));
+        }
+        found
     }
 
     /// Those that `typed` may mean, and with them every other replica of their apps, which their short names depend on. What a

@@ -15,6 +15,7 @@ use crate::client::paths::Paths;
 use crate::client::session::{Request, Session, SessionError};
 use crate::client::tokens::Tokens;
 use crate::client::{config, names};
+use crate::proto::Textual;
 use crate::proto::api::ContainerRow;
 
 /// A login that can be used.
@@ -57,7 +58,7 @@ impl Access {
     }
 
     /// Keeps the list's names for completion. To have none is no failure.
-    pub fn remember(&self, list: &[ContainerRow]) {
+    pub fn remember<S: Textual>(&self, list: &[ContainerRow<S>]) {
         if let Some(file) = &self.names {
             let _ = names::save(file, list);
         }

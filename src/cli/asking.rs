@@ -146,7 +146,7 @@ async fn approved(ui: &Ui, access: &Access, request: &Request) -> Result<String,
         container: request.container,
         replicas: false,
         login: request.login.clone(),
-        actions: request.actions.clone(),
+        actions: request.actions,
         reason: reason.clone(),
         seconds: USUAL.as_secs(),
     };
@@ -239,7 +239,7 @@ fn described(row: &RequestRow) -> [String; 4] {
     ]
 }
 
-fn table(rows: &[RequestRow], now: u64) -> Table {
+fn table(rows: &[RequestRow], now: u64) -> Table<'_> {
     let columns = [
         Column::whole("ID"),
         Column::whole("WHO"),

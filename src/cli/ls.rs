@@ -1,5 +1,6 @@
 //! `ztctl ls`: the containers that the user may reach.
 
+use std::borrow::Cow;
 use std::process::ExitCode;
 
 use serde::Serialize;
@@ -10,6 +11,7 @@ use super::args::{LsArgs, LsOutput, SortKey};
 use super::failure::{Failure, no_containers};
 use super::table::{Column, Table};
 use crate::client::select::Selection;
+use crate::proto::Textual;
 use crate::proto::api::{ContainerList, ContainerRow};
 
 mod watch;
@@ -24,13 +26,15 @@ pub(super) async fn run(context: &mut Context, args: LsArgs) -> Result<ExitCode,
     if watching {
         return watch::watch(&context.ui, &access, &shown).await;
     }
-    let ContainerList { containers } = access.api.containers().await.map_err(|error| Failure::of_api(error, &access.api))?;
+    let failure = |error| Failure::of_api(error, &access.api);
+    let listing = access.api.listing().await.map_err(failure)?;
+    let ContainerList { containers } = listing.read().map_err(failure)?;
     let rows = rows(&containers, &shown);
     match output {
         LsOutput::Json => context.ui.json(&Rows { containers: rows })?,
         LsOutput::Name => {
             // One write: a list of thousands is one piece for a pipe.
-            let names: Vec<&str> = rows.iter().map(|row| row.name.as_str()).collect();
+            let names: Vec<&str> = rows.iter().map(|row| row.name.as_ref()).collect();
             context.ui.lines(&names)?;
         }
         LsOutput::Table if !rows.is_empty() => context.ui.table(&table(&rows, access.api.http().clock().now(), wide))?,
@@ -57,12 +61,12 @@ struct Shown {
 
 /// A [`ContainerList`] of some.
 #[derive(Serialize)]
-struct Rows<'a> {
-    containers: Vec<&'a ContainerRow>,
+struct Rows<'a, S> {
+    containers: Vec<&'a ContainerRow<S>>,
 }
 
-fn rows<'a>(containers: &'a [ContainerRow], shown: &Shown) -> Vec<&'a ContainerRow> {
-    let mut rows: Vec<&ContainerRow> = containers.iter().filter(|row| shown.selection.fits(row)).collect();
+fn rows<'a, S: Textual>(containers: &'a [ContainerRow<S>], shown: &Shown) -> Vec<&'a ContainerRow<S>> {
+    let mut rows: Vec<&ContainerRow<S>> = containers.iter().filter(|row| shown.selection.fits(row)).collect();
     // The broker sorts by name, and what is equal here stays so.
     match shown.sort {
         SortKey::Name => {}
@@ -75,7 +79,7 @@ fn rows<'a>(containers: &'a [ContainerRow], shown: &Shown) -> Vec<&'a ContainerR
 }
 
 /// The rows for people; `now` is for the ages.
-pub(crate) fn table(containers: &[&ContainerRow], now: u64, wide: bool) -> Table {
+pub(crate) fn table<'a, S: Textual>(containers: &[&'a ContainerRow<S>], now: u64, wide: bool) -> Table<'a> {
     let mut columns = vec![
         Column::whole("NAME"),
         Column::leave("APP", 8),
@@ -89,26 +93,23 @@ pub(crate) fn table(containers: &[&ContainerRow], now: u64, wide: bool) -> Table
         columns.extend(["OWNER", "NODE", "PORTS", "LABELS", "ID"].map(Column::whole));
     }
     let mut table = Table::new(columns);
-    let names: Vec<&str> = containers.iter().map(|row| row.name.as_str()).collect();
+    let names: Vec<&str> = containers.iter().map(|row| row.name.as_ref()).collect();
     for (row, unique) in containers.iter().zip(unique(&names)) {
         let age = age(now.saturating_sub(row.started_at));
-        let image = image(&row.image);
-        let mut cells =
-            [&row.name, &row.app, &image, &row.location, &row.condition(), &age, &row.agent].map(Clone::clone).to_vec();
-        if wide {
-            let labels: Vec<String> = row.labels.iter().map(|(key, value)| format!("{key}={value}")).collect();
-            let text = |value: &Option<String>| value.clone().unwrap_or_default();
-            cells.extend([
-                text(&row.facts.owner),
-                text(&row.facts.node),
-                row.facts.ports.join(","),
-                labels.join(","),
-                row.id.to_string(),
-            ]);
-        }
-        table.marked_row(unique, cells);
+        let texts = [&row.name, &row.app, &row.location, &row.agent].map(|text| Cow::Borrowed(text.as_ref()));
+        let [name, app, location, agent] = texts;
+        let cells = [name, app, image(row.image.as_ref()), location, row.condition(), age.into(), agent];
+        table.marked_row(unique, cells.into_iter().chain(if wide { rest(row).to_vec() } else { Vec::new() }));
     }
     table
+}
+
+/// What only a wide table has.
+fn rest<S: Textual>(row: &ContainerRow<S>) -> [Cow<'_, str>; 5] {
+    let [owner, node] = [&row.facts.owner, &row.facts.node].map(|fact| fact.as_ref().map_or("", S::as_ref));
+    let ports: Vec<&str> = row.facts.ports.iter().map(S::as_ref).collect();
+    let labels: Vec<String> = row.labels.iter().map(|(key, value)| [key.as_ref(), value.as_ref()].join("=")).collect();
+    [owner.into(), node.into(), ports.join(",").into(), labels.join(",").into(), row.id.to_string().into()]
 }
 
 /// How much of each name tells it from all others: what has to be typed.
@@ -126,10 +127,10 @@ fn unique(names: &[&str]) -> Vec<usize> {
 }
 
 /// The image with its digest as short as engines show it; the whole of it is in `--output json`.
-fn image(image: &str) -> String {
+fn image(image: &str) -> Cow<'_, str> {
     match image.split_once("sha256:") {
-        Some((name, digest)) if digest.len() == 64 && digest.is_ascii() => format!("{name}sha256:{}", &digest[..12]),
-        _ => image.to_owned(),
+        Some((_, digest)) if digest.len() == 64 && digest.is_ascii() => image[..image.len() - (64 - 12)].into(),
+        _ => image.into(),
     }
 }
 

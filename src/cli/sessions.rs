@@ -29,7 +29,7 @@ pub(super) async fn run(context: &mut Context, args: SessionsArgs) -> Result<Exi
     Ok(ExitCode::SUCCESS)
 }
 
-fn table(rows: &[SessionRow], now: u64) -> Table {
+fn table(rows: &[SessionRow], now: u64) -> Table<'_> {
     let columns = [
         Column::whole("ID"),
         Column::whole("CONTAINER"),

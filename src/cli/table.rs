@@ -8,9 +8,10 @@ use crate::harmless::harmless;
 
 /// A table with a row of titles.
 #[derive(Debug, Clone)]
-pub struct Table {
+pub struct Table<'a> {
     columns: Vec<Column>,
-    rows: Vec<Vec<String>>,
+    /// One row after the other, each with a cell for each column.
+    cells: Vec<Cow<'a, str>>,
     /// How many letters of each row's first cell stand out.
     marks: Vec<usize>,
 }
@@ -53,43 +54,47 @@ impl Column {
     }
 }
 
-impl Table {
+impl<'a> Table<'a> {
     /// An empty table.
     pub fn new(columns: impl IntoIterator<Item = Column>) -> Self {
-        Self { columns: columns.into_iter().collect(), rows: Vec::new(), marks: Vec::new() }
+        Self { columns: columns.into_iter().collect(), cells: Vec::new(), marks: Vec::new() }
     }
 
     /// Adds a row: one text a column; missing ones are empty.
-    pub fn row(&mut self, cells: impl IntoIterator<Item = String>) {
+    pub fn row<T: Into<Cow<'a, str>>>(&mut self, cells: impl IntoIterator<Item = T>) {
         self.marked_row(0, cells);
     }
 
     /// Adds a row, of whose first cell so many letters stand out where there is colour.
-    pub fn marked_row(&mut self, mark: usize, cells: impl IntoIterator<Item = String>) {
+    pub fn marked_row<T: Into<Cow<'a, str>>>(&mut self, mark: usize, cells: impl IntoIterator<Item = T>) {
         self.marks.push(mark);
-        let mut cells: Vec<String> = cells.into_iter().map(|cell| harmless(&cell).into_owned()).collect();
-        cells.resize(self.columns.len(), String::new());
-        self.rows.push(cells);
+        self.cells.extend(cells.into_iter().map(|cell| made_harmless(cell.into())).take(self.columns.len()));
+        self.cells.resize(self.marks.len() * self.columns.len(), Cow::Borrowed(""));
+    }
+
+    fn rows(&self) -> impl Iterator<Item = &[Cow<'a, str>]> {
+        self.cells.chunks(self.columns.len().max(1))
     }
 
     /// The table as lines of at most `width` cells, or as wide as it needs where nobody's terminal is the limit.
     pub fn render(&self, width: Option<usize>, colour: bool) -> String {
         let widths = self.widths(width);
-        let titles: Vec<String> = self.columns.iter().map(|column| column.title.to_owned()).collect();
-        let mut text = String::new();
+        let titles: Vec<Cow<'a, str>> = self.columns.iter().map(|column| column.title.into()).collect();
+        let line = widths.iter().flatten().map(|width| width + GAP).sum::<usize>();
+        let mut text = String::with_capacity(line * (self.marks.len() + 1));
         let marks = std::iter::once(0).chain(self.marks.iter().copied());
-        for (row, mark) in std::iter::once(&titles).chain(&self.rows).zip(marks) {
-            let mut line = String::new();
+        for (row, mark) in std::iter::once(titles.as_slice()).chain(self.rows()).zip(marks) {
+            let begin = text.len();
             for (index, (cell, width)) in row.iter().zip(&widths).enumerate() {
                 let Some(width) = *width else { continue };
                 let cell = cut(cell, width);
                 match cell.split_at_checked(mark).filter(|_| colour && index == 0 && mark > 0) {
-                    Some((marked, rest)) => line += &format!("\x1b[1m{marked}\x1b[0m{rest}"),
-                    None => line += &cell,
+                    Some((marked, rest)) => text.extend(["\x1b[1m", marked, "\x1b[0m", rest]),
+                    None => text += &cell,
                 }
-                line.extend(std::iter::repeat_n(' ', (width + GAP).saturating_sub(width_of(&cell))));
+                text.extend(std::iter::repeat_n(' ', (width + GAP).saturating_sub(width_of(&cell))));
             }
-            text += line.trim_end();
+            text.truncate(begin + text[begin..].trim_end().len());
             text.push('\n');
         }
         text
@@ -98,7 +103,7 @@ impl Table {
     /// The width of each column, `None` for those that are left out.
     fn widths(&self, limit: Option<usize>) -> Vec<Option<usize>> {
         let natural = |index: usize| {
-            let cells = self.rows.iter().filter_map(|row| row.get(index)).map(|cell| width_of(cell));
+            let cells = self.rows().filter_map(|row| row.get(index)).map(|cell| width_of(cell));
             cells.chain(self.columns.get(index).map(|column| column.title.len())).max().unwrap_or(0)
         };
         let naturals: Vec<usize> = (0..self.columns.len()).map(natural).collect();
@@ -136,6 +141,16 @@ impl Table {
     }
 }
 
+fn made_harmless(cell: Cow<'_, str>) -> Cow<'_, str> {
+    match cell {
+        Cow::Borrowed(text) => harmless(text),
+        Cow::Owned(text) => match harmless(&text) {
+            Cow::Borrowed(_) => Cow::Owned(text),
+            Cow::Owned(changed) => Cow::Owned(changed),
+        },
+    }
+}
+
 /// How many cells of the terminal the text takes, which is [`harmless`]: ASCII, which nearly all is, one for each letter.
 fn width_of(text: &str) -> usize {
     if text.is_ascii() { text.len() } else { measure_text_width(text) }
@@ -153,7 +168,7 @@ const GAP: usize = 2;
 mod tests {
     use super::*;
 
-    fn table() -> Table {
+    fn table() -> Table<'static> {
         let mut table = Table::new([
             Column::whole("NAME"),
             Column::leave("APP", 6),
@@ -161,8 +176,8 @@ mod tests {
             Column::leave("WHERE", 6),
             Column::whole("AGE"),
         ]);
-        table.row(["tomcat-7f9", "tomcat", "registry.example.com/team/tomcat:10.1", "node-1", "3d"].map(str::to_owned));
-        table.row(["日本-0a1", "web", "nginx", "evil\x1b[31m", "12s"].map(str::to_owned));
+        table.row(["tomcat-7f9", "tomcat", "registry.example.com/team/tomcat:10.1", "node-1", "3d"]);
+        table.row(["日本-0a1", "web", "nginx", "evil\x1b[31m", "12s"]);
         table
     }
 
@@ -179,7 +194,7 @@ mod tests {
     #[test]
     fn what_stands_out_takes_no_room() {
         let mut table = Table::new([Column::whole("NAME"), Column::whole("AGE")]);
-        table.marked_row(3, ["web-7f9", "3d"].map(str::to_owned));
+        table.marked_row(3, ["web-7f9", "3d"]);
         assert_eq!(table.render(None, true), "NAME     AGE\n\x1b[1mweb\x1b[0m-7f9  3d\n");
     }
 

@@ -151,12 +151,12 @@ impl Ui {
     ///
     /// # Errors
     /// As [`Ui::line`].
-    pub fn table(&self, table: &Table) -> Result<(), Failure> {
+    pub fn table(&self, table: &Table<'_>) -> Result<(), Failure> {
         self.out(&self.rendered(table))
     }
 
     /// The text of a table as [`Ui::table`] prints it.
-    pub fn rendered(&self, table: &Table) -> String {
+    pub fn rendered(&self, table: &Table<'_>) -> String {
         table.render(self.width, self.colour_out)
     }
 

@@ -35,7 +35,7 @@ pub(super) async fn run(context: &mut Context, args: WhyArgs) -> Result<ExitCode
     Ok(ExitCode::SUCCESS)
 }
 
-fn table(why: &Why) -> Table {
+fn table(why: &Why) -> Table<'_> {
     let mut table = Table::new([
         Column::whole("ACTION"),
         Column::whole("ALLOWED"),

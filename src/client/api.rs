@@ -14,7 +14,7 @@ mod upgrade;
 pub use upgrade::Upgrade;
 
 use super::dpop::Held;
-use super::http::{Http, HttpError, SMALL_BODY, Server};
+use super::http::{Answer, Http, HttpError, SMALL_BODY, Server};
 use super::tokens::{TokenError, Tokens};
 use super::trace::Trace;
 use crate::clock::Clock;
@@ -22,7 +22,7 @@ use crate::proto::api::{ConnectReply, ConnectRequest, ContainerList, SessionList
 use crate::proto::asking::{NewRequest, RequestAnswer, RequestList, RequestRow, WAIT};
 use crate::proto::frame::FrameError;
 use crate::proto::name::{Login, Target};
-use crate::proto::{ErrorBody, ErrorCode, RequestId, SessionId};
+use crate::proto::{ErrorBody, ErrorCode, RequestId, SessionId, Text};
 
 /// One broker's API, with one login. Cheap to clone.
 #[derive(Clone)]
@@ -30,6 +30,20 @@ pub struct Api {
     http: Http,
     tokens: Tokens,
     upgrade: Arc<upgrade::Preference>,
+}
+
+/// The list of containers as it came.
+#[derive(Debug)]
+pub struct Listing(Answer);
+
+impl Listing {
+    /// Its rows, whose texts are the answer's own.
+    ///
+    /// # Errors
+    /// [`ApiError::Http`] where it is no list.
+    pub fn read(&self) -> Result<ContainerList<Text<'_>>, ApiError> {
+        Ok(self.0.json()?)
+    }
 }
 
 /// The bytes to and from the agent.
@@ -123,6 +137,15 @@ impl Api {
         self.json("/v1/containers", LIST_BODY).await
     }
 
+    /// The same for whoever only looks at it: a list of thousands that nobody copies.
+    ///
+    /// # Errors
+    /// [`ApiError`].
+    pub async fn listing(&self) -> Result<Listing, ApiError> {
+        let response = self.ask(Method::GET, "/v1/containers").await?;
+        Ok(Listing(self.body(response, LIST_BODY).await?))
+    }
+
     /// What the user may do as `login` in the container that `name` means.
     ///
     /// # Errors
@@ -206,8 +229,13 @@ impl Api {
     }
 
     async fn read<T: serde::de::DeserializeOwned>(&self, response: Response, limit: usize) -> Result<T, ApiError> {
+        Ok(self.body(response, limit).await?.json()?)
+    }
+
+    /// The whole answer, unless it is a refusal.
+    async fn body(&self, response: Response, limit: usize) -> Result<Answer, ApiError> {
         if response.status().is_success() {
-            Ok(self.http.read(response, limit).await?.json()?)
+            Ok(self.http.read(response, limit).await?)
         } else {
             Err(self.refusal(response).await)
         }

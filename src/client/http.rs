@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use reqwest::header::{DATE, HeaderMap};
 use reqwest::{Client, Method, NoProxy, Proxy, RequestBuilder, Response, redirect};
-use serde::de::DeserializeOwned;
+use serde::Deserialize;
 
 pub(super) mod date;
 mod error;
@@ -237,8 +237,8 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
-    /// The body as JSON.
-    pub(crate) fn json<T: DeserializeOwned>(&self) -> Result<T, HttpError> {
+    /// The body as JSON, from which texts may be borrowed.
+    pub(crate) fn json<'a, T: Deserialize<'a>>(&'a self) -> Result<T, HttpError> {
         let unexpected = || HttpError::Unexpected { status: self.status };
         // Looked through as text once, and not each string of thousands by itself.
         let text = std::str::from_utf8(&self.body).map_err(|_| unexpected())?;

@@ -10,36 +10,38 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::private::{self, FileError, Guard};
+use crate::proto::Textual;
 use crate::proto::api::ContainerRow;
 
 /// One container of the list.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Known {
+#[serde(bound(deserialize = "S: Deserialize<'de> + Ord + Default"))]
+pub struct Known<S = String> {
     /// The short name.
-    pub name: String,
+    pub name: S,
     /// The name that stays its own.
-    pub full_name: String,
+    pub full_name: S,
     /// What it is a replica of.
-    pub app: String,
+    pub app: S,
     /// Where it runs.
-    pub location: String,
+    pub location: S,
     /// Its namespace.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub namespace: Option<String>,
+    pub namespace: Option<S>,
     /// Its labels.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub labels: BTreeMap<String, String>,
+    pub labels: BTreeMap<S, S>,
 }
 
-impl From<&ContainerRow> for Known {
-    fn from(row: &ContainerRow) -> Self {
+impl<'a, S: Textual> From<&'a ContainerRow<S>> for Known<&'a str> {
+    fn from(row: &'a ContainerRow<S>) -> Self {
         Self {
-            name: row.name.clone(),
-            full_name: row.full_name.clone(),
-            app: row.app.clone(),
-            location: row.location.clone(),
-            namespace: row.namespace.clone().or_else(|| row.facts.project.clone()),
-            labels: row.labels.clone(),
+            name: row.name.as_ref(),
+            full_name: row.full_name.as_ref(),
+            app: row.app.as_ref(),
+            location: row.location.as_ref(),
+            namespace: row.namespace_or_project(),
+            labels: row.labels.iter().map(|(key, value)| (key.as_ref(), value.as_ref())).collect(),
         }
     }
 }
@@ -50,7 +52,7 @@ pub struct Names(pub(super) String);
 
 impl Names {
     /// The list of `rows`.
-    pub fn of(rows: &[ContainerRow]) -> Self {
+    pub fn of<S: Textual>(rows: &[ContainerRow<S>]) -> Self {
         // Texts always serialise.
         Self(rows.iter().map(|row| serde_json::to_string(&Known::from(row)).unwrap_or_default() + "\n").collect())
     }
@@ -81,7 +83,7 @@ pub fn load(file: &Path) -> Option<(Duration, Names)> {
 ///
 /// # Errors
 /// [`FileError`].
-pub fn save(file: &Path, rows: &[ContainerRow]) -> Result<(), FileError> {
+pub fn save<S: Textual>(file: &Path, rows: &[ContainerRow<S>]) -> Result<(), FileError> {
     private::write(file, Guard::Secret, Names::of(rows).0.as_bytes())
 }
 
@@ -100,7 +102,8 @@ mod tests {
         let row = ContainerRow { namespace: Some("shop".into()), ..ContainerRow::example("tomcat") };
         save(&file, std::slice::from_ref(&row)).unwrap();
         let (age, names) = load(&file).unwrap();
-        assert!(age < Duration::from_secs(60) && names.all() == [Known::from(&row)]);
+        assert!(age < Duration::from_secs(60) && names == Names::of(&[row]));
+        assert_eq!(names.all()[0].namespace.as_deref(), Some("shop"));
         assert_eq!((names.beginning("tomcat-7").len(), names.beginning("omcat").len(), names.beginning("\"").len()), (1, 0, 0));
         fs::write(&file, b"[{").unwrap();
         assert!(load(&file).unwrap().1.all().is_empty());

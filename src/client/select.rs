@@ -2,6 +2,7 @@
 
 use std::str::FromStr;
 
+use crate::proto::Textual;
 use crate::proto::api::ContainerRow;
 
 /// What is shown of a list.
@@ -17,29 +18,30 @@ pub struct Selection {
 
 impl Selection {
     /// Whether `row` is among what is shown.
-    pub fn fits(&self, row: &ContainerRow) -> bool {
-        let namespace = self.namespace.as_ref().is_none_or(|namespace| row.namespace_or_project() == Some(namespace));
+    pub fn fits<S: Textual>(&self, row: &ContainerRow<S>) -> bool {
+        let namespace = self.namespace.as_deref();
+        let namespace = namespace.is_none_or(|namespace| row.namespace_or_project() == Some(namespace));
         namespace && self.selector.fits(row) && holds(row, &self.words)
     }
 }
 
-impl ContainerRow {
+impl<S: Textual> ContainerRow<S> {
     /// The namespace of a cluster, or what Docker Compose has in its place.
-    fn namespace_or_project(&self) -> Option<&String> {
-        self.namespace.as_ref().or(self.facts.project.as_ref())
+    pub(super) fn namespace_or_project(&self) -> Option<&str> {
+        self.namespace.as_ref().or(self.facts.project.as_ref()).map(S::as_ref)
     }
 }
 
 /// Whether each of the words, all in lower case, is somewhere in the row.
-fn holds(row: &ContainerRow, words: &[String]) -> bool {
+fn holds<S: Textual>(row: &ContainerRow<S>, words: &[String]) -> bool {
     if words.is_empty() {
         return true;
     }
-    let facts = &row.facts;
+    let (facts, condition) = (&row.facts, row.condition());
     let known = [&row.cluster, &row.namespace, &facts.owner, &facts.project, &facts.service, &facts.pod, &facts.node];
-    let fields = [&row.name, &row.full_name, &row.app, &row.image, &row.location, &row.condition(), &row.agent];
-    let fields: Vec<String> =
-        fields.into_iter().chain(known.into_iter().flatten()).chain(&facts.ports).map(|field| field.to_lowercase()).collect();
+    let fields = [&row.name, &row.full_name, &row.app, &row.image, &row.location, &row.agent];
+    let fields = fields.into_iter().chain(known.into_iter().flatten()).chain(&facts.ports).map(S::as_ref);
+    let fields: Vec<String> = fields.chain([&*condition]).map(str::to_lowercase).collect();
     words.iter().all(|word| fields.iter().any(|field| field.contains(word)))
 }
 
@@ -65,12 +67,12 @@ enum Wanted {
 
 impl Selector {
     /// Whether all conditions hold for `row`.
-    pub fn fits(&self, row: &ContainerRow) -> bool {
+    pub fn fits<S: Textual>(&self, row: &ContainerRow<S>) -> bool {
         self.0.iter().all(|condition| {
             let value = value(row, &condition.key);
             match &condition.wanted {
-                Wanted::Is(wanted) => value == Some(wanted),
-                Wanted::IsNot(unwanted) => value != Some(unwanted),
+                Wanted::Is(wanted) => value == Some(wanted.as_str()),
+                Wanted::IsNot(unwanted) => value != Some(unwanted.as_str()),
                 Wanted::There => value.is_some(),
                 Wanted::Absent => value.is_none(),
             }
@@ -105,9 +107,9 @@ impl FromStr for Selector {
     }
 }
 
-fn value<'a>(row: &'a ContainerRow, key: &str) -> Option<&'a String> {
+fn value<'a, S: Textual>(row: &'a ContainerRow<S>, key: &str) -> Option<&'a str> {
     let facts = &row.facts;
-    row.labels.get(key).or(match key {
+    let value = row.labels.get(key).or(match key {
         "app" => Some(&row.app),
         "image" => Some(&row.image),
         "state" => Some(&row.state),
@@ -122,7 +124,8 @@ fn value<'a>(row: &'a ContainerRow, key: &str) -> Option<&'a String> {
         "node" => facts.node.as_ref(),
         "health" => facts.health.as_ref(),
         _ => None,
-    })
+    });
+    value.map(S::as_ref)
 }
 
 #[cfg(test)]

@@ -1,10 +1,10 @@
 //! Actions: what one may do with a container, one word each, the same in policy, certificate and audit.
 
-use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
-use serde::{Deserialize, Serialize};
+use serde::de::{SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// One thing that one may do with a container.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -60,37 +60,70 @@ impl FromStr for Action {
     }
 }
 
-/// A set of actions, written as words with commas between them, sorted.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Actions(BTreeSet<Action>);
+/// A set of actions, written as words with commas between them, sorted; a bit each.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Actions(u8);
 
 impl Actions {
     /// Whether `action` is in the set.
-    pub fn allow(&self, action: Action) -> bool {
-        self.0.contains(&action)
+    pub fn allow(self, action: Action) -> bool {
+        self.0 & bit(action) != 0
     }
 
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.0 == 0
     }
 
     /// Each of them, sorted.
-    pub fn iter(&self) -> impl Iterator<Item = Action> + '_ {
-        self.0.iter().copied()
+    pub fn iter(self) -> impl Iterator<Item = Action> {
+        Action::ALL.into_iter().filter(move |action| self.allow(*action))
     }
+}
+
+fn bit(action: Action) -> u8 {
+    1 << action as u8
 }
 
 impl FromIterator<Action> for Actions {
     fn from_iter<I: IntoIterator<Item = Action>>(actions: I) -> Self {
-        Self(actions.into_iter().collect())
+        Self(actions.into_iter().fold(0, |bits, action| bits | bit(action)))
+    }
+}
+
+impl Serialize for Actions {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.iter())
+    }
+}
+
+impl<'de> Deserialize<'de> for Actions {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_seq(Words)
+    }
+}
+
+struct Words;
+
+impl<'de> Visitor<'de> for Words {
+    type Value = Actions;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a sequence of actions")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut words: A) -> Result<Actions, A::Error> {
+        let mut actions = Actions::default();
+        while let Some(action) = words.next_element()? {
+            actions.0 |= bit(action);
+        }
+        Ok(actions)
     }
 }
 
 impl fmt::Display for Actions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, action) in self.0.iter().enumerate() {
+        for (index, action) in self.iter().enumerate() {
             write!(f, "{}{action}", if index == 0 { "" } else { "," })?;
         }
         Ok(())
@@ -116,5 +149,8 @@ mod tests {
         assert_eq!(set.to_string().parse(), Ok(set));
         assert!("shell,sudo".parse::<Actions>().is_err());
         assert!("".parse::<Actions>().is_err());
+        let json = serde_json::to_string(&set).unwrap();
+        assert_eq!((json.as_str(), serde_json::from_str(&json).unwrap()), (r#"["shell","exec"]"#, set));
+        assert_eq!(Action::ALL.into_iter().collect::<Actions>().iter().collect::<Vec<_>>(), Action::ALL);
     }
 }

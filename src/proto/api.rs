@@ -20,13 +20,14 @@
 
 pub mod mfa;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
 use super::container::{Capabilities, Facts};
 use super::name::{Login, Target};
-use super::{Action, Actions, ContainerId, SessionId};
+use super::{Action, Actions, ContainerId, SessionId, Textual};
 
 /// Who the token speaks for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,58 +48,61 @@ pub struct Whoami {
 
 /// The containers that the user may list, sorted by name.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ContainerList {
+#[serde(bound(deserialize = "S: Deserialize<'de> + Ord + Default"))]
+pub struct ContainerList<S = String> {
     /// One row each.
-    pub containers: Vec<ContainerRow>,
+    pub containers: Vec<ContainerRow<S>>,
 }
 
-/// One container, as its viewer sees it.
+/// One container, as its viewer sees it. Where thousands are only looked at, `S` is a [`Text`](super::Text) of the answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ContainerRow {
+#[serde(bound(deserialize = "S: Deserialize<'de> + Ord + Default"))]
+pub struct ContainerRow<S = String> {
     /// The whole id.
     pub id: ContainerId,
     /// The shortest unique name for this viewer: `tomcat-7f9`.
-    pub name: String,
+    pub name: S,
     /// The name that stays unique: `tomcat-7f9c01ab34de`.
-    pub full_name: String,
+    pub full_name: S,
     /// What it is a replica of: `tomcat`.
-    pub app: String,
+    pub app: S,
     /// The image, as the runtime names it; empty where there is none.
-    pub image: String,
+    pub image: S,
     /// Where it runs: a host, or cluster and namespace, in words.
-    pub location: String,
+    pub location: S,
     /// What the runtime says: `running`, `paused` …
-    pub state: String,
+    pub state: S,
     /// When it started, in seconds since 1970.
     pub started_at: u64,
     /// The name of the agent that serves it.
-    pub agent: String,
+    pub agent: S,
     /// The labels that the workload claims.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub labels: BTreeMap<String, String>,
+    pub labels: BTreeMap<S, S>,
     /// The cluster that the agent's enrolment asserts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub cluster: Option<String>,
+    pub cluster: Option<S>,
     /// The namespace, of those that the agent's enrolment allows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub namespace: Option<String>,
+    pub namespace: Option<S>,
     /// `process`, `host`, `docker` or `kubernetes`.
     #[serde(default)]
-    pub runtime: String,
+    pub runtime: S,
     /// What else the runtime knows.
     #[serde(flatten)]
-    pub facts: Facts,
+    pub facts: Facts<S>,
     /// What its connector can do for it.
     #[serde(default)]
     pub capabilities: Capabilities,
 }
 
-impl ContainerRow {
+impl<S: Textual> ContainerRow<S> {
     /// The state in words, the health with it where that is worth a word: `running (unhealthy)`.
-    pub fn condition(&self) -> String {
-        match self.facts.health.as_deref() {
-            Some(health) if !matches!(health, "healthy" | "ready") => format!("{} ({health})", self.state),
-            _ => self.state.clone(),
+    pub fn condition(&self) -> Cow<'_, str> {
+        let state = self.state.as_ref();
+        match self.facts.health.as_ref().map(S::as_ref) {
+            Some(health) if !matches!(health, "healthy" | "ready") => format!("{state} ({health})").into(),
+            _ => state.into(),
         }
     }
 }

@@ -8,34 +8,34 @@ use super::Actions;
 
 /// What a runtime knows about a container, where it knows such a thing. All of it is text of the runtime's and made harmless at ingest.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Facts {
+pub struct Facts<S = String> {
     /// What starts another one in its place: `deployment/tomcat`, `compose/shop/web`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub owner: Option<String>,
+    pub owner: Option<S>,
     /// The project of Docker Compose that it is part of.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub project: Option<String>,
+    pub project: Option<S>,
     /// The service in that project.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub service: Option<String>,
+    pub service: Option<S>,
     /// The pod of Kubernetes that it is in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub pod: Option<String>,
+    pub pod: Option<S>,
     /// Its name in the pod.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub container: Option<String>,
+    pub container: Option<S>,
     /// What it is in the pod where it is no ordinary container: `init`, `ephemeral`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub kind: Option<String>,
+    pub kind: Option<S>,
     /// The machine that it runs on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub node: Option<String>,
+    pub node: Option<S>,
     /// What its health check says: `healthy`, `unhealthy`, `starting`; in Kubernetes `ready`, `unready`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub health: Option<String>,
+    pub health: Option<S>,
     /// The ports that it declares: `8080/tcp`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub ports: Vec<String>,
+    pub ports: Vec<S>,
 }
 
 /// What a connector can do for a container; what it cannot is refused before anything is signed.

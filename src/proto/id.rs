@@ -21,7 +21,7 @@ impl Digits {
     fn of(id: [u8; 16]) -> Self {
         let mut digits = [0; 32];
         for (pair, byte) in digits.chunks_exact_mut(2).zip(id) {
-            pair.copy_from_slice(&[digit(byte >> 4), digit(byte & 15)]);
+            pair.copy_from_slice(&[byte >> 4, byte & 15].map(digit));
         }
         Self(digits)
     }
@@ -49,7 +49,7 @@ impl<T: FromStr<Err = InvalidId>> Visitor<'_> for Hexadecimal<T> {
 }
 
 fn digit(nibble: u8) -> u8 {
-    if nibble < 10 { b'0' + nibble } else { b'a' + nibble - 10 }
+    b"0123456789abcdef"[usize::from(nibble & 15)]
 }
 
 macro_rules! id {
@@ -149,6 +149,12 @@ impl ContainerId {
         Self::derived(&[b"container", &agent.0, runtime_id.as_bytes()])
     }
 
+    /// With how many digits both begin.
+    pub fn shared_digits(self, other: Self) -> usize {
+        let differ = u128::from_be_bytes(self.0) ^ u128::from_be_bytes(other.0);
+        differ.leading_zeros() as usize / 4
+    }
+
     /// The digits that short names are cut from: the first twelve.
     pub fn short(&self) -> String {
         let mut digits = self.to_string();
@@ -192,6 +198,15 @@ mod tests {
         for text in ["", "00", &"0".repeat(31), &"0".repeat(33), &"A".repeat(32), &"g".repeat(32), &"é".repeat(16)] {
             assert_eq!(text.parse::<ContainerId>(), Err(InvalidId), "{text}");
         }
+    }
+
+    #[test]
+    fn digits_are_shared_from_the_beginning() {
+        let shared = |a: &str, b: &str| {
+            let [a, b] = [a, b].map(|digits| format!("{digits:0<32}").parse::<ContainerId>().unwrap());
+            a.shared_digits(b)
+        };
+        assert_eq!([shared("7f9a", "7f9b"), shared("0", "8"), shared("1", "0"), shared("a1", "a1")], [3, 0, 0, 32]);
     }
 
     #[test]

@@ -111,7 +111,7 @@ impl Admin {
 
     /// The container that is here and that `name` means.
     pub(super) fn one_container(&self, name: &str) -> Result<Row, AdminError> {
-        match registry::resolve(name, &registry::rows(self.state.registry.that_may_be(name))) {
+        match registry::resolve(name, &registry::rows(&self.state.registry.that_may_be(name))) {
             Resolution::One(row) => Ok(row),
             Resolution::None => Err(AdminError::NoContainer(name.to_owned())),
             Resolution::Ambiguous(rows) => {

@@ -103,7 +103,7 @@ impl Request {
             user: self.user.clone(),
             scope: self.scope.clone(),
             login: self.login.clone(),
-            actions: self.actions.clone(),
+            actions: self.actions,
             groups: self.answers.iter().flat_map(|given| given.groups.clone()).collect(),
             until,
         })
@@ -137,7 +137,7 @@ impl Request {
             scope: self.scope_in_words(),
             place: self.place.clone(),
             login: self.login.clone(),
-            actions: self.actions.clone(),
+            actions: self.actions,
             reason: self.reason.clone(),
             seconds: self.seconds,
             created_at: self.created_at,

@@ -68,7 +68,7 @@ impl Basis {
                     user: self.caller.user(),
                     scope: Scope::Container(self.container.id),
                     login: self.login.clone(),
-                    actions: self.actions.clone(),
+                    actions: self.actions,
                     groups: approvers.iter().flat_map(Approvers::groups).cloned().collect(),
                     until: u64::MAX,
                 };

@@ -267,7 +267,7 @@ pub fn authorize(
         user,
         container: container.id,
         login: wish.login.clone(),
-        actions: wish.actions.clone(),
+        actions: *wish.actions,
         command: circumstances.command.map(str::to_owned),
         deadline: deadline.min(token_end).min(until),
         policies: decided.into_iter().collect(),

@@ -18,6 +18,10 @@ pub(super) struct Kinds {
     known: Mutex<HashMap<Box<[u8]>, u32>>,
 }
 
+/// The number that is noted at a container, if it is of this set.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Noted(Option<u32>);
+
 impl Kinds {
     /// Those of a new set whose policies read `projection`.
     pub(super) fn new(projection: Projection) -> Self {
@@ -26,11 +30,16 @@ impl Kinds {
         Self { set: LAST.fetch_add(1, Relaxed), projection, known: Mutex::default() }
     }
 
+    /// What is noted of the container.
+    pub(super) fn noted(&self, container: &Container) -> Noted {
+        Noted(container.note.kind(self.set))
+    }
+
     /// The number of the container's kind. None where the policies read everything of it, or there are too many kinds to number.
-    pub(super) fn of(&self, container: &Container, key: &mut Vec<u8>) -> Option<usize> {
-        let kind = container.note.read(self.set).unwrap_or_else(|| {
+    pub(super) fn of(&self, container: &Container, noted: Noted, key: &mut Vec<u8>) -> Option<usize> {
+        let kind = noted.0.unwrap_or_else(|| {
             let kind = self.number(container, key).unwrap_or(NONE);
-            container.note.write(self.set, kind);
+            container.note.keep_kind(self.set, kind);
             kind
         });
         usize::try_from(kind).ok().filter(|_| kind != NONE)
@@ -85,17 +94,19 @@ mod tests {
             assert_eq!(seen(&db, &containers), ["db"]);
         }
         let mut key = Vec::new();
-        let kinds: Vec<Option<usize>> = containers.iter().map(|container| db.kinds.of(container, &mut key)).collect();
+        let kinds: Vec<Option<usize>> =
+            containers.iter().map(|container| db.kinds.of(container, db.kinds.noted(container), &mut key)).collect();
         assert!(kinds[0].is_some() && kinds[0] == kinds[2] && kinds[0] != kinds[1], "{kinds:?}");
         let changed = Container { app: "db".into(), ..Container::clone(&containers[0]) };
-        assert_eq!(changed.note.read(db.kinds.set), None);
+        assert_eq!(changed.note.kind(db.kinds.set), None);
         assert_eq!(seen(&db, &[Arc::new(changed), Arc::clone(&containers[0])]), ["db"]);
     }
 
     #[test]
     fn what_the_policies_read_wholly_of_has_no_number() {
         let one = set(&format!("resource == Container::\"{}\"", Container::numbered("web", 1).id));
-        assert_eq!(one.kinds.of(&Container::numbered("web", 1), &mut Vec::new()), None);
+        let web = Container::numbered("web", 1);
+        assert_eq!(one.kinds.of(&web, one.kinds.noted(&web), &mut Vec::new()), None);
         let containers: Vec<Arc<Container>> = (1..5).map(|n| Arc::new(Container::numbered("web", n))).collect();
         assert_eq!(seen(&one, &containers).len(), 1);
     }

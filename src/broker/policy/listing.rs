@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::Set;
 use super::decide::{permitted_by, within_token};
+use super::kinds::Noted;
 use super::projection::{Projection, may_apply};
 use super::schema::Circumstances;
 use crate::broker::identity::Caller;
@@ -53,49 +54,82 @@ impl Listing {
     }
 }
 
-/// Those of `containers` that `caller` may list. Of many only those policies are asked that are about the caller, and once for each kind
-/// of container that they tell apart: with 100 000 containers that is the difference between milliseconds and half a minute. Which kind a
+/// What one person may list, asked of many containers. Only those policies are asked that are about the caller, and once for each kind of
+/// container that they tell apart: with 100 000 containers that is the difference between milliseconds and half a minute. Which kind a
 /// container is to all policies is found out once ([`Kinds`](super::kinds::Kinds)).
-pub fn listable(
-    set: &Set,
-    caller: &Caller,
-    mut containers: Vec<Arc<Container>>,
-    circumstances: &Circumstances<'_>,
-) -> Vec<Arc<Container>> {
-    let (user, list) = (caller.user(), Action::List);
-    let decide = |policies: &PolicySet, container: &Container| {
-        permitted_by(set, policies, caller, list, container, None, circumstances).is_ok()
-    };
-    containers.retain(|container| within_token(caller, list, container));
-    if let [container] = containers.as_slice() {
-        let listed = decide(&set.policies, container);
-        return containers.into_iter().filter(|_| listed).collect();
+#[derive(Debug)]
+pub struct Lister<'a> {
+    set: &'a Set,
+    caller: &'a Caller,
+    circumstances: &'a Circumstances<'a>,
+    /// None for two policies of one id: no set has them, and where nothing can be evaluated nothing is permitted.
+    concerned: Option<Concerned>,
+    /// What was decided, by what the caller's policies read of a container, and by its kind's number.
+    known: HashMap<Vec<u8>, bool>,
+    of_kind: Vec<Option<bool>>,
+    key: Vec<u8>,
+}
+
+impl<'a> Lister<'a> {
+    /// What `caller` may list by `set`.
+    pub fn new(set: &'a Set, caller: &'a Caller, circumstances: &'a Circumstances<'a>) -> Self {
+        let concerned = set.listing.concerning(&caller.user(), &caller.groups);
+        Self { set, caller, circumstances, concerned, known: HashMap::new(), of_kind: Vec::new(), key: Vec::new() }
     }
-    let Some(Concerned { policies, projection }) = set.listing.concerning(&user, &caller.groups) else {
-        // Two policies of one id: no set has them, and where nothing can be evaluated nothing is permitted.
-        return Vec::new();
-    };
-    let (mut known, mut of_kind, mut key) = (HashMap::<Vec<u8>, bool>::new(), Vec::<Option<bool>>::new(), Vec::new());
-    containers.retain(|container| {
-        let kind = set.kinds.of(container, &mut key);
-        if let Some(verdict) = kind.and_then(|kind| *of_kind.get(kind)?) {
+
+    /// Those of `containers` that are among it.
+    pub fn among(&mut self, containers: &[&Arc<Container>]) -> Vec<Arc<Container>> {
+        // The notes lie far apart. Reading one takes longer than deciding by it, but many are fetched at once where nothing is decided in
+        // between.
+        let noted: Vec<Noted> = containers.iter().map(|container| self.set.kinds.noted(container)).collect();
+        let each = containers.iter().zip(noted);
+        each.filter(|(container, noted)| self.lists(container, *noted)).map(|(container, _)| Arc::clone(container)).collect()
+    }
+
+    fn lists(&mut self, container: &Container, noted: Noted) -> bool {
+        let Some(Concerned { policies, projection }) = &self.concerned else { return false };
+        if !within_token(self.caller, Action::List, container) {
+            return false;
+        }
+        let kind = self.set.kinds.of(container, noted, &mut self.key);
+        if let Some(verdict) = kind.and_then(|kind| *self.of_kind.get(kind)?) {
             return verdict;
         }
-        let verdict = match projection.project(container, &mut key) {
-            false => decide(&policies, container),
+        let decide = || decide(self.set, policies, self.caller, container, self.circumstances);
+        let verdict = match projection.project(container, &mut self.key) {
+            false => decide(),
             // Kinds that only others' policies tell apart are one here.
-            true => match known.get(&key) {
+            true => match self.known.get(&self.key) {
                 Some(verdict) => *verdict,
-                None => *known.entry(key.clone()).or_insert(decide(&policies, container)),
+                None => *self.known.entry(self.key.clone()).or_insert_with(decide),
             },
         };
         if let Some(kind) = kind {
-            of_kind.resize(of_kind.len().max(kind + 1), None);
-            of_kind.get_mut(kind).into_iter().for_each(|known| *known = Some(verdict));
+            self.of_kind.resize(self.of_kind.len().max(kind + 1), None);
+            self.of_kind.get_mut(kind).into_iter().for_each(|known| *known = Some(verdict));
         }
         verdict
-    });
-    containers
+    }
+}
+
+/// Those of `containers` that `caller` may list.
+pub fn listable(
+    set: &Set,
+    caller: &Caller,
+    containers: Vec<Arc<Container>>,
+    circumstances: &Circumstances<'_>,
+) -> Vec<Arc<Container>> {
+    if let [container] = containers.as_slice() {
+        // One question is not worth a look at who is concerned.
+        let listed =
+            within_token(caller, Action::List, container) && decide(set, &set.policies, caller, container, circumstances);
+        return containers.into_iter().filter(|_| listed).collect();
+    }
+    Lister::new(set, caller, circumstances).among(&containers.iter().collect::<Vec<_>>())
+}
+
+fn decide(set: &Set, policies: &PolicySet, caller: &Caller, container: &Container, circumstances: &Circumstances<'_>) -> bool {
+    permitted_by(set, policies, caller, Action::List, container, None, circumstances).is_ok()
 }
 
 /// Whether a policy with this principal scope may be about `user`. A user is in their groups, and groups are in none.

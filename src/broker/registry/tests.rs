@@ -59,14 +59,14 @@ fn names(rows: &[Row]) -> Vec<&str> {
 #[test]
 fn names_are_as_short_as_the_view_allows() {
     let view = vec![with_id("tomcat", "7f9a"), with_id("tomcat", "7f9b"), with_id("tomcat", "123"), with_id("web", "7f9a")];
-    assert_eq!(names(&rows(view.clone())), ["tomcat-123", "tomcat-7f9a", "tomcat-7f9b", "web-7f9"]);
-    assert_eq!(names(&rows(view[..1].to_vec())), ["tomcat-7f9"]);
+    assert_eq!(names(&rows(&view)), ["tomcat-123", "tomcat-7f9a", "tomcat-7f9b", "web-7f9"]);
+    assert_eq!(names(&rows(&view[..1])), ["tomcat-7f9"]);
 }
 
 #[test]
 fn exact_beats_prefix_and_nothing_is_guessed() {
     let view =
-        rows(vec![with_id("tomcat", "7f9a"), with_id("tomcat", "7f9b"), with_id("tomcat-7f9a", "555"), with_id("db", "abc")]);
+        rows(&[with_id("tomcat", "7f9a"), with_id("tomcat", "7f9b"), with_id("tomcat-7f9a", "555"), with_id("db", "abc")]);
     let one = |typed: &str| match resolve(typed, &view) {
         Resolution::One(row) => row.name,
         other => panic!("{typed}: {other:?}"),
@@ -90,7 +90,7 @@ proptest! {
     fn every_shown_name_means_its_container_and_no_shorter_one_would(
         ids in prop::collection::btree_set(("(tomcat|web|web-7f)", "[0-3]{6}"), 1..40)
     ) {
-        let view = rows(ids.iter().map(|(app, digits)| with_id(app, digits)).collect());
+        let view = rows(&ids.iter().map(|(app, digits)| with_id(app, digits)).collect::<Vec<_>>());
         let distinct: std::collections::BTreeSet<_> = names(&view).into_iter().collect();
         prop_assert_eq!(distinct.len(), view.len());
         for row in &view {

@@ -8,6 +8,7 @@ use super::{Shown, rows};
 use crate::cli::access::Access;
 use crate::cli::failure::{Failure, Kind};
 use crate::cli::ui::Ui;
+use crate::client::api::{ApiError, Listing};
 use crate::client::signals::{Signal, Signals};
 
 /// Draws until Ctrl-C.
@@ -27,12 +28,10 @@ pub(super) async fn watch(ui: &Ui, access: &Access, shown: &Shown) -> Result<Exi
 async fn draw(ui: &Ui, access: &Access, shown: &Shown) -> Result<ExitCode, Failure> {
     let (mut drawn, mut last) = (0, String::new());
     loop {
-        let trouble = match access.api.containers().await {
-            Ok(list) => {
-                let all = list.containers.len();
-                let containers = rows(&list.containers, shown);
-                let table = super::table(&containers, access.api.http().clock().now(), shown.wide);
-                last = if containers.is_empty() { format!("none of {all} containers\n") } else { ui.rendered(&table) };
+        let frame = access.api.listing().await.and_then(|listing| frame(ui, &listing, access.api.http().clock().now(), shown));
+        let trouble = match frame {
+            Ok(frame) => {
+                last = frame;
                 None
             }
             // What was there last stays, until the broker is back.
@@ -44,6 +43,15 @@ async fn draw(ui: &Ui, access: &Access, shown: &Shown) -> Result<ExitCode, Failu
         drawn = ui.redraw(drawn, &last, trouble.as_deref())?;
         tokio::time::sleep(EVERY).await;
     }
+}
+
+fn frame(ui: &Ui, listing: &Listing, now: u64, shown: &Shown) -> Result<String, ApiError> {
+    let all = listing.read()?.containers;
+    let containers = rows(&all, shown);
+    if containers.is_empty() {
+        return Ok(format!("none of {} containers\n", all.len()));
+    }
+    Ok(ui.rendered(&super::table(&containers, now, shown.wide)))
 }
 
 /// An agent tells the broker within a tenth of a second.
