@@ -12,7 +12,7 @@ mod trust;
 mod tests;
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::extract::{Request, State as Extracted};
@@ -22,7 +22,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::State;
 use super::crowd::Crowd;
-use super::relay::upgrade::{Link, Wanted};
+use super::relay::{
+    self,
+    upgrade::{Link, Wanted},
+};
 use crate::broker::http;
 use crate::proto::agent::{FromBroker, HELLO_TIMEOUT, Kind};
 use crate::proto::version::AGENT_UPGRADE;
@@ -55,6 +58,8 @@ pub(crate) struct Presence {
     skew: AtomicI64,
     /// To its control connection's one writer.
     commands: mpsc::Sender<FromBroker>,
+    /// Whether it is about to go, and only ends what it serves.
+    leaving: AtomicBool,
     /// Ends the control connection, and with it everything that is parked.
     gone: CancellationToken,
     parked: Parked,
@@ -90,10 +95,15 @@ impl Agents {
         self.present(agent).is_some_and(|presence| presence.key != *key)
     }
 
-    /// Ends an agent's connections: its enrolment was removed.
+    /// Ends an agent's connections: its enrolment was removed. From now on it serves nobody new; those whom it still serves it may tell
+    /// why they are cut.
     pub(crate) fn expel(&self, agent: AgentId) {
         if let Some(presence) = self.present(agent) {
-            presence.gone.cancel();
+            presence.leaving.store(true, Relaxed);
+            tokio::spawn(async move {
+                tokio::time::sleep(relay::GRACE).await;
+                presence.gone.cancel();
+            });
         }
     }
 
@@ -140,7 +150,10 @@ impl Presence {
     ) -> (Self, mpsc::Receiver<FromBroker>) {
         let (commands, queue) = mpsc::channel(COMMANDS);
         let (skew, gone) = (AtomicI64::new(skew), closing.child_token());
-        (Self { agent, name, key, skew, commands, gone, parked: Parked::default(), trust }, queue)
+        (
+            Self { agent, name, key, skew, commands, leaving: AtomicBool::default(), gone, parked: Parked::default(), trust },
+            queue,
+        )
     }
 
     /// Sends `command`. An agent that lets [`COMMANDS`] of them pile up does not read: it is dropped and may come back.
@@ -158,7 +171,7 @@ impl Presence {
     }
 
     fn is_here(&self) -> bool {
-        !self.gone.is_cancelled()
+        !self.gone.is_cancelled() && !self.leaving.load(Relaxed)
     }
 
     /// How many seconds the agent's clock is ahead of ours; negative when behind.

@@ -345,7 +345,7 @@ impl Drop for Seat {
 }
 
 /// How long the agent has, after a cut or the deadline, to say so to the user: whoever is locked out has no byte after a second.
-const GRACE: Duration = Duration::from_millis(800);
+pub(super) const GRACE: Duration = Duration::from_millis(800);
 
 /// How long the agent's word about the end may come after the stream's end: it travels on another connection, and the agent has ended the
 /// session's processes first, of which those that do not hear are killed after three seconds.

@@ -171,6 +171,22 @@ async fn who_is_removed_and_what_the_policy_no_longer_allows_ends_within_a_secon
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_removed_agents_sessions_end_with_the_reason_and_nothing_begins_there() {
+    let world = World::start().await;
+    let _agent = world.agent("web").await;
+    let ada = world.person("ada", &[]).await;
+    let name = ada.names(1).await.remove(0);
+    let session = running(&ada, &name, &[]).await;
+    let id = world.admin.agents().await.unwrap().remove(0).id;
+    let since = Instant::now();
+    world.admin.remove_agent(id).await.unwrap();
+    assert_ne!(ada.run(&["exec", &name, "--", "true"]).await.code, 0, "it serves nobody new");
+    let said = cut(session, since).await;
+    assert!(said.stderr.contains("the container's agent was removed by an operator"), "{}", said.stderr);
+    ada.names(0).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_lock_at_one_broker_holds_at_the_other_that_shares_its_database() {
     let first = World::start().await;
     let database = format!("sqlite://{}", first.state().join("broker.db").display());
