@@ -3,6 +3,8 @@
 //! What is decided about comes into force before the live sessions are looked through, and whoever admits a session looks again
 //! when that has happened since ([`Sessions::purges`](super::relay::Sessions::purges)): none slips through between.
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,7 +13,7 @@ use super::admin::Admin;
 use super::locks::{Lock, Stale};
 use super::policy::{Approval, Basis, Fingerprint, Set};
 use super::store::StoreError;
-use crate::proto::{ErrorBody, ErrorCode};
+use crate::proto::{ErrorBody, ErrorCode, RequestId};
 
 /// Whether no lock is on what `basis` tells of, a container that the caller sees as `name`.
 ///
@@ -75,7 +77,7 @@ pub(crate) async fn read_approvals(state: &State) -> Result<usize, StoreError> {
     }
     let now = state.clock.now();
     let (holding, set) = (state.store.approved(now).await?, state.policies.current());
-    let mut ended = 0;
+    let (mut ended, mut whose) = (0, BTreeMap::new());
     for live in standing {
         let (kept, gone): (Vec<Approval>, Vec<Approval>) =
             live.basis.approvals.iter().cloned().partition(|approval| holding.contains(&approval.request));
@@ -87,12 +89,25 @@ pub(crate) async fn read_approvals(state: &State) -> Result<usize, StoreError> {
         match allowed_until(&basis, &set) {
             Some(deadline) if deadline > now => live.shorten(deadline),
             _ => {
+                let Some(lost) = gone.first().map(|approval| approval.request) else { continue };
+                if let Entry::Vacant(unknown) = whose.entry(lost) {
+                    unknown.insert(taken_back(state, lost).await);
+                }
+                let by = whose.get(&lost).map_or("", String::as_str);
                 let name = &live.basis.container.full_name;
-                ended += usize::from(live.cut(&format!("the approval for this session in {name} was taken back")));
+                ended += usize::from(live.cut(&format!("the approval for this session in {name} was taken back{by}")));
             }
         }
     }
     Ok(ended)
+}
+
+/// By whom and why, for the person whose session it ends; nothing where that cannot be looked up: the session ends all the same.
+async fn taken_back(state: &State, request: RequestId) -> String {
+    let Ok(Some(request)) = state.store.request(request).await else { return String::new() };
+    let by = request.ended_by.map(|by| format!(" by {by}"));
+    let reason = request.ended_reason.map(|reason| format!(": {reason}"));
+    by.into_iter().chain(reason).collect()
 }
 
 /// Reads locks and approvals again and again, for what another broker did or somebody wrote into the database.

@@ -120,7 +120,8 @@ async fn what_is_approved_is_what_was_asked_and_by_whom_it_may_be() {
     assert_eq!(bob.run(&["deny", &id, "--reason", "enough"]).await.code, 0);
     let output = tokio::time::timeout(Duration::from_secs(20), session.wait_with_output()).await.unwrap().unwrap();
     let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(stderr.contains("the approval for this session in") && stderr.contains("was taken back"), "{stderr}");
+    assert!(stderr.contains("the approval for this session in"), "{stderr}");
+    assert!(stderr.contains("was taken back by bob@local: enough"), "{stderr}");
     assert_eq!(exec(&ada, &[]).await.code, 255);
 
     let events = events(&world).await;
