@@ -12,7 +12,7 @@ use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, Server
 use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
+use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, Error, OtherError, RootCertStore, SignatureScheme};
 use sha2::{Digest, Sha256};
 
 /// Which roots vouch for the broker.
@@ -115,6 +115,11 @@ impl FromStr for RootFingerprint {
     }
 }
 
+/// Whoever answers shows no root with the fingerprint that is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("it shows another TLS root than the one with the wanted fingerprint")]
+pub struct OtherRoot;
+
 /// Believes a chain that the wanted root is part of, and judges it by that root alone.
 #[derive(Debug)]
 struct FingerprintVerifier {
@@ -134,7 +139,7 @@ impl ServerCertVerifier for FingerprintVerifier {
         let root = std::iter::once(end_entity)
             .chain(intermediates)
             .find(|certificate| RootFingerprint::of(certificate) == self.fingerprint)
-            .ok_or(Error::InvalidCertificate(CertificateError::UnknownIssuer))?;
+            .ok_or_else(|| CertificateError::Other(OtherError(Arc::new(OtherRoot))))?;
         let verifier = verifier_for(&self.provider, &[root.clone().into_owned()])
             .map_err(|_| Error::InvalidCertificate(CertificateError::BadEncoding))?;
         verifier.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)

@@ -61,6 +61,8 @@ impl Failure {
                 .hint("if the broker has a private root, get its file from your platform team and name it:")
                 .hint(format!("ztctl login {broker} --ca FILE"))
                 .hint(format!("with {TOKEN}: export {CA}=FILE")),
+            TlsProblem::OtherRoot => failure
+                .hint("compare the fingerprint with your platform team's; if it is right, somebody else answers in the broker's place"),
             TlsProblem::WrongName => failure.hint("use the broker's own name in the URL"),
             TlsProblem::Window => {
                 failure.hint("compare this machine's clock (date -u); if it is right, tell your platform team")

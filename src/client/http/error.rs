@@ -3,7 +3,9 @@
 use std::error::Error;
 use std::io;
 
-use rustls::CertificateError;
+use rustls::{CertificateError, OtherError};
+
+use crate::transport::tls::OtherRoot;
 
 /// Why there is no answer, or none that can be used.
 #[derive(Debug, thiserror::Error)]
@@ -60,6 +62,9 @@ pub enum TlsProblem {
     /// No trusted root vouches for it.
     #[error("nobody that is trusted here vouches for its TLS certificate")]
     UnknownIssuer,
+    /// It is by another root than the one whose fingerprint is wanted.
+    #[error("{OtherRoot}")]
+    OtherRoot,
     /// It is for another name.
     #[error("its TLS certificate is for another name")]
     WrongName,
@@ -118,6 +123,7 @@ impl TlsProblem {
                 | CertificateError::ExpiredContext { .. }
                 | CertificateError::NotValidYet
                 | CertificateError::NotValidYetContext { .. } => Self::Window,
+                CertificateError::Other(OtherError(other)) if other.is::<OtherRoot>() => Self::OtherRoot,
                 other => Self::Other(other.to_string()),
             },
             other => Self::Other(other.to_string()),
