@@ -7,6 +7,7 @@ mod approval;
 mod basis;
 mod cases;
 mod decide;
+mod entities;
 mod finding;
 mod kinds;
 mod listing;
@@ -96,7 +97,11 @@ impl Policies {
     /// [`LoadError`], which names file, line and column of every mistake.
     pub fn load(path: &Path) -> Result<Self, LoadError> {
         let read = Mutex::new(Fingerprint::of(path));
-        Ok(Self { path: path.to_path_buf(), current: RwLock::new(Arc::new(load::load(path)?)), read })
+        let set = load::load(path)?;
+        if set.is_empty() {
+            tracing::warn!(path = %path.display(), "there is no policy: nobody may see or enter anything");
+        }
+        Ok(Self { path: path.to_path_buf(), current: RwLock::new(Arc::new(set)), read })
     }
 
     /// The set in force.

@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::load::Fault;
 use super::obligation::Obligations;
-use super::{Set, approval, projection};
+use super::{Set, approval, entities, projection};
 use crate::moment;
 use crate::proto::Action;
 
@@ -35,7 +35,8 @@ impl Set {
         let rules: Vec<Rule<'_>> = policies.iter().filter_map(|policy| Rule::of(self, policy)).collect();
         let mut warnings = self.warnings.clone();
         for rule in &rules {
-            let said = rule.never_because(&rules).into_iter().chain(rule.narrows(&rules));
+            let never = rule.never_because(&rules).or_else(|| rule.unlisted(&rules));
+            let said = never.into_iter().chain(rule.narrows(&rules)).chain(entities::impossible(&rule.json));
             let fault = |message| self.place(&PolicyId::new(&rule.id)).map(|place| Fault { message, ..place.clone() });
             warnings.extend(said.filter_map(fault));
         }
@@ -62,6 +63,23 @@ impl<'a> Rule<'a> {
         }
         let forbids = rules.iter().find(|other| self.permits && !other.permits && other.covers(self))?;
         Some(format!("\"{}\" can never apply: \"{}\" forbids all of it", self.id, forbids.id))
+    }
+
+    /// Whether nobody may list what this one permits to enter: who may not see a container cannot name it either.
+    fn unlisted(&self, rules: &[Rule<'_>]) -> Option<String> {
+        if !self.permits || self.actions.is_empty() || self.actions.contains(&Action::List) {
+            return None;
+        }
+        let listed =
+            rules.iter().any(|other| other.permits && other.actions.contains(&Action::List) && self.may_decide_with(other));
+        (!listed).then(|| {
+            let words: Vec<&str> = self.actions.iter().map(|action| action.as_str()).collect();
+            format!(
+                "\"{}\" permits {} where nothing permits list: whoever may not list a container cannot reach it",
+                self.id,
+                words.join(", ")
+            )
+        })
     }
 
     /// Whether this one, a `forbid`, always applies where `other` does.
@@ -96,13 +114,17 @@ impl<'a> Rule<'a> {
 
     /// Whether both may decide about one session.
     fn meets(&self, other: &Self) -> bool {
+        let session = |action: &Action| *action != Action::List;
+        self.actions.intersection(&other.actions).any(session) && self.may_decide_with(other)
+    }
+
+    /// Whether both may decide about one person in one container.
+    fn may_decide_with(&self, other: &Self) -> bool {
         let apart = |scope: &str| {
             let (ours, theirs) = (&self.json[scope], &other.json[scope]);
             ours["op"] == "==" && theirs["op"] == "==" && ours["entity"] != theirs["entity"]
         };
-        let session = |action: &Action| *action != Action::List;
-        self.actions.intersection(&other.actions).any(session)
-            && !apart("principal")
+        !apart("principal")
             && !apart("resource")
             && contradiction(&self.equations, &other.equations).is_none()
             && !self.excludes(other)
@@ -207,6 +229,24 @@ mod tests {
              @id(\"q\") permit(principal, action == Action::\"list\", resource);",
         );
         assert_eq!(found, ["p.cedar:1:1: \"p\" can never apply: \"f\" forbids all of it"]);
+    }
+
+    #[test]
+    fn what_nobody_may_list_nobody_can_enter() {
+        let shell =
+            |scope: &str| format!("@id(\"s\") permit({scope}, action in [Action::\"shell\", Action::\"logs\"], resource);");
+        let found = review(&shell("principal"));
+        assert_eq!(
+            found,
+            [
+                "p.cedar:1:1: \"s\" permits shell, logs where nothing permits list: whoever may not list a container cannot reach it"
+            ]
+        );
+        let listing = |who: &str| format!("permit(principal == User::\"{who}\", action == Action::\"list\", resource);");
+        let hers = shell("principal == User::\"ada@local\"");
+        assert_eq!(review(&(listing("bob@local") + &hers)).len(), 1);
+        assert_eq!(review(&(listing("ada@local") + &hers)), Vec::<String>::new());
+        assert_eq!(review(&(listing("ada@local") + &shell("principal in Group::\"dev\""))), Vec::<String>::new());
     }
 
     #[test]
