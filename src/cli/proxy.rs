@@ -10,7 +10,7 @@ use super::Context;
 use super::access::Access;
 use super::args::ProxyArgs;
 use super::failure::{Failure, Kind};
-use super::settings;
+use super::{settings, step_up};
 use crate::client::ca_pin::SUFFIX;
 use crate::client::identity_agent::{self, IdentityAgent};
 use crate::client::private::{Guard, make_folder};
@@ -34,7 +34,9 @@ pub(super) async fn run(context: &mut Context, args: ProxyArgs) -> Result<ExitCo
     let access = Access::open(context).await?;
     let failure = |error| Failure::session(error, &access.api);
     let request = Choice::typed(name).anything(user, settings::reason(reason, &context.environment));
-    let (reply, mut link, key) = request_link(&access.api, &access.ca, request).await.map_err(failure)?;
+    let open = async || request_link(&access.api, &access.ca, request.clone()).await;
+    let opened = step_up::opened(&context.ui, &access, open).await;
+    let (reply, mut link, key) = opened.map_err(|error| error.failure(&access))?;
     let certificate = Certificate::from_openssh(&reply.certificate)
         .map_err(|_| failure(SessionError::Reply("its certificate cannot be read")))?;
     make_folder(&identity_agent, Guard::Secret)?;

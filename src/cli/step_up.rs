@@ -23,26 +23,32 @@ pub(super) enum NotOpen {
 
 /// Opens the session that is asked for, after a code where the policy asks for one and a person is there.
 pub(super) async fn session(ui: &Ui, access: &Access, request: Request) -> Result<Session, NotOpen> {
-    match access.session(request.clone()).await {
-        Err(error) if ui.asks() && wants_code(&error) => {
+    opened(ui, access, async || access.session(request.clone()).await).await
+}
+
+/// The same for whatever `open` opens.
+pub(super) async fn opened<T>(ui: &Ui, access: &Access, open: impl AsyncFn() -> Result<T, SessionError>) -> Result<T, NotOpen> {
+    match open().await {
+        Err(error) if ui.asks_at_terminal() && wants_code(&error) => {
             ui.note(&format!("ztctl: {error}"));
             verify(ui, access).await.map_err(NotOpen::Person)?;
         }
         result => return Ok(result?),
     }
-    Ok(access.session(request).await?)
+    Ok(open().await?)
 }
 
 /// The same for one of several at once: one code is for all of them, and whoever gives up is not asked again. `given_up` says so,
-/// and who holds it asks.
+/// and who holds it asks, once `quiet` has returned: what the others say has been printed.
 pub(super) async fn one_of_many(
     ui: &Ui,
     access: &Access,
     given_up: &Mutex<bool>,
+    quiet: impl AsyncFnOnce(),
     request: Request,
 ) -> Result<Session, NotOpen> {
     let refused = match access.session(request.clone()).await {
-        Err(error) if ui.asks() && wants_code(&error) => error,
+        Err(error) if ui.asks_at_terminal() && wants_code(&error) => error,
         result => return Ok(result?),
     };
     let mut given_up = given_up.lock().await;
@@ -52,6 +58,7 @@ pub(super) async fn one_of_many(
     // Another one may have asked meanwhile.
     match access.session(request.clone()).await {
         Err(error) if wants_code(&error) => {
+            quiet().await;
             ui.note(&format!("ztctl: {error}"));
             if let Err(failure) = verify(ui, access).await {
                 *given_up = true;
@@ -75,7 +82,7 @@ pub(super) async fn ask<T>(
     access: &Access,
     send: impl AsyncFn(Secret<String>) -> Result<T, ApiError>,
 ) -> Result<T, Failure> {
-    if !ui.is_interactive() {
+    if !ui.can_ask_at_terminal() {
         return Err(Failure::new(Kind::Usage, "no_terminal", "a code is asked for at a terminal, and here is none"));
     }
     let mut tries = 1;

@@ -3,7 +3,7 @@
 //! All text that came from elsewhere is made harmless on its way out, colour is for terminals whose owner did not refuse it,
 //! and a reader that went away ends the program silently.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, BufRead, BufReader, IsTerminal, Write};
 
 use serde::Serialize;
 
@@ -11,7 +11,7 @@ use super::environment::refuses_colour;
 use super::failure::{Failure, Kind};
 use super::table::Table;
 use crate::client::config::Colour;
-use crate::client::terminal::tty::speaks_escapes;
+use crate::client::terminal::tty::{keyboard, speaks_escapes};
 use crate::client::trace::Trace;
 use crate::harmless::{escaped, harmless};
 
@@ -28,6 +28,8 @@ pub struct Ui {
     json: bool,
     /// Whether a person can be asked: standard input and standard error are terminals.
     interactive: bool,
+    /// Whether standard error is a terminal.
+    watched: bool,
 }
 
 impl Ui {
@@ -46,6 +48,7 @@ impl Ui {
             colour: coloured(error_is_terminal),
             json,
             interactive: error_is_terminal && io::stdin().is_terminal(),
+            watched: error_is_terminal,
         }
     }
 
@@ -57,6 +60,16 @@ impl Ui {
     /// Whether a failure may become a question: a person is there, and no program reads the errors.
     pub fn asks(&self) -> bool {
         self.interactive && !self.json
+    }
+
+    /// The same for what is asked at the terminal even where standard input is a pipe or a file, as `ssh` asks for a password there.
+    pub fn asks_at_terminal(&self) -> bool {
+        !self.json && self.can_ask_at_terminal()
+    }
+
+    /// Whether a person is at the terminal, whatever standard input is.
+    pub fn can_ask_at_terminal(&self) -> bool {
+        self.interactive || self.watched && keyboard().is_ok()
     }
 
     /// Asks a question, which ends in a space; an empty answer is `usual`. The terminal stays as it is, so Ctrl-C is what it always is.
@@ -83,15 +96,18 @@ impl Ui {
         }
     }
 
-    /// Asks for a line, without the spaces around it. It is seen as it is typed: what counts once need not be hidden.
+    /// Asks for a line, without the spaces around it; at the terminal where standard input is something else. It is seen as it is typed: what
+    /// counts once need not be hidden.
     ///
     /// # Errors
     /// As [`Ui::ask`].
     pub async fn answer(&self, question: &str) -> Result<String, Failure> {
         self.err(&harmless(question));
-        let answer = tokio::task::spawn_blocking(|| {
+        let here = self.interactive;
+        let answer = tokio::task::spawn_blocking(move || {
             let mut line = String::new();
-            io::stdin().read_line(&mut line).map(|length| (length > 0).then_some(line))
+            let read = if here { io::stdin().read_line(&mut line) } else { BufReader::new(keyboard()?).read_line(&mut line) };
+            read.map(|length| (length > 0).then_some(line))
         });
         let answer = tokio::select! {
             answer = answer => answer,

@@ -4,6 +4,7 @@ use totp_rs::{Builder, Secret, Totp};
 use ztctl::broker::AuditQuery;
 use ztctl::broker::audit::Event;
 
+use crate::peer;
 use crate::screen::Screen;
 use crate::world::{Person, World};
 
@@ -110,6 +111,38 @@ async fn a_shell_asks_for_a_code_in_place_and_goes_on() {
     assert_eq!(screen.wait_exit(), 130);
     screen.wait_as_before();
     assert_eq!(ada.run(&["totp", "enroll"]).await.code, 2, "without a terminal");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_code_is_asked_for_at_the_terminal_also_where_standard_input_is_a_pipe() {
+    let world = World::with_policy(POLICY).await;
+    let _agent = world.agent("web").await;
+    let ada = world.person("ada", &[]).await;
+    let name = ada.names(1).await.remove(0);
+    let (_, codes) = enrol(&ada);
+    ada.log_in(&world).await;
+    let line = format!("echo through the pipe | {ZTCTL} exec {name} -- cat");
+    let mut screen = Screen::spawn(&["sh", "-c", &line], &ada.environment(), 50, 100);
+    screen.wait_for("code: ");
+    screen.type_keys("wrong\r");
+    screen.wait_for("that code is wrong");
+    screen.type_keys(&format!("{}\r", codes[0]));
+    screen.wait_for("through the pipe");
+    assert_eq!(screen.wait_exit(), 0);
+    // Stock ssh starts the proxy with pipes.
+    if !peer::present("openssh", peer::program("ssh").is_some()) {
+        return;
+    }
+    ada.log_in(&world).await;
+    std::fs::create_dir_all(ada.home().join(".ssh")).unwrap();
+    assert_eq!(ada.run(&["ssh-config"]).await.code, 0);
+    let (config, host) = (ada.home().join(".ssh/config"), format!("{name}.zt"));
+    let ssh = ["ssh", "-F", config.to_str().unwrap(), &host, "echo", "in by stock ssh"];
+    let mut screen = Screen::spawn(&ssh, &ada.environment(), 50, 100);
+    screen.wait_for("code: ");
+    screen.type_keys(&format!("{}\r", codes[1]));
+    screen.wait_for("in by stock ssh");
+    assert_eq!(screen.wait_exit(), 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]

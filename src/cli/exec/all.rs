@@ -8,7 +8,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use futures_util::{StreamExt, stream};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 use crate::cli::Context;
 use crate::cli::access::Access;
@@ -77,12 +77,22 @@ pub(super) async fn run(context: &Context, access: &Access, task: Task) -> Resul
         let (pieces, wire, given_up) = (pieces.clone(), wire.clone(), &given_up);
         async move {
             let ended = async {
-                let take = async |piece| pieces.send(Said::Piece(index, piece)).await.is_ok();
-                let session = step_up::one_of_many(ui, access, given_up, request).await;
+                let take = async |piece| {
+                    // Nothing is said while a person is asked.
+                    let _asking = given_up.lock().await;
+                    pieces.send(Said::Piece(index, piece)).await.is_ok()
+                };
+                let quiet = async || {
+                    let (done, printed) = oneshot::channel();
+                    let _ = pieces.send(Said::Quiet(done)).await;
+                    let _ = printed.await;
+                };
+                let session = step_up::one_of_many(ui, access, given_up, quiet, request).await;
                 let session = session.map_err(|error| error.failure(access))?;
                 session.gather(wire, environment, take).await.map_err(|error| Failure::session(error, &access.api))
             }
             .await;
+            let _asking = given_up.lock().await;
             let _ = pieces.send(Said::End(index)).await;
             (index, ended)
         }
@@ -138,6 +148,8 @@ fn names(all: &[&str]) -> Vec<String> {
 enum Said {
     Piece(usize, Piece),
     End(usize),
+    /// From nobody: to be told when what came before is printed.
+    Quiet(oneshot::Sender<()>),
 }
 
 /// Prints what comes, in whole lines; a thread of its own, because a terminal or a pipe may take its time.
@@ -150,6 +162,7 @@ fn print(names: Vec<String>) -> (mpsc::Sender<Said>, tokio::task::JoinHandle<io:
             match said {
                 Said::Piece(index, piece) => lines.add(index, piece.errors, &piece.bytes)?,
                 Said::End(index) => lines.end(index)?,
+                Said::Quiet(done) => drop(done.send(())),
             }
         }
         Ok(())

@@ -7,12 +7,24 @@ mod unix;
 #[cfg(windows)]
 mod windows;
 
+use std::fs::File;
+use std::io;
+
 #[cfg(unix)]
 use unix as system;
 #[cfg(windows)]
 use windows as system;
 
 pub use system::{Changes, LineModes, Tty, speaks_escapes, stop_job};
+
+/// The keys of the terminal that this process belongs to, whatever its standard input is: a line is read at a time.
+///
+/// # Errors
+/// When there is none, as where nobody sits.
+pub fn keyboard() -> io::Result<File> {
+    // Written to as well, which a console wants for its modes.
+    File::options().read(true).write(true).open(system::KEYBOARD)
+}
 
 /// What has the terminal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -24,6 +24,9 @@ type Word = u64;
 /// How many bytes a word has.
 const WORD: usize = size_of::<Word>();
 
+/// Where the terminal's keys are read, whatever standard input is.
+pub(super) const KEYBOARD: &str = "/dev/tty";
+
 /// The line modes that raw mode changes, and therefore all that has to be put back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LineModes {

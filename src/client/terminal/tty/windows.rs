@@ -10,6 +10,9 @@ use tokio::time::{Interval, interval};
 use super::{Change, Size, Use};
 use crate::client::stdio::{Console, Writer, is_console};
 
+/// Where the terminal's keys are read, whatever standard input is.
+pub(super) const KEYBOARD: &str = "CONIN$";
+
 /// The console's modes: of its input, and of its screen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LineModes {
