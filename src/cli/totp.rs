@@ -22,6 +22,7 @@ pub(super) async fn run(context: &mut Context, args: TotpArgs) -> Result<ExitCod
     match args.verb {
         TotpVerb::Enroll => enroll(ui, &access).await?,
         TotpVerb::Verify => {
+            is_set_up(&access).await?;
             step_up::verify(ui, &access).await?;
             ui.note("a second factor is shown: what policies ask for it goes on");
         }
@@ -37,15 +38,28 @@ pub(super) async fn run(context: &mut Context, args: TotpArgs) -> Result<ExitCod
             }
         }
         TotpVerb::RecoveryCodes => {
+            is_set_up(&access).await?;
             let codes = step_up::ask(ui, &access, async |code| api.renew_recovery_codes(code).await).await?;
             show(ui, &codes)?;
         }
         TotpVerb::Remove => {
+            is_set_up(&access).await?;
             step_up::ask(ui, &access, async |code| api.remove_totp(code).await).await?;
             ui.note("your second factor is taken away");
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Nobody is asked for a code who can have none.
+async fn is_set_up(access: &Access) -> Result<(), Failure> {
+    match access.api.totp().await.map_err(|error| Failure::of_api(error, &access.api))?.since {
+        Some(_) => Ok(()),
+        None => {
+            let failure = Failure::new(Kind::NotAllowed, "unsupported", "no second factor is set up for you");
+            Err(failure.hint("ztctl totp enroll"))
+        }
+    }
 }
 
 async fn enroll(ui: &Ui, access: &Access) -> Result<(), Failure> {

@@ -119,6 +119,12 @@ async fn a_code_is_asked_for_at_the_terminal_also_where_standard_input_is_a_pipe
     let _agent = world.agent("web").await;
     let ada = world.person("ada", &[]).await;
     let name = ada.names(1).await.remove(0);
+    // Whoever has none is not asked for a code.
+    for verb in ["verify", "remove", "recovery-codes"] {
+        let screen = at(&ada, &["totp", verb]);
+        screen.wait_for("no second factor is set up for you");
+        assert_eq!(screen.wait_exit(), 4, "{verb}");
+    }
     let (_, codes) = enrol(&ada);
     ada.log_in(&world).await;
     let line = format!("echo through the pipe | {ZTCTL} exec {name} -- cat");
