@@ -163,7 +163,7 @@ Register-ArgumentCompleter -Native -CommandName 'ztbroker' -ScriptBlock {
         }
         'ztbroker;audit' {
             [CompletionResult]::new('--since', '--since', [CompletionResultType]::ParameterName, 'Only what happened since: 15m, 8h, 2d ago, or a date like 2026-01-31 or 2026-01-31T09:30:00Z')
-            [CompletionResult]::new('--session', '--session', [CompletionResultType]::ParameterName, 'Only what is about this session')
+            [CompletionResult]::new('--session', '--session', [CompletionResultType]::ParameterName, 'Only what is about this session: its id, or how that begins, as `ztctl sessions` shows it')
             [CompletionResult]::new('--user', '--user', [CompletionResultType]::ParameterName, 'Only what is about this user: a name, or NAME@IDP')
             [CompletionResult]::new('--limit', '--limit', [CompletionResultType]::ParameterName, 'The last N that fit')
             [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'For people, or for programs')

@@ -146,7 +146,7 @@ set edit:completion:arg-completer[ztbroker] = {|@words|
         }
         &'ztbroker;audit'= {
             cand --since 'Only what happened since: 15m, 8h, 2d ago, or a date like 2026-01-31 or 2026-01-31T09:30:00Z'
-            cand --session 'Only what is about this session'
+            cand --session 'Only what is about this session: its id, or how that begins, as `ztctl sessions` shows it'
             cand --user 'Only what is about this user: a name, or NAME@IDP'
             cand --limit 'The last N that fit'
             cand -o 'For people, or for programs'

@@ -115,7 +115,7 @@ complete -c ztbroker -n "__fish_ztbroker_using_subcommand token; and __fish_seen
 complete -c ztbroker -n "__fish_ztbroker_using_subcommand token; and __fish_seen_subcommand_from rm" -l state -d 'The broker\'s state folder, instead of the one that the configuration names' -r -F
 complete -c ztbroker -n "__fish_ztbroker_using_subcommand token; and __fish_seen_subcommand_from rm" -s h -l help -d 'Print help'
 complete -c ztbroker -n "__fish_ztbroker_using_subcommand audit; and not __fish_seen_subcommand_from verify export key sinks" -l since -d 'Only what happened since: 15m, 8h, 2d ago, or a date like 2026-01-31 or 2026-01-31T09:30:00Z' -r
-complete -c ztbroker -n "__fish_ztbroker_using_subcommand audit; and not __fish_seen_subcommand_from verify export key sinks" -l session -d 'Only what is about this session' -r
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand audit; and not __fish_seen_subcommand_from verify export key sinks" -l session -d 'Only what is about this session: its id, or how that begins, as `ztctl sessions` shows it' -r
 complete -c ztbroker -n "__fish_ztbroker_using_subcommand audit; and not __fish_seen_subcommand_from verify export key sinks" -l user -d 'Only what is about this user: a name, or NAME@IDP' -r
 complete -c ztbroker -n "__fish_ztbroker_using_subcommand audit; and not __fish_seen_subcommand_from verify export key sinks" -l limit -d 'The last N that fit' -r
 complete -c ztbroker -n "__fish_ztbroker_using_subcommand audit; and not __fish_seen_subcommand_from verify export key sinks" -s o -l output -d 'For people, or for programs' -r -f -a "table\t'Columns'

@@ -143,6 +143,58 @@ id! {
     SessionId
 }
 
+/// The first digits of an id, as tables show them: 4 to 32.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Beginning(String);
+
+/// The text was no beginning of an id.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("not the beginning of an id: 4 to 32 lower-case hexadecimal digits are expected")]
+pub struct InvalidBeginning;
+
+impl Beginning {
+    /// Whether an id with these digits begins so.
+    pub fn begins(&self, digits: &Digits) -> bool {
+        digits.as_str().starts_with(&self.0)
+    }
+}
+
+impl FromStr for Beginning {
+    type Err = InvalidBeginning;
+
+    fn from_str(text: &str) -> Result<Self, InvalidBeginning> {
+        let fits = (4..=32).contains(&text.len()) && text.bytes().all(|digit| nibble(digit).is_some());
+        fits.then(|| Self(text.to_owned())).ok_or(InvalidBeginning)
+    }
+}
+
+impl TryFrom<String> for Beginning {
+    type Error = InvalidBeginning;
+
+    fn try_from(text: String) -> Result<Self, InvalidBeginning> {
+        text.parse()
+    }
+}
+
+impl From<Beginning> for String {
+    fn from(beginning: Beginning) -> Self {
+        beginning.0
+    }
+}
+
+impl From<Digits> for Beginning {
+    fn from(digits: Digits) -> Self {
+        Self(digits.as_str().to_owned())
+    }
+}
+
+impl fmt::Display for Beginning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
 impl ContainerId {
     /// The id of the container that `agent` calls `runtime_id`.
     pub fn of(agent: AgentId, runtime_id: &str) -> Self {
@@ -207,6 +259,17 @@ mod tests {
             a.shared_digits(b)
         };
         assert_eq!([shared("7f9a", "7f9b"), shared("0", "8"), shared("1", "0"), shared("a1", "a1")], [3, 0, 0, 32]);
+    }
+
+    #[test]
+    fn an_id_is_known_by_its_beginning() {
+        let id: SessionId = "7f9c01ab".repeat(4).parse().unwrap();
+        let begins = |text: &str| text.parse().map(|beginning: Beginning| beginning.begins(&id.digits()));
+        assert_eq!([begins("7f9c"), begins("7f9c01ab7f9c"), begins("7f9d")], [Ok(true), Ok(true), Ok(false)]);
+        assert_eq!(begins(id.digits().as_str()), Ok(true));
+        for text in ["", "7f9", "7F9C", "7f9g", &"0".repeat(33)] {
+            assert_eq!(begins(text), Err(InvalidBeginning), "{text}");
+        }
     }
 
     #[test]

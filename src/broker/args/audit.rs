@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 
 use super::Listing;
 use crate::moment;
-use crate::proto::SessionId;
+use crate::proto::id::Beginning;
 use crate::proto::name::Account;
 
 #[derive(Debug, Args)]
@@ -64,9 +64,9 @@ pub(in crate::broker) struct ShowAudit {
     /// Only what happened since: 15m, 8h, 2d ago, or a date like 2026-01-31 or 2026-01-31T09:30:00Z
     #[arg(long, value_name = "TIME", value_parser = moment::since)]
     pub(in crate::broker) since: Option<moment::Since>,
-    /// Only what is about this session
+    /// Only what is about this session: its id, or how that begins, as `ztctl sessions` shows it
     #[arg(long, value_name = "ID")]
-    pub(in crate::broker) session: Option<SessionId>,
+    pub(in crate::broker) session: Option<Beginning>,
     /// Only what is about this user: a name, or NAME@IDP
     #[arg(long, value_name = "NAME")]
     pub(in crate::broker) user: Option<Account>,

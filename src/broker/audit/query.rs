@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
 use super::{Durable, JournalError, Record};
-use crate::proto::SessionId;
+use crate::proto::id::Beginning;
 
 /// Which records to read; those that fit all that is given.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,9 +18,9 @@ pub struct Query {
     /// Not before this time, in seconds since 1970.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub since: Option<u64>,
-    /// About this session.
+    /// About this session: the beginning of its id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub session: Option<SessionId>,
+    pub session: Option<Beginning>,
     /// About this user: `name@idp`, or the name alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user: Option<String>,
@@ -37,8 +37,9 @@ impl Query {
                 user == wanted || user.strip_prefix(wanted.as_str()).is_some_and(|rest| rest.starts_with('@'))
             })
         };
+        let session = |wanted: &Beginning| record.event.session().is_some_and(|session| wanted.begins(&session.digits()));
         self.since.is_none_or(|since| record.time >= since)
-            && self.session.is_none_or(|session| record.event.session() == Some(session))
+            && self.session.as_ref().is_none_or(session)
             && self.user.as_ref().is_none_or(user)
     }
 }

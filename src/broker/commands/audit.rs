@@ -84,7 +84,7 @@ fn path(args: &ShowAudit, now: u64) -> String {
     if let Some(since) = args.since {
         query.append_pair("since", &since.seconds(now).to_string());
     }
-    if let Some(session) = args.session {
+    if let Some(session) = &args.session {
         query.append_pair("session", &session.to_string());
     }
     if let Some(user) = &args.user {
