@@ -32,6 +32,7 @@ Register-ArgumentCompleter -Native -CommandName 'ztbroker' -ScriptBlock {
             [CompletionResult]::new('user', 'user', [CompletionResultType]::ParameterValue, 'Add, list and remove the people of the broker''s own directory')
             [CompletionResult]::new('token', 'token', [CompletionResultType]::ParameterValue, 'Make, list and revoke tokens for agents and for machines')
             [CompletionResult]::new('audit', 'audit', [CompletionResultType]::ParameterValue, 'Show what happened, prove it, hand it out')
+            [CompletionResult]::new('sessions', 'sessions', [CompletionResultType]::ParameterValue, 'Show who is in which container now, and end a session')
             [CompletionResult]::new('agents', 'agents', [CompletionResultType]::ParameterValue, 'List and remove the agents that joined')
             [CompletionResult]::new('cluster', 'cluster', [CompletionResultType]::ParameterValue, 'Show the Kubernetes clusters of the configuration, and what their agents have to be told')
             [CompletionResult]::new('lock', 'lock', [CompletionResultType]::ParameterValue, 'Lock people, logins, containers, agents or everything, at once and whatever the policies allow')
@@ -215,6 +216,32 @@ Register-ArgumentCompleter -Native -CommandName 'ztbroker' -ScriptBlock {
             [CompletionResult]::new('--state', '--state', [CompletionResultType]::ParameterName, 'The broker''s state folder, instead of the one that the configuration names')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'ztbroker;sessions' {
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The broker''s configuration [default: /etc/ztbroker/ztbroker.toml]')
+            [CompletionResult]::new('--state', '--state', [CompletionResultType]::ParameterName, 'The broker''s state folder, instead of the one that the configuration names')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('ls', 'ls', [CompletionResultType]::ParameterValue, 'List who is where')
+            [CompletionResult]::new('end', 'end', [CompletionResultType]::ParameterValue, 'End a session at once; a lock keeps its user from the next')
+            break
+        }
+        'ztbroker;sessions;ls' {
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'For people, or for programs')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'For people, or for programs')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The broker''s configuration [default: /etc/ztbroker/ztbroker.toml]')
+            [CompletionResult]::new('--state', '--state', [CompletionResultType]::ParameterName, 'The broker''s state folder, instead of the one that the configuration names')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'ztbroker;sessions;end' {
+            [CompletionResult]::new('--reason', '--reason', [CompletionResultType]::ParameterName, 'Why: whose session it is reads it')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The broker''s configuration [default: /etc/ztbroker/ztbroker.toml]')
+            [CompletionResult]::new('--state', '--state', [CompletionResultType]::ParameterName, 'The broker''s state folder, instead of the one that the configuration names')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             break
         }
         'ztbroker;agents' {

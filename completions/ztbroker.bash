@@ -40,6 +40,9 @@ _ztbroker() {
             ztbroker,serve)
                 cmd="ztbroker__subcmd__serve"
                 ;;
+            ztbroker,sessions)
+                cmd="ztbroker__subcmd__sessions"
+                ;;
             ztbroker,token)
                 cmd="ztbroker__subcmd__token"
                 ;;
@@ -100,6 +103,12 @@ _ztbroker() {
             ztbroker__subcmd__policy,test)
                 cmd="ztbroker__subcmd__policy__subcmd__test"
                 ;;
+            ztbroker__subcmd__sessions,end)
+                cmd="ztbroker__subcmd__sessions__subcmd__end"
+                ;;
+            ztbroker__subcmd__sessions,ls)
+                cmd="ztbroker__subcmd__sessions__subcmd__ls"
+                ;;
             ztbroker__subcmd__token,create)
                 cmd="ztbroker__subcmd__token__subcmd__create"
                 ;;
@@ -134,7 +143,7 @@ _ztbroker() {
 
     case "${cmd}" in
         ztbroker)
-            opts="-h -V --config --state --help --version serve dev user token audit agents cluster lock ca policy"
+            opts="-h -V --config --state --help --version serve dev user token audit sessions agents cluster lock ca policy"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -894,6 +903,84 @@ _ztbroker() {
                     ;;
                 --log)
                     COMPREPLY=($(compgen -W "error warn info debug" -- "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ztbroker__subcmd__sessions)
+            opts="-h --config --state --help ls end"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ztbroker__subcmd__sessions__subcmd__end)
+            opts="-h --reason --config --state --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --reason)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ztbroker__subcmd__sessions__subcmd__ls)
+            opts="-o -h --output --config --state --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --output)
+                    COMPREPLY=($(compgen -W "table json" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "table json" -- "${cur}"))
                     return 0
                     ;;
                 --config)

@@ -29,6 +29,7 @@ set edit:completion:arg-completer[ztbroker] = {|@words|
             cand user 'Add, list and remove the people of the broker''s own directory'
             cand token 'Make, list and revoke tokens for agents and for machines'
             cand audit 'Show what happened, prove it, hand it out'
+            cand sessions 'Show who is in which container now, and end a session'
             cand agents 'List and remove the agents that joined'
             cand cluster 'Show the Kubernetes clusters of the configuration, and what their agents have to be told'
             cand lock 'Lock people, logins, containers, agents or everything, at once and whatever the policies allow'
@@ -194,6 +195,29 @@ set edit:completion:arg-completer[ztbroker] = {|@words|
             cand --state 'The broker''s state folder, instead of the one that the configuration names'
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
+        }
+        &'ztbroker;sessions'= {
+            cand --config 'The broker''s configuration [default: /etc/ztbroker/ztbroker.toml]'
+            cand --state 'The broker''s state folder, instead of the one that the configuration names'
+            cand -h 'Print help'
+            cand --help 'Print help'
+            cand ls 'List who is where'
+            cand end 'End a session at once; a lock keeps its user from the next'
+        }
+        &'ztbroker;sessions;ls'= {
+            cand -o 'For people, or for programs'
+            cand --output 'For people, or for programs'
+            cand --config 'The broker''s configuration [default: /etc/ztbroker/ztbroker.toml]'
+            cand --state 'The broker''s state folder, instead of the one that the configuration names'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'ztbroker;sessions;end'= {
+            cand --reason 'Why: whose session it is reads it'
+            cand --config 'The broker''s configuration [default: /etc/ztbroker/ztbroker.toml]'
+            cand --state 'The broker''s state folder, instead of the one that the configuration names'
+            cand -h 'Print help'
+            cand --help 'Print help'
         }
         &'ztbroker;agents'= {
             cand --config 'The broker''s configuration [default: /etc/ztbroker/ztbroker.toml]'

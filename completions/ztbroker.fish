@@ -33,6 +33,7 @@ complete -c ztbroker -n "__fish_ztbroker_needs_command" -f -a "dev" -d 'Run a br
 complete -c ztbroker -n "__fish_ztbroker_needs_command" -f -a "user" -d 'Add, list and remove the people of the broker\'s own directory'
 complete -c ztbroker -n "__fish_ztbroker_needs_command" -f -a "token" -d 'Make, list and revoke tokens for agents and for machines'
 complete -c ztbroker -n "__fish_ztbroker_needs_command" -f -a "audit" -d 'Show what happened, prove it, hand it out'
+complete -c ztbroker -n "__fish_ztbroker_needs_command" -f -a "sessions" -d 'Show who is in which container now, and end a session'
 complete -c ztbroker -n "__fish_ztbroker_needs_command" -f -a "agents" -d 'List and remove the agents that joined'
 complete -c ztbroker -n "__fish_ztbroker_needs_command" -f -a "cluster" -d 'Show the Kubernetes clusters of the configuration, and what their agents have to be told'
 complete -c ztbroker -n "__fish_ztbroker_needs_command" -f -a "lock" -d 'Lock people, logins, containers, agents or everything, at once and whatever the policies allow'
@@ -149,6 +150,20 @@ json\t'JSON, one object a line'"
 complete -c ztbroker -n "__fish_ztbroker_using_subcommand audit; and __fish_seen_subcommand_from sinks" -l config -d 'The broker\'s configuration [default: /etc/ztbroker/ztbroker.toml]' -r -F
 complete -c ztbroker -n "__fish_ztbroker_using_subcommand audit; and __fish_seen_subcommand_from sinks" -l state -d 'The broker\'s state folder, instead of the one that the configuration names' -r -F
 complete -c ztbroker -n "__fish_ztbroker_using_subcommand audit; and __fish_seen_subcommand_from sinks" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand sessions; and not __fish_seen_subcommand_from ls end" -l config -d 'The broker\'s configuration [default: /etc/ztbroker/ztbroker.toml]' -r -F
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand sessions; and not __fish_seen_subcommand_from ls end" -l state -d 'The broker\'s state folder, instead of the one that the configuration names' -r -F
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand sessions; and not __fish_seen_subcommand_from ls end" -s h -l help -d 'Print help'
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand sessions; and not __fish_seen_subcommand_from ls end" -f -a "ls" -d 'List who is where'
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand sessions; and not __fish_seen_subcommand_from ls end" -f -a "end" -d 'End a session at once; a lock keeps its user from the next'
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand sessions; and __fish_seen_subcommand_from ls" -s o -l output -d 'For people, or for programs' -r -f -a "table\t'Columns'
+json\t'JSON, one object a line'"
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand sessions; and __fish_seen_subcommand_from ls" -l config -d 'The broker\'s configuration [default: /etc/ztbroker/ztbroker.toml]' -r -F
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand sessions; and __fish_seen_subcommand_from ls" -l state -d 'The broker\'s state folder, instead of the one that the configuration names' -r -F
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand sessions; and __fish_seen_subcommand_from ls" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand sessions; and __fish_seen_subcommand_from end" -l reason -d 'Why: whose session it is reads it' -r
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand sessions; and __fish_seen_subcommand_from end" -l config -d 'The broker\'s configuration [default: /etc/ztbroker/ztbroker.toml]' -r -F
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand sessions; and __fish_seen_subcommand_from end" -l state -d 'The broker\'s state folder, instead of the one that the configuration names' -r -F
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand sessions; and __fish_seen_subcommand_from end" -s h -l help -d 'Print help'
 complete -c ztbroker -n "__fish_ztbroker_using_subcommand agents; and not __fish_seen_subcommand_from ls rm" -l config -d 'The broker\'s configuration [default: /etc/ztbroker/ztbroker.toml]' -r -F
 complete -c ztbroker -n "__fish_ztbroker_using_subcommand agents; and not __fish_seen_subcommand_from ls rm" -l state -d 'The broker\'s state folder, instead of the one that the configuration names' -r -F
 complete -c ztbroker -n "__fish_ztbroker_using_subcommand agents; and not __fish_seen_subcommand_from ls rm" -s h -l help -d 'Print help'

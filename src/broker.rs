@@ -63,8 +63,8 @@ mod workload;
 mod tests;
 
 pub use admin::{
-    Admin, AdminError, AgentRow, AuditQuery, AuditRecord, Authorities, ClusterRow, ExplainSpec, Explained, JoinTokenSpec,
-    LockSpec, LockWish, MadeLock, Rotation, TokenId, TokenRow, UserRow, UserTokenSpec,
+    Admin, AdminError, AgentRow, AuditQuery, AuditRecord, Authorities, ClusterRow, EndSession, ExplainSpec, Explained,
+    JoinTokenSpec, LiveSession, LockSpec, LockWish, MadeLock, Rotation, TokenId, TokenRow, UserRow, UserTokenSpec,
 };
 pub use config::{Config, ConfigError};
 pub use state_folder::StateFolderError;

@@ -7,6 +7,7 @@ mod authorities;
 pub(crate) mod client;
 mod explain;
 mod locks;
+mod sessions;
 pub(crate) mod socket;
 mod tokens;
 pub(crate) mod wire;
@@ -27,13 +28,14 @@ use super::oauth::device::ApproveError;
 use super::policy::{LoadError, Set};
 use super::store::StoreError;
 use super::{State, oauth, recall};
+use crate::proto::id::Beginning;
 use crate::proto::name::Account;
 use crate::proto::{AgentId, ErrorBody, ErrorCode, Secret};
 
 pub use super::audit::{Query as AuditQuery, Record as AuditRecord};
 pub use wire::{
-    AgentRow, Authorities, ClusterRow, ExplainSpec, Explained, JoinTokenSpec, LockSpec, LockWish, MadeLock, Rotation, TokenId,
-    TokenRow, UserRow, UserTokenSpec,
+    AgentRow, Authorities, ClusterRow, EndSession, ExplainSpec, Explained, JoinTokenSpec, LiveSession, LockSpec, LockWish,
+    MadeLock, Rotation, TokenId, TokenRow, UserRow, UserTokenSpec,
 };
 
 /// A handle to a broker's administration; clones share it.
@@ -68,6 +70,9 @@ pub enum AdminError {
     /// There is none with that id.
     #[error("there is no lock {0}: `ztbroker lock ls` shows them")]
     NoLock(LockId),
+    /// There is none whose id begins so.
+    #[error("there is no live session {0} at this broker: `ztbroker sessions ls` shows them")]
+    NoSession(Beginning),
     /// There is none of that name now.
     #[error("no container {0} is here now")]
     NoContainer(String),
@@ -333,6 +338,7 @@ impl AdminError {
             | Self::NoToken(_)
             | Self::NoAgent(_)
             | Self::NoLock(_)
+            | Self::NoSession(_)
             | Self::NoContainer(_)
             | Self::NoEvents => ErrorCode::NotFound,
             Self::Ca(NoChange::UnderWay | NoChange::None) => ErrorCode::InvalidRequest,
@@ -344,12 +350,24 @@ impl AdminError {
     }
 }
 
+/// What an operator says to those whom it meets, if anything.
+fn reason(reason: Option<String>) -> Result<Option<String>, AdminError> {
+    let reason = reason.map(|reason| reason.trim().to_owned()).filter(|reason| !reason.is_empty());
+    if reason.as_deref().is_some_and(|reason| reason.len() > REASON || reason.chars().any(char::is_control)) {
+        return Err(AdminError::Invalid("a reason is one line of at most 300 bytes"));
+    }
+    Ok(reason)
+}
+
 fn fits(password: &Secret<String>) -> Result<(), AdminError> {
     match password.expose().chars().count() {
         PASSWORD_LEAST..=PASSWORD_MOST => Ok(()),
         _ => Err(AdminError::Invalid("a password has 8 to 512 characters")),
     }
 }
+
+/// The most bytes of a reason: a sentence on a terminal.
+const REASON: usize = 300;
 
 /// The directory's own bounds, asked before anything is written down.
 const PASSWORD_LEAST: usize = 8;

@@ -4,6 +4,7 @@ pub(super) mod audit;
 pub(super) mod ca;
 pub(super) mod lock;
 pub(super) mod policy;
+pub(super) mod sessions;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -62,6 +63,9 @@ pub(super) enum Verb {
     /// Show what happened, prove it, hand it out
     #[command(after_help = audit::AUDIT_HELP, args_conflicts_with_subcommands = true)]
     Audit(audit::Audit),
+    /// Show who is in which container now, and end a session
+    #[command(subcommand, after_help = sessions::SESSIONS_HELP)]
+    Sessions(sessions::Sessions),
     /// List and remove the agents that joined
     #[command(subcommand, after_help = AGENTS_HELP)]
     Agents(Agents),

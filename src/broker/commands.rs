@@ -13,6 +13,7 @@ mod password;
 mod policy;
 mod print;
 mod serve;
+mod sessions;
 mod table;
 mod token;
 mod user;
@@ -68,6 +69,7 @@ fn execute(place: &Place, verb: Verb, printer: Printer) -> Result<(), Failure> {
             Verb::User(verb) => user::run(&client(place)?, verb, printer).await,
             Verb::Token(verb) => token::run(&client(place)?, verb, printer).await,
             Verb::Audit(args) => audit::run(place, args, printer).await,
+            Verb::Sessions(verb) => sessions::run(&client(place)?, verb, printer).await,
             Verb::Agents(verb) => agents::run(&client(place)?, verb, printer).await,
             Verb::Cluster(verb) => cluster::run(&client(place)?, verb, printer).await,
             Verb::Lock(verb) => lock::run(&client(place)?, verb, printer).await,

@@ -99,10 +99,16 @@ impl Sessions {
 
     /// Those of `user` (`name@idp`) that nobody has cut, the oldest first.
     pub fn of_user(&self, user: &str) -> Vec<Arc<Live>> {
-        let mut own: Vec<_> =
-            self.lock().values().filter(|live| live.user() == user && live.cut.borrow().is_none()).cloned().collect();
-        own.sort_by_key(|live| (live.basis.time, live.session));
+        let mut own = self.all();
+        own.retain(|live| live.user() == user);
         own
+    }
+
+    /// Those that nobody has cut, the oldest first.
+    pub fn all(&self) -> Vec<Arc<Live>> {
+        let mut all: Vec<_> = self.lock().values().filter(|live| live.cut.borrow().is_none()).cloned().collect();
+        all.sort_by_key(|live| (live.basis.time, live.session));
+        all
     }
 
     /// Whether `user` (`name@idp`) has fewer than `most` in which bytes still go, now or within `patience`: whoever ends one and begins

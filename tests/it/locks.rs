@@ -12,7 +12,7 @@ use tokio::io::AsyncReadExt;
 use tokio::process::Child;
 use ztctl::agent::AgentConfig;
 use ztctl::broker::audit::Event;
-use ztctl::broker::{AuditQuery, LockSpec, LockWish};
+use ztctl::broker::{AuditQuery, EndSession, LockSpec, LockWish};
 use ztctl::client::api::Api;
 use ztctl::proto::{Action, Secret};
 
@@ -187,6 +187,35 @@ async fn a_removed_agents_sessions_end_with_the_reason_and_nothing_begins_there(
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_operator_sees_who_is_where_and_ends_one_session() {
+    let world = World::start().await;
+    let _agent = world.agent("web").await;
+    let (ada, eve) = (world.person("ada", &[]).await, world.person("eve", &[]).await);
+    let name = ada.names(1).await.remove(0);
+    let hers = running(&ada, &name, &["--reason", "ticket 4711"]).await;
+    let others = running(&eve, &name, &[]).await;
+    let live = world.admin.sessions();
+    let users: Vec<&str> = live.iter().map(|session| session.user.as_str()).collect();
+    assert_eq!(users, ["ada@local", "eve@local"]);
+    assert_eq!((live[0].reason.as_deref(), live[0].container.starts_with("web-")), (Some("ticket 4711"), true), "{live:?}");
+    let end = |session: &str, reason: &str| EndSession { session: session.parse().unwrap(), reason: Some(reason.to_owned()) };
+    let id = live[0].id.to_string();
+    assert!(world.admin.end_session(end("00000000", "nobody's")).await.is_err());
+    assert!(world.admin.end_session(end(&id, "two\nlines")).await.is_err());
+    let since = Instant::now();
+    let ended = world.admin.end_session(end(&id[..12], "the node restarts")).await.unwrap();
+    assert_eq!(ended, live[0]);
+    let said = cut(hers, since).await;
+    assert!(said.stderr.contains("an operator ended this session: the node restarts"), "{}", said.stderr);
+    assert_eq!(world.admin.sessions().iter().map(|session| session.user.as_str()).collect::<Vec<_>>(), ["eve@local"]);
+    assert_eq!(ada.run(&["exec", &name, "--", "true"]).await.code, 0, "it is no lock");
+    drop(others);
+    let query = AuditQuery { session: Some(id[..12].parse().unwrap()), ..AuditQuery::default() };
+    let events: Vec<Event> = world.admin.audit(query).await.unwrap().into_iter().map(|record| record.event).collect();
+    assert!(events.iter().any(|event| matches!(event, Event::SessionCut { user, .. } if user == "ada@local")), "{events:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_lock_at_one_broker_holds_at_the_other_that_shares_its_database() {
     let first = World::start().await;
     let database = format!("sqlite://{}", first.state().join("broker.db").display());
@@ -212,6 +241,7 @@ async fn a_lock_at_one_broker_holds_at_the_other_that_shares_its_database() {
 fn an_operator_locks_from_the_command_line_and_a_kill_of_the_broker_opens_nothing() {
     let mut stack = Stack::start_at("127.0.0.1");
     let id = stack.admin(&["lock", "add", "--everything", "--for", "1h", "--reason", "incident 42"]).trim().to_owned();
+    assert!(stack.admin(&["sessions", "ls"]).starts_with("ID  USER  CONTAINER  AS  MAY"));
     let listed = stack.admin(&["lock", "ls"]);
     assert!(listed.contains(&id) && listed.contains("everything") && listed.contains("incident 42"), "{listed}");
     stack.kill_broker();

@@ -25,10 +25,7 @@ impl Admin {
         if until.is_some_and(|until| until <= now) {
             return Err(AdminError::Invalid("the lock's end has passed already"));
         }
-        let reason = spec.reason.map(|reason| reason.trim().to_owned()).filter(|reason| !reason.is_empty());
-        if reason.as_deref().is_some_and(|reason| reason.len() > REASON || reason.chars().any(char::is_control)) {
-            return Err(AdminError::Invalid("a lock's reason is one line of at most 300 bytes"));
-        }
+        let reason = super::reason(spec.reason)?;
         if self.state.store.locks(now).await?.len() >= LOCKS {
             return Err(AdminError::Invalid("there are 1000 locks already: remove some, or lock everything"));
         }
@@ -121,9 +118,6 @@ impl Admin {
         }
     }
 }
-
-/// The most bytes of a reason: a sentence on a terminal.
-const REASON: usize = 300;
 
 /// The most locks: each connect looks through all of them.
 const LOCKS: usize = 1000;

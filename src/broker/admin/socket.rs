@@ -23,7 +23,7 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio_util::sync::CancellationToken;
 
 use super::wire::{
-    AddUser, ApproveDevice, ExplainSpec, ExportRange, JoinTokenSpec, LockSpec, MadeToken, PoliciesLoaded, Rotation,
+    AddUser, ApproveDevice, EndSession, ExplainSpec, ExportRange, JoinTokenSpec, LockSpec, MadeToken, PoliciesLoaded, Rotation,
     SetPassword, TokenId, UserTokenSpec,
 };
 use super::{Admin, AdminError, AuditQuery};
@@ -75,6 +75,8 @@ fn routes() -> Router<Shared> {
         .route("/tokens/{id}", delete(remove_token))
         .route("/agents", get(agents))
         .route("/agents/{id}", delete(remove_agent))
+        .route("/sessions", get(sessions))
+        .route("/sessions/end", post(end_session))
         .route("/locks", post(add_lock).get(locks))
         .route("/locks/{id}", delete(remove_lock))
         .route("/ca", get(authorities))
@@ -236,6 +238,14 @@ async fn agents(admin: Admin) -> Result<impl IntoResponse, AdminError> {
 async fn remove_agent(admin: Admin, Segment(id): Segment<AgentId>) -> Result<StatusCode, AdminError> {
     admin.remove_agent(id).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+async fn sessions(admin: Admin) -> impl IntoResponse {
+    Json(admin.sessions())
+}
+
+async fn end_session(admin: Admin, Json(end): Json<EndSession>) -> Result<impl IntoResponse, AdminError> {
+    Ok(Json(admin.end_session(end).await?))
 }
 
 async fn audit(admin: Admin, Query(query): Query<AuditQuery>) -> Result<impl IntoResponse, AdminError> {

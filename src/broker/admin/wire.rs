@@ -1,6 +1,7 @@
 //! The bodies that cross the administration socket, the same for both ends: JSON, one struct an operation.
 
 mod ca;
+mod sessions;
 
 use std::fmt;
 use std::net::IpAddr;
@@ -16,6 +17,7 @@ use crate::proto::name::{Account, Login};
 use crate::proto::{Action, Actions, AgentId, Secret};
 
 pub use ca::{Authorities, Rotation};
+pub use sessions::{EndSession, LiveSession};
 
 /// `POST /users`.
 #[derive(Debug, Serialize, Deserialize)]

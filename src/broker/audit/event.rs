@@ -317,6 +317,18 @@ pub enum Event {
     },
     /// A session may begin; its certificate is signed after this is on disk.
     SessionAuthorised(Box<SessionAuthorised>),
+    /// An operator ended a session; how it ended follows.
+    SessionCut {
+        /// The session.
+        session: SessionId,
+        /// `name@idp`, whose it was.
+        user: String,
+        /// Why, in the operator's words.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
+        /// Which operator: `operator (uid N)`.
+        by: String,
+    },
     /// A session was refused.
     SessionDenied {
         /// `name@idp`.

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::broker::locks::Lock;
-use crate::proto::AgentId;
+use crate::proto::{AgentId, SessionId};
 
 /// What the journal must have of each route; `None` for one that only reads.
 const ROUTES: &[(&str, &str, Option<&str>)] = &[
@@ -19,6 +19,8 @@ const ROUTES: &[(&str, &str, Option<&str>)] = &[
     ("get", "/agents", None),
     ("delete", "/users/{name}/totp", Some("totp_removed")),
     ("delete", "/agents/{id}", Some("agent_removed")),
+    ("get", "/sessions", None),
+    ("post", "/sessions/end", Some("session_cut")),
     ("post", "/locks", Some("lock_added")),
     ("get", "/locks", None),
     ("delete", "/locks/{id}", Some("lock_removed")),
@@ -101,6 +103,10 @@ async fn whatever_changes_something_is_written_down_with_who_did_it() {
     changes!("post /tokens/user", client.tell("/tokens/user", &spec).await.unwrap());
     let tokens: Vec<TokenRow> = client.get("/tokens").await.unwrap();
     changes!("delete /tokens/{id}", client.delete(&format!("/tokens/{}", tokens[0].id)).await.unwrap());
+    let session = SessionId::random();
+    let seat = state.sessions.admit(session, crate::broker::policy::Basis::example("web"), 1_800_000_060, None);
+    changes!("post /sessions/end", client.tell("/sessions/end", &json!({"session": &session.to_string()[..8]})).await.unwrap());
+    assert_eq!(seat.live().cut_reason().await, "an operator ended this session");
     changes!("post /locks", client.tell("/locks", &json!({"wish": {"kind": "user", "of": "ada"}})).await.unwrap());
     let locks: Vec<Lock> = client.get("/locks").await.unwrap();
     changes!("delete /locks/{id}", client.delete(&format!("/locks/{}", locks[0].id)).await.unwrap());

@@ -9,7 +9,9 @@ impl Event {
         match self {
             Self::SessionAuthorised(session) => Some(session.session),
             Self::BreakGlass(broke) => Some(broke.session),
-            Self::ChannelOpened { session, .. } | Self::SessionEnded { session, .. } => Some(*session),
+            Self::ChannelOpened { session, .. } | Self::SessionCut { session, .. } | Self::SessionEnded { session, .. } => {
+                Some(*session)
+            }
             _ => None,
         }
     }
@@ -39,6 +41,7 @@ impl Event {
             | Self::RecoveryCodeUsed { user, .. }
             | Self::MfaShown { user, .. }
             | Self::MfaFailed { user, .. }
+            | Self::SessionCut { user, .. }
             | Self::SessionDenied { user, .. }
             | Self::SessionEnded { user, .. } => Some(user),
             Self::LockAdded { target, .. } | Self::LockRemoved { target, .. } => target.strip_prefix("user "),
