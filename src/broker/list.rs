@@ -22,7 +22,8 @@ pub(crate) async fn containers(Extracted(state): Extracted<Arc<State>>, request:
     let address = http::client_address(&state, &request);
     let (policies, circumstances) = (state.policies.current(), listing(&state, address));
     let mut lister = Lister::new(&policies, &caller, &circumstances);
-    let rows = registry::rows(&state.registry.chosen(|containers| lister.among(containers)));
+    let view = state.registry.view();
+    let rows = registry::rows(&lister.among(&view.containers()));
     let body = json(&rows).map_err(|error| ErrorBody::new(ErrorCode::Internal, error.to_string()))?;
     Ok(([(CONTENT_TYPE, "application/json")], body).into_response())
 }

@@ -12,8 +12,8 @@ mod wire;
 #[cfg(test)]
 pub(crate) mod tests;
 
-use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use crate::proto::agent::{Capabilities, ContainerReport, Facts};
 use crate::proto::{AgentId, ContainerId};
@@ -103,6 +103,29 @@ struct Shelf {
     containers: HashMap<String, Arc<Container>>,
     /// The parts of a snapshot that is still coming.
     snapshot: Option<HashMap<String, Arc<Container>>>,
+    /// The containers as they are looked through, put together when somebody does and as long as nothing changes.
+    view: OnceLock<Arc<[Arc<Container>]>>,
+}
+
+/// Every container of one moment.
+#[derive(Debug)]
+pub struct View {
+    shelves: Vec<Arc<[Arc<Container>]>>,
+    hidden: Arc<HashSet<ContainerId>>,
+}
+
+impl View {
+    /// Each, in no order; of one that several agents report, one.
+    pub fn containers(&self) -> Vec<&Arc<Container>> {
+        let all = self.shelves.iter().flat_map(|shelf| shelf.iter());
+        all.filter(|container| self.hidden.is_empty() || !self.hidden.contains(&container.id)).collect()
+    }
+}
+
+impl Shelf {
+    fn view(&self) -> Arc<[Arc<Container>]> {
+        Arc::clone(self.view.get_or_init(|| self.containers.values().cloned().collect()))
+    }
 }
 
 /// The right of one control connection to report containers; a newer one of the same agent ends it.
@@ -140,6 +163,7 @@ impl Registry {
             lease: 0,
             containers: HashMap::new(),
             snapshot: None,
+            view: OnceLock::new(),
         });
         shelf.asserted = asserted;
         shelf.lease += 1;
@@ -220,23 +244,13 @@ impl Registry {
 
     /// Every container, in no order; of one that several agents report, one.
     pub fn all(&self) -> Vec<Arc<Container>> {
-        let shelves = self.read();
-        let mut all = Vec::with_capacity(shelves.agents.values().map(|shelf| shelf.containers.len()).sum());
-        all.extend(shelves.containers().cloned());
-        all
+        self.view().containers().into_iter().cloned().collect()
     }
 
-    /// What `choose` makes of [`Registry::all`], one agent's after the other: no report waits for longer than one of them takes.
-    pub fn chosen(&self, mut choose: impl FnMut(&[&Arc<Container>]) -> Vec<Arc<Container>>) -> Vec<Arc<Container>> {
-        let agents: Vec<AgentId> = self.read().agents.keys().copied().collect();
-        let mut found = Vec::new();
-        for agent in agents {
-            let shelves = self.read();
-            let containers = shelves.agents.get(&agent).into_iter().flat_map(|shelf| shelf.containers.values());
-            let shown: Vec<_> = containers.filter(|container| shelves.instances.shows(container)).collect();
-            found.append(&mut choose(&shown));
-        }
-        found
+    /// The list of this moment, to be looked through while reports go on.
+    pub fn view(&self) -> View {
+        let shelves = self.read();
+        View { shelves: shelves.agents.values().map(Shelf::view).collect(), hidden: shelves.instances.hidden() }
     }
 
     /// Those that `typed` may mean, and with them every other replica of their apps, which their short names depend on. What a
@@ -265,7 +279,10 @@ impl Registry {
         let mut shelves = self.write();
         let Shelves { agents, instances } = &mut *shelves;
         match agents.get_mut(&lease.agent) {
-            Some(shelf) if shelf.lease == lease.number => change(shelf, instances),
+            Some(shelf) if shelf.lease == lease.number => {
+                shelf.view = OnceLock::new();
+                change(shelf, instances)
+            }
             _ => Ok(()),
         }
     }

@@ -6,6 +6,7 @@
 
 use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use super::{Asserted, Container};
 use crate::proto::{AgentId, ContainerId};
@@ -14,7 +15,8 @@ use crate::proto::{AgentId, ContainerId};
 #[derive(Debug, Default)]
 pub(super) struct Instances {
     seen: HashMap<Instance, Vec<Sighting>>,
-    hidden: HashSet<ContainerId>,
+    /// Shared with whoever looks at the list.
+    hidden: Arc<HashSet<ContainerId>>,
 }
 
 /// An engine's id within an asserted cluster.
@@ -43,6 +45,11 @@ enum Rank {
 }
 
 impl Instances {
+    /// Whose reports are not shown.
+    pub(super) fn hidden(&self) -> Arc<HashSet<ContainerId>> {
+        Arc::clone(&self.hidden)
+    }
+
     /// Whether this report is the one to show.
     pub(super) fn shows(&self, container: &Container) -> bool {
         self.hidden.is_empty() || !self.hidden.contains(&container.id)
@@ -64,7 +71,7 @@ impl Instances {
     /// A report that does not count any more.
     pub(super) fn forget(&mut self, container: &Container) {
         let Some(instance) = instance(container) else { return };
-        self.hidden.remove(&container.id);
+        show(&mut self.hidden, &container.id);
         if let Some(sightings) = self.seen.get_mut(&instance) {
             sightings.retain(|sighting| sighting.container != container.id);
             settle(sightings, &mut self.hidden);
@@ -94,11 +101,19 @@ impl Instances {
     }
 }
 
-fn settle(sightings: &mut [Sighting], hidden: &mut HashSet<ContainerId>) {
+fn settle(sightings: &mut [Sighting], hidden: &mut Arc<HashSet<ContainerId>>) {
     sightings.sort();
     if let Some((shown, others)) = sightings.split_last() {
-        hidden.remove(&shown.container);
-        hidden.extend(others.iter().map(|other| other.container));
+        show(hidden, &shown.container);
+        if !others.is_empty() {
+            Arc::make_mut(hidden).extend(others.iter().map(|other| other.container));
+        }
+    }
+}
+
+fn show(hidden: &mut Arc<HashSet<ContainerId>>, container: &ContainerId) {
+    if hidden.contains(container) {
+        Arc::make_mut(hidden).remove(container);
     }
 }
 

@@ -1,5 +1,6 @@
 //! What has been worked out about a container, kept with it: where it is found fastest, and gone when the container is.
 
+use std::borrow::Cow;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
@@ -23,15 +24,21 @@ impl Note {
         self.kind.store(u64::from(set) << 32 | u64::from(kind), Relaxed);
     }
 
-    /// The part of its JSON that is kept, `made` the first time.
-    pub(super) fn json(&self, made: impl FnOnce() -> serde_json::Result<Box<str>>) -> serde_json::Result<&str> {
+    /// The part of its JSON that is kept, `made` the first time; of a container that says very much, each time.
+    pub(super) fn json(&self, made: impl FnOnce() -> serde_json::Result<String>) -> serde_json::Result<Cow<'_, str>> {
         if let Some(json) = self.json.get() {
-            return Ok(json);
+            return Ok(json.as_ref().into());
         }
         let made = made()?;
-        Ok(self.json.get_or_init(|| made))
+        if made.len() > MOST {
+            return Ok(made.into());
+        }
+        Ok(self.json.get_or_init(|| made.into()).as_ref().into())
     }
 }
+
+/// The most bytes that are kept of one container: a usual one has half a kilobyte, one with all the labels that it may have a hundred.
+const MOST: usize = 4096;
 
 impl Clone for Note {
     fn clone(&self) -> Self {

@@ -61,7 +61,7 @@ impl Row {
 }
 
 /// What follows the short name in a row's JSON, its end included.
-fn rest(container: &Container) -> serde_json::Result<Box<str>> {
+fn rest(container: &Container) -> serde_json::Result<String> {
     let rest = Rest {
         full_name: &container.full_name,
         app: &container.app,
@@ -77,7 +77,8 @@ fn rest(container: &Container) -> serde_json::Result<Box<str>> {
         facts: &container.facts,
         capabilities: &container.capabilities,
     };
-    Ok(serde_json::to_string(&rest)?.trim_start_matches('{').into())
+    let json = serde_json::to_string(&rest)?;
+    Ok(json.strip_prefix('{').unwrap_or(&json).to_owned())
 }
 
 /// A [`ContainerRow`] without its id and its short name.
