@@ -85,6 +85,11 @@ impl Agents {
         self.lock().get(&agent).filter(|presence| presence.is_here()).cloned()
     }
 
+    /// The agent, if it can be told something, though it may be about to go.
+    pub(crate) fn connected(&self, agent: AgentId) -> Option<Arc<Presence>> {
+        self.lock().get(&agent).filter(|presence| !presence.gone.is_cancelled()).cloned()
+    }
+
     /// The agent that is present with this key.
     fn of_key(&self, key: &PublicKey) -> Option<AgentId> {
         self.lock().values().find(|presence| presence.is_here() && presence.key == *key).map(|presence| presence.agent)

@@ -3,8 +3,7 @@
 //! What is decided about comes into force before the live sessions are looked through, and whoever admits a session looks again
 //! when that has happened since ([`Sessions::purges`](super::relay::Sessions::purges)): none slips through between.
 
-use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -77,37 +76,42 @@ pub(crate) async fn read_approvals(state: &State) -> Result<usize, StoreError> {
     }
     let now = state.clock.now();
     let (holding, set) = (state.store.approved(now).await?, state.policies.current());
-    let (mut ended, mut whose) = (0, BTreeMap::new());
+    let mut ending = Vec::new();
     for live in standing {
         let (kept, gone): (Vec<Approval>, Vec<Approval>) =
             live.basis.approvals.iter().cloned().partition(|approval| holding.contains(&approval.request));
         // What is over by its own time, the deadline ends.
-        if gone.iter().all(|approval| approval.until <= now) {
-            continue;
-        }
+        let Some(lost) = gone.iter().find(|approval| approval.until > now).map(|approval| approval.request) else { continue };
         let basis = Basis { approvals: kept, ..live.basis.clone() };
         match allowed_until(&basis, &set) {
             Some(deadline) if deadline > now => live.shorten(deadline),
-            _ => {
-                let Some(lost) = gone.first().map(|approval| approval.request) else { continue };
-                if let Entry::Vacant(unknown) = whose.entry(lost) {
-                    unknown.insert(taken_back(state, lost).await);
-                }
-                let by = whose.get(&lost).map_or("", String::as_str);
-                let name = &live.basis.container.full_name;
-                ended += usize::from(live.cut(&format!("the approval for this session in {name} was taken back{by}")));
-            }
+            _ => ending.push((live, lost)),
         }
+    }
+    let whose = taken_back(state, ending.iter().map(|(_, lost)| *lost).collect()).await;
+    let mut ended = 0;
+    for (live, lost) in ending {
+        let by = whose.get(&lost).map_or("", String::as_str);
+        let name = &live.basis.container.full_name;
+        ended += usize::from(live.cut(&format!("the approval for this session in {name} was taken back{by}")));
     }
     Ok(ended)
 }
 
-/// By whom and why, for the person whose session it ends; nothing where that cannot be looked up: the session ends all the same.
-async fn taken_back(state: &State, request: RequestId) -> String {
-    let Ok(Some(request)) = state.store.request(request).await else { return String::new() };
-    let by = request.ended_by.map(|by| format!(" by {by}"));
-    let reason = request.ended_reason.map(|reason| format!(": {reason}"));
-    by.into_iter().chain(reason).collect()
+/// By whom and why, for the people whose sessions that ends. Of what cannot be looked up soon there is nothing: the sessions end all the
+/// same, within their second.
+async fn taken_back(state: &State, requests: BTreeSet<RequestId>) -> BTreeMap<RequestId, String> {
+    let mut known = BTreeMap::new();
+    let looking = async {
+        for id in requests {
+            let Ok(Some(request)) = state.store.request(id).await else { continue };
+            let by = request.ended_by.map(|by| format!(" by {by}"));
+            let reason = request.ended_reason.map(|reason| format!(": {reason}"));
+            known.insert(id, by.into_iter().chain(reason).collect());
+        }
+    };
+    let _ = tokio::time::timeout(LOOK, looking).await;
+    known
 }
 
 /// Reads locks and approvals again and again, for what another broker did or somebody wrote into the database.
@@ -168,6 +172,9 @@ pub(crate) fn allowed_until(basis: &Basis, set: &Set) -> Option<u64> {
 
 /// Sessions end within a second of a lock, wherever it was made.
 const READ_LOCKS: Duration = Duration::from_millis(400);
+
+/// How long is looked up who has taken something back: a part of that second.
+const LOOK: Duration = Duration::from_millis(200);
 
 /// How often the policy files are looked at, and how long they have to stay the same.
 const READ_POLICIES: Duration = Duration::from_millis(500);

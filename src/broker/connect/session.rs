@@ -51,7 +51,7 @@ impl Session {
                 let live = self.seat.live();
                 let tell = async |reason: String| {
                     // The agent may have come anew since; without a control connection it sees the link end.
-                    let now = self.state.agents.present(live.agent()).unwrap_or_else(|| Arc::clone(&self.presence));
+                    let now = self.state.agents.connected(live.agent()).unwrap_or_else(|| Arc::clone(&self.presence));
                     now.tell_patiently(FromBroker::Cut { session: live.session, reason }).await;
                 };
                 self.seat.carry(&mut client, &mut agent, &self.state.clock, tell).await
