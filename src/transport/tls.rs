@@ -115,9 +115,9 @@ impl FromStr for RootFingerprint {
     }
 }
 
-/// Whoever answers shows no root with the fingerprint that is wanted.
+/// Whoever answers shows no certificate with the fingerprint that is wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("it shows another TLS root than the one with the wanted fingerprint")]
+#[error("none of the certificates that it shows has the wanted fingerprint")]
 pub struct OtherRoot;
 
 /// Believes a chain that the wanted root is part of, and judges it by that root alone.

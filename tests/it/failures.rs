@@ -52,7 +52,11 @@ async fn the_tls_root_is_unknown_or_wrong() {
     assert_message(&eve.run(&["login", &world.url, "--device", "--ca", &root]).await, 1, &["--ca"]);
     assert_message(&eve.run(&["login", &world.url, "--ca", "/no/such/file"]).await, 2, &["/no/such/file"]);
     let other = format!("sha256:{}", "0f".repeat(32));
-    assert_message(&eve.run(&["login", &world.url, "--device", "--ca", &other]).await, 1, &["another TLS root", "fingerprint"]);
+    assert_message(
+        &eve.run(&["login", &world.url, "--device", "--ca", &other]).await,
+        1,
+        &["none of the certificates", "fingerprint"],
+    );
     assert_message(&eve.run(&["login", "http://broker.example.com"]).await, 2, &["https://"]);
 }
 

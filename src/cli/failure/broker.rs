@@ -62,7 +62,8 @@ impl Failure {
                 .hint(format!("ztctl login {broker} --ca FILE"))
                 .hint(format!("with {TOKEN}: export {CA}=FILE")),
             TlsProblem::OtherRoot => failure
-                .hint("compare the fingerprint with your platform team's; if it is right, somebody else answers in the broker's place"),
+                .hint("compare the fingerprint with your platform team's; the broker has to send its root along")
+                .hint("if both are right, somebody else may be answering in its place"),
             TlsProblem::WrongName => failure.hint("use the broker's own name in the URL"),
             TlsProblem::Window => {
                 failure.hint("compare this machine's clock (date -u); if it is right, tell your platform team")

@@ -62,7 +62,7 @@ pub enum TlsProblem {
     /// No trusted root vouches for it.
     #[error("nobody that is trusted here vouches for its TLS certificate")]
     UnknownIssuer,
-    /// It is by another root than the one whose fingerprint is wanted.
+    /// The root whose fingerprint is wanted is not shown.
     #[error("{OtherRoot}")]
     OtherRoot,
     /// It is for another name.
