@@ -39,12 +39,12 @@ pub(super) async fn opened<T>(ui: &Ui, access: &Access, open: impl AsyncFn() -> 
 }
 
 /// The same for one of several at once: one code is for all of them, and whoever gives up is not asked again. `given_up` says so,
-/// and who holds it asks, once `quiet` has returned: what the others say has been printed.
-pub(super) async fn one_of_many(
+/// and who holds it asks, once `quiet` has returned: what the others say has been printed, and waits while what it returned is there.
+pub(super) async fn one_of_many<G>(
     ui: &Ui,
     access: &Access,
     given_up: &Mutex<bool>,
-    quiet: impl AsyncFnOnce(),
+    quiet: impl AsyncFnOnce() -> G,
     request: Request,
 ) -> Result<Session, NotOpen> {
     let refused = match access.session(request.clone()).await {
@@ -58,7 +58,7 @@ pub(super) async fn one_of_many(
     // Another one may have asked meanwhile.
     match access.session(request.clone()).await {
         Err(error) if wants_code(&error) => {
-            quiet().await;
+            let _quiet = quiet().await;
             ui.note(&format!("ztctl: {error}"));
             if let Err(failure) = verify(ui, access).await {
                 *given_up = true;

@@ -22,7 +22,7 @@ pub(super) async fn run(context: &mut Context, args: TotpArgs) -> Result<ExitCod
     match args.verb {
         TotpVerb::Enroll => enroll(ui, &access).await?,
         TotpVerb::Verify => {
-            is_set_up(&access).await?;
+            must_be_set_up(&access).await?;
             step_up::verify(ui, &access).await?;
             ui.note("a second factor is shown: what policies ask for it goes on");
         }
@@ -38,12 +38,12 @@ pub(super) async fn run(context: &mut Context, args: TotpArgs) -> Result<ExitCod
             }
         }
         TotpVerb::RecoveryCodes => {
-            is_set_up(&access).await?;
+            must_be_set_up(&access).await?;
             let codes = step_up::ask(ui, &access, async |code| api.renew_recovery_codes(code).await).await?;
             show(ui, &codes)?;
         }
         TotpVerb::Remove => {
-            is_set_up(&access).await?;
+            must_be_set_up(&access).await?;
             step_up::ask(ui, &access, async |code| api.remove_totp(code).await).await?;
             ui.note("your second factor is taken away");
         }
@@ -52,7 +52,7 @@ pub(super) async fn run(context: &mut Context, args: TotpArgs) -> Result<ExitCod
 }
 
 /// Nobody is asked for a code who can have none.
-async fn is_set_up(access: &Access) -> Result<(), Failure> {
+async fn must_be_set_up(access: &Access) -> Result<(), Failure> {
     match access.api.totp().await.map_err(|error| Failure::of_api(error, &access.api))?.since {
         Some(_) => Ok(()),
         None => {

@@ -4,6 +4,7 @@
 //! and a reader that went away ends the program silently.
 
 use std::io::{self, BufRead, BufReader, IsTerminal, Write};
+use std::time::Duration;
 
 use serde::Serialize;
 
@@ -112,6 +113,11 @@ impl Ui {
         let answer = tokio::select! {
             answer = answer => answer,
             _ = tokio::signal::ctrl_c() => return Err(Failure::interrupted()),
+            // Stock `ssh` cannot say that it is in a script that nobody watches.
+            () = tokio::time::sleep(PATIENCE), if !here => {
+                self.err("\n");
+                return Err(Failure::new(Kind::Usage, "no_answer", "nobody answers at the terminal"));
+            }
         };
         match answer {
             Ok(Ok(Some(line))) => Ok(line.trim().to_owned()),
@@ -237,7 +243,7 @@ impl Ui {
     pub fn failure(&self, failure: &Failure) {
         if failure.is_silent() {
             // The terminal has shown ^C and left the cursor behind it.
-            if self.interactive && failure.kind() == Kind::Interrupted {
+            if self.watched && failure.kind() == Kind::Interrupted {
                 self.err("\n");
             }
             return;
@@ -269,6 +275,9 @@ impl Ui {
         let _ = io::stderr().lock().write_all(text.as_bytes());
     }
 }
+
+/// How long is waited for a person at a terminal that is not standard input.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// What the parts of the way to a session are.
 const PARTS: [(&str, &str); 6] = [

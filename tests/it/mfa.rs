@@ -116,9 +116,9 @@ async fn a_shell_asks_for_a_code_in_place_and_goes_on() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_code_is_asked_for_at_the_terminal_also_where_standard_input_is_a_pipe() {
     let world = World::with_policy(POLICY).await;
-    let _agent = world.agent("web").await;
+    let _agents = (world.agent("web").await, world.agent("db").await);
     let ada = world.person("ada", &[]).await;
-    let name = ada.names(1).await.remove(0);
+    let name = ada.names(2).await.remove(0);
     // Whoever has none is not asked for a code.
     for verb in ["verify", "remove", "recovery-codes"] {
         let screen = at(&ada, &["totp", verb]);
@@ -135,6 +135,14 @@ async fn a_code_is_asked_for_at_the_terminal_also_where_standard_input_is_a_pipe
     screen.type_keys(&format!("{}\r", codes[0]));
     screen.wait_for("through the pipe");
     assert_eq!(screen.wait_exit(), 0);
+    // One code is for all of several, and none of them is heard while it is asked for.
+    ada.log_in(&world).await;
+    let mut screen = at(&ada, &["exec", "--all", "--yes", "--", "sh", "-c", "echo said by $((40 + 2))"]);
+    screen.wait_for("code: ");
+    screen.type_keys(&format!("{}\r", codes[2]));
+    screen.wait_for("2 of 2 ended with status 0");
+    assert_eq!((screen.wait_exit(), screen.contents().matches("said by 42").count()), (0, 2), "{}", screen.contents());
+
     // Stock ssh starts the proxy with pipes.
     if !peer::present("openssh", peer::program("ssh").is_some()) {
         return;

@@ -1,5 +1,5 @@
-//! What is well-formed and still hardly meant: policies that can never apply, and permits whose obligations bind people whom another
-//! permit lets in without. For `ztbroker policy check`; a broker takes such policies.
+//! What is well-formed and still hardly meant: policies that can never apply, permits of what nobody may list, names that nobody can have, and
+//! permits whose obligations bind people whom another permit lets in without. For `ztbroker policy check`; a broker takes such policies.
 //!
 //! What Cedar's validator finds impossible comes with the loading. Here policies are held against each other by their JSON form, as
 //! far as that is plain: scopes, and conditions that are equations. Where it is not, they are taken to meet.
@@ -20,7 +20,7 @@ struct Rule<'a> {
     id: String,
     permits: bool,
     asks: Option<&'a Obligations>,
-    /// The sessions' actions that its scope names.
+    /// The actions that its scope names.
     actions: BTreeSet<Action>,
     json: Value,
     /// What its conditions say that something equals, as texts of what and of value.

@@ -77,23 +77,19 @@ pub(super) async fn run(context: &Context, access: &Access, task: Task) -> Resul
         let (pieces, wire, given_up) = (pieces.clone(), wire.clone(), &given_up);
         async move {
             let ended = async {
-                let take = async |piece| {
-                    // Nothing is said while a person is asked.
-                    let _asking = given_up.lock().await;
-                    pieces.send(Said::Piece(index, piece)).await.is_ok()
-                };
+                let take = async |piece| pieces.send(Said::Piece(index, piece)).is_ok();
                 let quiet = async || {
-                    let (done, printed) = oneshot::channel();
-                    let _ = pieces.send(Said::Quiet(done)).await;
+                    let ((done, printed), (asked, go_on)) = (oneshot::channel(), oneshot::channel());
+                    let _ = pieces.send(Said::Quiet(done, go_on));
                     let _ = printed.await;
+                    asked
                 };
                 let session = step_up::one_of_many(ui, access, given_up, quiet, request).await;
                 let session = session.map_err(|error| error.failure(access))?;
                 session.gather(wire, environment, take).await.map_err(|error| Failure::session(error, &access.api))
             }
             .await;
-            let _asking = given_up.lock().await;
-            let _ = pieces.send(Said::End(index)).await;
+            let _ = pieces.send(Said::End(index));
             (index, ended)
         }
     });
@@ -148,13 +144,17 @@ fn names(all: &[&str]) -> Vec<String> {
 enum Said {
     Piece(usize, Piece),
     End(usize),
-    /// From nobody: to be told when what came before is printed.
-    Quiet(oneshot::Sender<()>),
+    /// From nobody: a person is to be asked. The one is told when what came before is printed, and nothing more is until the other tells.
+    Quiet(oneshot::Sender<()>, oneshot::Receiver<Never>),
 }
 
-/// Prints what comes, in whole lines; a thread of its own, because a terminal or a pipe may take its time.
-fn print(names: Vec<String>) -> (mpsc::Sender<Said>, tokio::task::JoinHandle<io::Result<()>>) {
-    let (pieces, mut said) = mpsc::channel::<Said>(QUEUED);
+/// What is never sent.
+enum Never {}
+
+/// Prints what comes, in whole lines; a thread of its own, because a terminal, a pipe or a person who is asked may take their time. How much may
+/// wait for it is each session's to say: one that is left waiting keeps its link alive.
+fn print(names: Vec<String>) -> (mpsc::UnboundedSender<Said>, tokio::task::JoinHandle<io::Result<()>>) {
+    let (pieces, mut said) = mpsc::unbounded_channel::<Said>();
     let printing = tokio::task::spawn_blocking(move || {
         let width = names.iter().map(String::len).max().unwrap_or(0);
         let mut lines = Lines { names, width, begun: HashMap::new() };
@@ -162,7 +162,11 @@ fn print(names: Vec<String>) -> (mpsc::Sender<Said>, tokio::task::JoinHandle<io:
             match said {
                 Said::Piece(index, piece) => lines.add(index, piece.errors, &piece.bytes)?,
                 Said::End(index) => lines.end(index)?,
-                Said::Quiet(done) => drop(done.send(())),
+                Said::Quiet(done, go_on) => {
+                    let _ = done.send(());
+                    // What tells is its end.
+                    let _ = go_on.blocking_recv();
+                }
             }
         }
         Ok(())
@@ -272,9 +276,6 @@ impl Summary {
 
 /// How many names are shown before it is asked.
 const SHOWN: usize = 60;
-
-/// How many pieces wait for the printer.
-const QUEUED: usize = 64;
 
 /// The longest line that is printed in one; a longer one is cut into several.
 const LONGEST: usize = 64 * 1024;

@@ -17,13 +17,14 @@ use windows as system;
 
 pub use system::{Changes, LineModes, Tty, speaks_escapes, stop_job};
 
-/// The keys of the terminal that this process belongs to, whatever its standard input is: a line is read at a time.
+/// The keys of the terminal that this process has, whatever its standard input is: a line is read at a time.
 ///
 /// # Errors
-/// When there is none, as where nobody sits.
+/// When there is none, as where nobody sits, or this is a job in the background, which would be stopped.
 pub fn keyboard() -> io::Result<File> {
     // Written to as well, which a console wants for its modes.
-    File::options().read(true).write(true).open(system::KEYBOARD)
+    let keyboard = File::options().read(true).write(true).open(system::KEYBOARD)?;
+    if system::has_foreground(&keyboard) { Ok(keyboard) } else { Err(io::ErrorKind::Unsupported.into()) }
 }
 
 /// What has the terminal.

@@ -13,6 +13,11 @@ use crate::client::stdio::{Console, Writer, is_console};
 /// Where the terminal's keys are read, whatever standard input is.
 pub(super) const KEYBOARD: &str = "CONIN$";
 
+/// Whoever has a console has it.
+pub(super) fn has_foreground(_: &std::fs::File) -> bool {
+    true
+}
+
 /// The console's modes: of its input, and of its screen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LineModes {
