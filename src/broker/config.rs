@@ -20,6 +20,7 @@ use std::time::Duration;
 
 use url::Url;
 
+use super::identity::LOCAL;
 use crate::log::LogLevel;
 use crate::proto::Secret;
 use crate::ssh::cert;
@@ -135,6 +136,13 @@ impl Config {
         let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Read { path: path.to_path_buf(), source })?;
         let folder = path.parent().unwrap_or(Path::new(""));
         file::File::parse(path, &text)?.resolve(folder)
+    }
+
+    /// What stands behind the `@` of a person's whole name: the directory, the identity providers, the jobs.
+    pub fn providers_of_people(&self) -> Vec<String> {
+        let directory = self.directory.then(|| LOCAL.to_owned());
+        let others = self.providers.iter().map(|provider| &provider.name).chain(self.jobs.iter().map(|job| &job.name));
+        directory.into_iter().chain(others.cloned()).collect()
     }
 
     /// A broker for trying things out: its own TLS root, a file as its database.

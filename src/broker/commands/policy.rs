@@ -31,7 +31,9 @@ fn check(place: &Place, args: Check, printer: Printer) -> Result<(), Failure> {
     if set.is_empty() {
         return Err(Failure::new("there is no policy in it: nobody could do anything"));
     }
-    let warnings = set.review();
+    // Files are looked through without a broker, and then often without its configuration.
+    let providers = configuration(place).ok().map(|config| config.providers_of_people());
+    let warnings = set.review(providers.as_deref());
     for warning in &warnings {
         printer.remark(&format!("warning: {warning}"));
     }

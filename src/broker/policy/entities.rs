@@ -8,11 +8,22 @@ use serde_json::Value;
 use crate::proto::ContainerId;
 use crate::proto::name::Account;
 
-/// What is odd about the names in a policy's JSON form, each with what is expected instead.
-pub(super) fn impossible(policy: &Value) -> Vec<String> {
+/// What is odd about the names in a policy's JSON form, each with what is expected instead. People are of one of `providers`, if that is known.
+pub(super) fn impossible(policy: &Value, providers: Option<&[String]>) -> Vec<String> {
     let mut named = BTreeSet::new();
     collect(policy, &mut named);
-    named.into_iter().filter_map(|(kind, id)| Some(format!("{kind}::{id:?} cannot be: {}", expected(&kind, &id)?))).collect()
+    let told = |(kind, id): (String, String)| {
+        let expected = expected(&kind, &id).or_else(|| stranger(&kind, &id, providers?))?;
+        Some(format!("{kind}::{id:?} cannot be: {expected}"))
+    };
+    named.into_iter().filter_map(told).collect()
+}
+
+/// Whose people `id` would be one of, if that is nobody.
+fn stranger(kind: &str, id: &str, providers: &[String]) -> Option<String> {
+    let (_, provider) = id.rsplit_once('@').filter(|_| kind == "User")?;
+    let known = providers.iter().any(|known| known == provider);
+    (!known).then(|| format!("{provider} is no provider of this broker's configuration, which has {}", providers.join(", ")))
 }
 
 /// Each `{"type": …, "id": …}` in it.
@@ -53,13 +64,15 @@ fn expected(kind: &str, id: &str) -> Option<String> {
 mod tests {
     use super::super::load::from_texts;
 
+    fn told(providers: Option<&[String]>, scope: &str, condition: &str) -> Vec<String> {
+        let text = format!("permit(principal {scope}, action, resource) when {{ {condition} }};");
+        let set = from_texts(&[("p.cedar".into(), text)]).unwrap();
+        set.review(providers).into_iter().map(|fault| fault.message).collect()
+    }
+
     #[test]
     fn names_that_nobody_can_have_are_told_wherever_they_stand() {
-        let told = |scope: &str, condition: &str| {
-            let text = format!("permit(principal {scope}, action, resource) when {{ {condition} }};");
-            let set = from_texts(&[("p.cedar".into(), text)]).unwrap();
-            set.review().into_iter().map(|fault| fault.message).collect::<Vec<_>>()
-        };
+        let told = |scope: &str, condition: &str| told(None, scope, condition);
         assert_eq!(told("== User::\"ada@local\"", "principal in Group::\"ops\""), Vec::<String>::new());
         assert_eq!(told("== User::\"bob@corp.example@corp\"", "true"), Vec::<String>::new());
         let found = told("== User::\"ada\"", "true");
@@ -68,5 +81,18 @@ mod tests {
         assert!(told("in Group::\"the team\"", "true")[0].starts_with("Group::\"the team\" cannot be: "));
         assert!(told("", "principal == User::\"ada@\"")[0].starts_with("User::\"ada@\" cannot be: "));
         assert!(told("", "[Container::\"web\"].contains(resource)")[0].contains("use resource.app"));
+    }
+
+    #[test]
+    fn nobody_is_of_a_provider_that_there_is_not() {
+        let providers = ["local".to_owned(), "corp".to_owned()];
+        let told = |user: &str| told(Some(&providers), &format!("== User::\"{user}\""), "true");
+        assert_eq!([told("ada@local"), told("bob@corp.example@corp")].concat(), Vec::<String>::new());
+        assert_eq!(
+            told("bob@corp.example"),
+            [
+                "User::\"bob@corp.example\" cannot be: corp.example is no provider of this broker's configuration, which has local, corp"
+            ]
+        );
     }
 }

@@ -28,15 +28,15 @@ struct Rule<'a> {
 }
 
 impl Set {
-    /// What may not be meant, each with its place, in the order of the files.
-    pub fn review(&self) -> Vec<Fault> {
+    /// What may not be meant, each with its place, in the order of the files. `providers` are those that people can be of, if that is known.
+    pub fn review(&self, providers: Option<&[String]>) -> Vec<Fault> {
         let mut policies: Vec<&Policy> = self.policies.policies().collect();
         policies.sort_by_key(|policy| self.place(policy.id()).map(|place| (&place.path, place.line, place.column)));
         let rules: Vec<Rule<'_>> = policies.iter().filter_map(|policy| Rule::of(self, policy)).collect();
         let mut warnings = self.warnings.clone();
         for rule in &rules {
             let never = rule.never_because(&rules).or_else(|| rule.unlisted(&rules));
-            let said = never.into_iter().chain(rule.narrows(&rules)).chain(entities::impossible(&rule.json));
+            let said = never.into_iter().chain(rule.narrows(&rules)).chain(entities::impossible(&rule.json, providers));
             let fault = |message| self.place(&PolicyId::new(&rule.id)).map(|place| Fault { message, ..place.clone() });
             warnings.extend(said.filter_map(fault));
         }
@@ -208,7 +208,7 @@ mod tests {
 
     fn review(text: &str) -> Vec<String> {
         let set = from_texts(&[("p.cedar".into(), text.into())]).unwrap();
-        set.review().iter().map(ToString::to_string).collect()
+        set.review(None).iter().map(ToString::to_string).collect()
     }
 
     #[test]
