@@ -67,6 +67,8 @@ impl<'de> Visitor<'de> for Reader {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::proto::api::{ContainerList, ContainerRow};
+    use crate::proto::container::Facts;
 
     #[test]
     fn only_what_has_escapes_is_copied() {
@@ -74,5 +76,16 @@ mod tests {
         assert_eq!(read.iter().map(Text::as_str).collect::<Vec<_>>(), ["tomcat", "a\"b"]);
         assert!(matches!(&read[..], [Text(Cow::Borrowed(_)), Text(Cow::Owned(_))]));
         assert!(serde_json::from_str::<Text<'_>>("1").is_err());
+    }
+
+    #[test]
+    fn a_row_of_borrowed_texts_is_the_row() {
+        let text = |text: &str| Some(text.to_owned());
+        let facts = Facts { owner: text("deployment/\u{1f40b}"), ports: vec!["80/tcp".into()], ..Facts::default() };
+        let labels = [("a\"b".to_owned(), "c\nd".to_owned()), ("env".to_owned(), String::new())].into();
+        let row = ContainerRow { facts, labels, namespace: text("shop"), ..ContainerRow::example("web") };
+        let json = serde_json::to_string(&ContainerList { containers: vec![row] }).unwrap();
+        let borrowed: ContainerList<Text<'_>> = serde_json::from_str(&json).unwrap();
+        assert_eq!(serde_json::to_string(&borrowed).unwrap(), json);
     }
 }
