@@ -95,7 +95,7 @@ mod tests {
 
     #[test]
     fn what_travels_is_what_programs_read() {
-        // One that has everything which may be missing, and one that has nothing of it.
+        // One that has everything which may be missing, one that has nothing of it, and one that says too much to be kept.
         let text = |text: &str| Some(text.to_owned());
         let full = Container {
             labels: [("env".to_owned(), "test".to_owned())].into(),
@@ -106,9 +106,10 @@ mod tests {
         };
         let facts = Facts::default();
         let bare = Container { labels: BTreeMap::new(), cluster: None, namespace: None, facts, ..Container::numbered("db", 2) };
-        let rows = registry::rows(&[Arc::new(full), Arc::new(bare)]);
+        let much = Container { image: "x".repeat(10_000), ..Container::numbered("much", 3) };
+        let rows = registry::rows(&[full, bare, much].map(Arc::new));
         let body = String::from_utf8(json(&rows).unwrap()).unwrap();
-        assert_eq!(body.as_bytes(), json(&rows).unwrap(), "the second time it has not been put together again");
+        assert_eq!(body.as_bytes(), json(&rows).unwrap(), "what is kept is what was said");
         let list = ContainerList { containers: rows.iter().map(Row::to_api).collect() };
         assert_eq!(body, serde_json::to_string(&list).unwrap());
         assert_eq!(serde_json::from_str::<ContainerList>(&body).unwrap(), list);

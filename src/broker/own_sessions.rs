@@ -8,6 +8,7 @@ use axum::extract::{Path, Request, State as Extracted};
 use axum::http::StatusCode;
 
 use super::dpop::Sent;
+use super::relay::Live;
 use super::{State, http, identity};
 use crate::proto::api::{SessionList, SessionRow};
 use crate::proto::{ErrorBody, ErrorCode, SessionId};
@@ -15,7 +16,12 @@ use crate::proto::{ErrorBody, ErrorCode, SessionId};
 /// `GET /v1/sessions`.
 pub(crate) async fn list(Extracted(state): Extracted<Arc<State>>, request: Request) -> Result<Json<SessionList>, ErrorBody> {
     let caller = identity::authenticate(&state, &Sent::of(&state, &request)).await?;
-    let row = |live: &Arc<super::relay::Live>| SessionRow {
+    Ok(Json(SessionList { sessions: state.sessions.of_user(&caller.user()).iter().map(|live| row(live)).collect() }))
+}
+
+/// A live session as it travels.
+pub(crate) fn row(live: &Live) -> SessionRow {
+    SessionRow {
         id: live.session,
         container: live.basis.container.full_name.clone(),
         login: live.basis.login.clone(),
@@ -23,8 +29,7 @@ pub(crate) async fn list(Extracted(state): Extracted<Arc<State>>, request: Reque
         client_address: live.basis.address.to_string(),
         started_at: live.basis.time,
         deadline: live.deadline(),
-    };
-    Ok(Json(SessionList { sessions: state.sessions.of_user(&caller.user()).iter().map(row).collect() }))
+    }
 }
 
 /// `DELETE /v1/sessions/ID`. Somebody else's is none.

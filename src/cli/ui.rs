@@ -101,7 +101,7 @@ impl Ui {
     /// counts once need not be hidden.
     ///
     /// # Errors
-    /// As [`Ui::ask`].
+    /// As [`Ui::ask`], and when nobody answers at a terminal that is not standard input.
     pub async fn answer(&self, question: &str) -> Result<String, Failure> {
         self.err(&harmless(question));
         let here = self.interactive;

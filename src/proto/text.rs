@@ -15,13 +15,6 @@ pub trait Textual: AsRef<str> + Borrow<str> + Ord {}
 
 impl<S: AsRef<str> + Borrow<str> + Ord> Textual for S {}
 
-impl Text<'_> {
-    /// The text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
 impl AsRef<str> for Text<'_> {
     fn as_ref(&self) -> &str {
         &self.0
@@ -73,7 +66,7 @@ mod tests {
     #[test]
     fn only_what_has_escapes_is_copied() {
         let read: Vec<Text<'_>> = serde_json::from_str(r#"["tomcat","a\"b"]"#).unwrap();
-        assert_eq!(read.iter().map(Text::as_str).collect::<Vec<_>>(), ["tomcat", "a\"b"]);
+        assert_eq!(read.iter().map(Text::as_ref).collect::<Vec<_>>(), ["tomcat", "a\"b"]);
         assert!(matches!(&read[..], [Text(Cow::Borrowed(_)), Text(Cow::Owned(_))]));
         assert!(serde_json::from_str::<Text<'_>>("1").is_err());
     }

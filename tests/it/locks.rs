@@ -197,9 +197,9 @@ async fn an_operator_sees_who_is_where_and_ends_one_session() {
     let live = world.admin.sessions();
     let users: Vec<&str> = live.iter().map(|session| session.user.as_str()).collect();
     assert_eq!(users, ["ada@local", "eve@local"]);
-    assert_eq!((live[0].reason.as_deref(), live[0].container.starts_with("web-")), (Some("ticket 4711"), true), "{live:?}");
+    assert_eq!((live[0].reason.as_deref(), live[0].row.container.starts_with("web-")), (Some("ticket 4711"), true), "{live:?}");
     let end = |session: &str, reason: &str| EndSession { session: session.parse().unwrap(), reason: Some(reason.to_owned()) };
-    let id = live[0].id.to_string();
+    let id = live[0].row.id.to_string();
     assert!(world.admin.end_session(end("00000000", "nobody's")).await.is_err());
     assert!(world.admin.end_session(end(&id, "two\nlines")).await.is_err());
     let since = Instant::now();

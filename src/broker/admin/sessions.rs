@@ -3,6 +3,7 @@
 use super::wire::{EndSession, LiveSession};
 use super::{Admin, AdminError};
 use crate::broker::audit::Event;
+use crate::broker::own_sessions;
 use crate::broker::relay::Live;
 
 impl Admin {
@@ -33,18 +34,11 @@ impl Admin {
 }
 
 fn row(live: &Live) -> LiveSession {
-    let basis = &live.basis;
     LiveSession {
-        id: live.session,
+        row: own_sessions::row(live),
         user: live.user(),
-        container: basis.container.full_name.clone(),
-        login: basis.login.clone(),
-        actions: basis.actions,
-        command: basis.command.clone(),
-        reason: basis.reason.clone(),
-        client_address: basis.address.to_string(),
-        agent: basis.container.agent_name.clone(),
-        started_at: basis.time,
-        deadline: live.deadline(),
+        command: live.basis.command.clone(),
+        reason: live.basis.reason.clone(),
+        agent: live.basis.container.agent_name.clone(),
     }
 }

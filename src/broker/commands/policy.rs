@@ -31,8 +31,12 @@ fn check(place: &Place, args: Check, printer: Printer) -> Result<(), Failure> {
     if set.is_empty() {
         return Err(Failure::new("there is no policy in it: nobody could do anything"));
     }
-    // Files are looked through without a broker, and then often without its configuration.
-    let providers = configuration(place).ok().map(|config| config.providers_of_people());
+    let providers = match configuration(place) {
+        Ok(config) => Some(config.providers_of_people()),
+        Err(error) if place.config.is_some() => return Err(error.into()),
+        // Files are looked through without a broker, and then often without its configuration.
+        Err(_) => None,
+    };
     let warnings = set.review(providers.as_deref());
     for warning in &warnings {
         printer.remark(&format!("warning: {warning}"));

@@ -15,14 +15,14 @@ pub(super) async fn run(client: &Client, verb: Sessions, printer: Printer) -> Re
             let titles = ["ID", "USER", "CONTAINER", "AS", "MAY", "FROM", "BEGAN (UTC)", "ENDS (UTC)", "WHY"];
             table::show(printer, listing, titles, &sessions, |session| {
                 [
-                    session.id.to_string().chars().take(SHOWN).collect(),
+                    session.row.id.to_string().chars().take(SHOWN).collect(),
                     session.user.clone(),
-                    session.container.clone(),
-                    session.login.to_string(),
-                    session.actions.to_string(),
-                    session.client_address.clone(),
-                    moment::show(session.started_at),
-                    moment::show(session.deadline),
+                    session.row.container.clone(),
+                    session.row.login.to_string(),
+                    session.row.actions.to_string(),
+                    session.row.client_address.clone(),
+                    moment::show(session.row.started_at),
+                    moment::show(session.row.deadline),
                     session.reason.clone().unwrap_or_default(),
                 ]
             })
@@ -30,7 +30,7 @@ pub(super) async fn run(client: &Client, verb: Sessions, printer: Printer) -> Re
         Sessions::End(args) => {
             let end = EndSession { session: args.id, reason: args.reason };
             let ended: LiveSession = client.post("/sessions/end", &end).await?;
-            printer.remark(&format!("ended: {} in {}", ended.user, ended.container));
+            printer.remark(&format!("ended: {} in {}", ended.user, ended.row.container));
             Ok(())
         }
     }

@@ -2,37 +2,25 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::proto::api::SessionRow;
 use crate::proto::id::Beginning;
-use crate::proto::name::Login;
-use crate::proto::{Actions, SessionId};
 
 /// One live session of `GET /sessions`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LiveSession {
-    /// Its id, which the journal has too.
-    pub id: SessionId,
+    /// As its user sees it.
+    #[serde(flatten)]
+    pub row: SessionRow,
     /// `name@idp`.
     pub user: String,
-    /// The full name of its container.
-    pub container: String,
-    /// The Unix user inside.
-    pub login: Login,
-    /// What was granted.
-    pub actions: Actions,
     /// The one command, if there was only one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub command: Option<String>,
     /// Why, in the user's words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// Where the client is.
-    pub client_address: String,
     /// The name of the agent that serves it.
     pub agent: String,
-    /// When it began, in seconds since 1970.
-    pub started_at: u64,
-    /// When it ends at the latest, in seconds since 1970.
-    pub deadline: u64,
 }
 
 /// `POST /sessions/end`.

@@ -44,6 +44,7 @@ async fn whoever_is_removed_while_the_link_is_awaited_gets_no_session() {
     assert!(world.state.agents.present(presence.agent).is_some());
     world.state.agents.expel(presence.agent);
     assert!(world.state.agents.present(presence.agent).is_none(), "who is about to go serves nobody");
+    assert!(world.state.agents.connected(presence.agent).is_some(), "and tells whom it served");
     drop(agent);
 }
 
