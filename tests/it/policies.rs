@@ -141,6 +141,12 @@ fn policies_are_checked_and_tested_without_a_broker() {
     assert_eq!(policy(&["check", "--deny-warnings", "deploy/policy.cedar"]).code, 1);
     let said = policy(&["test", "deploy/policy-test.toml", "--policy", "deploy/policy.cedar"]);
     assert_eq!((said.code, said.stdout.as_str()), (0, "7 cases are decided as expected\n"), "{}", said.stderr);
+    // Whose people there are is the configuration's to say, where one is named.
+    std::fs::write(&file, "permit (principal == User::\"bob@corp.example\", action, resource);").unwrap();
+    assert_eq!(policy(&["check", "--deny-warnings", path]).code, 0);
+    let said = policy(&["check", "--config", "deploy/ztbroker.toml", path]);
+    assert!(said.code == 0 && said.stderr.contains("corp.example is no provider"), "{}", said.stderr);
+    assert_eq!(policy(&["check", "--config", "/no/such/file", path]).code, 1);
     // A mistake has its place.
     std::fs::write(&file, "permit (principal, action == Action::\"fly\", resource);").unwrap();
     let said = policy(&["check", path]);
