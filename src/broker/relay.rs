@@ -29,6 +29,8 @@ use upgrade::Link;
 #[derive(Debug, Default)]
 pub struct Sessions {
     live: Mutex<HashMap<SessionId, Arc<Live>>>,
+    /// How many were ever taken in.
+    admitted: AtomicU64,
     /// How many of them each person has, by `name@idp`.
     of_user: Mutex<HashMap<String, usize>>,
     /// How often live sessions were looked through to end some.
@@ -44,6 +46,8 @@ pub struct Live {
     pub session: SessionId,
     /// What it was granted on: who, in which container and whose agent, as whom.
     pub basis: Basis,
+    /// How many were taken in before it: several begin in one second, and a clock may be set back.
+    place: u64,
     /// When it ends at the latest, in seconds since 1970.
     deadline: watch::Sender<u64>,
     /// After how long without anything happening it ends.
@@ -82,6 +86,7 @@ impl Sessions {
         let live = Arc::new(Live {
             session,
             basis,
+            place: self.admitted.fetch_add(1, SeqCst),
             deadline: watch::Sender::new(deadline),
             idle,
             cut: watch::Sender::new(None),
@@ -107,7 +112,7 @@ impl Sessions {
     /// Those that nobody has cut, the oldest first.
     pub fn all(&self) -> Vec<Arc<Live>> {
         let mut all: Vec<_> = self.lock().values().filter(|live| live.cut.borrow().is_none()).cloned().collect();
-        all.sort_by_key(|live| (live.basis.time, live.session));
+        all.sort_unstable_by_key(|live| live.place);
         all
     }
 

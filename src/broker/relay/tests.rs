@@ -107,3 +107,11 @@ async fn other_agents_have_no_say_and_the_last_end_is_waited_for() {
     drop((world.client, world.agent));
     assert_eq!(world.finished.await.unwrap().0.outcome, Outcome::Cut);
 }
+
+#[test]
+fn those_that_begin_in_one_second_are_listed_as_they_came() {
+    let sessions = Arc::new(Sessions::default());
+    let seats: Vec<Seat> = (0..20).map(|_| sessions.admit(SessionId::random(), Basis::example("web"), NOW, None)).collect();
+    let came: Vec<SessionId> = seats.iter().map(|seat| seat.live().session).collect();
+    assert_eq!(sessions.all().iter().map(|live| live.session).collect::<Vec<_>>(), came);
+}
