@@ -14,7 +14,7 @@
 //! | [`environment`] | the variables that go along |
 //! | [`ending`] | what the other side says about its end, and the exit status |
 //! | [`SessionError`] | why there is none, or none any more |
-//! | `silence` | a link on which nothing comes |
+//! | `silence`, `countdown` | a link on which nothing comes, a time that runs out |
 //! | `throttle`, `output` | the local streams, without blocking and without bound |
 
 use std::borrow::Cow;
@@ -35,6 +35,7 @@ use crate::proto::{Actions, ContainerId, SessionId};
 use crate::ssh::cert::host::HostCertificate;
 use crate::ssh::{Authorities, PrivateKey, algorithms, new_key, public_line};
 
+mod countdown;
 pub mod ending;
 pub mod environment;
 mod error;

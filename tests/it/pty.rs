@@ -282,6 +282,23 @@ async fn a_link_that_went_dead_is_told_of_within_ten_seconds_and_may_come_back()
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_end_of_a_session_is_told_before_and_a_full_screen_disturbed_only_at_the_last() {
+    let world = World::with_policy(r#"@id("short") @max_session("65s") permit (principal, action, resource);"#).await;
+    let _agent = world.agent("web").await;
+    let ada = world.person("ada", &[]).await;
+    let name = ada.names(1).await.remove(0);
+    let mut screen = shell(&ada, &name);
+    screen.wait_for("[ztctl: this session ends in a minute]");
+    screen.type_keys("printf '\\033[?1049h\\033[Hedit''ing'\r");
+    screen.wait_for("editing");
+    assert!(!screen.contents().contains("ends in"), "the editor has the screen: {}", screen.contents());
+    screen.wait_for("[ztctl: this session ends in a minute]");
+    screen.type_keys("printf '\\033[?1049l'; exit 3\r");
+    assert_eq!(screen.wait_exit(), 3);
+    screen.wait_as_before();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_login_that_has_ended_is_renewed_in_place() {
     let world = World::with_policy(OPEN).await;
     let _agent = world.agent("web").await;

@@ -13,6 +13,7 @@ use russh::{ChannelWriteHalf, client};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
+use super::countdown::{Countdown, Left};
 use super::ending::{Ending, Exit, Said};
 use super::environment::Environment;
 use super::output::Output;
@@ -109,6 +110,7 @@ impl Session {
         let (sizes, changed) = tokio::sync::watch::channel(first_size);
         let mut resizing = pin!(resize(changed, writer));
         let (mut silence, mut first) = (Silence::new(), true);
+        let mut countdown = Countdown::new(self.clock.clone(), self.deadline);
         let mut at_end = false;
         let (mut sent, mut resized) = (false, false);
         // The window may have changed between the request and the first signal that would have told.
@@ -161,7 +163,8 @@ impl Session {
                 }
                 signal = signals.next() => return Ok(Ended::Here(Exit::Local(signal.number()))),
                 error = screen.output.failed() => return screen.unwritten(error).map(Ended::Here),
-                news = silence.news(self) => screen.tell(&news?)?,
+                news = silence.news(self) => screen.tell_of_silence(&news?)?,
+                left = countdown.news(screen.is_full()) => screen.tell_of_end(left)?,
             }
         }
     }
@@ -214,10 +217,25 @@ impl Screen {
         }
     }
 
+    /// Whether something has the whole screen: an editor, a pager.
+    fn is_full(&self) -> bool {
+        self.tracker.as_ref().is_some_and(|tracker| tracker.modes().in_alternate_screen())
+    }
+
+    fn tell_of_silence(&mut self, news: &str) -> Result<(), SessionError> {
+        let way_out = self.escape.map(|key| format!(" ({}. leaves)", char::from(key))).unwrap_or_default();
+        self.tell(&format!("[ztctl: {}{way_out}]", harmless(news)))
+    }
+
+    /// The last time with the bell: it may not be looked at.
+    fn tell_of_end(&mut self, left: Left) -> Result<(), SessionError> {
+        self.tell(&format!("[ztctl: {left}]{}", if left.last { "\x07" } else { "" }))
+    }
+
     /// Says something of this side's, on a line of its own.
     fn tell(&mut self, news: &str) -> Result<(), SessionError> {
-        let way_out = self.escape.map(|key| format!(" ({}. leaves)", char::from(key))).unwrap_or_default();
-        self.output.write(Bytes::from(format!("\r\n[ztctl: {}{way_out}]\r\n", harmless(news)))).map_err(terminal)
+        self.line_start = true;
+        self.output.write(Bytes::from(format!("\r\n{news}\r\n"))).map_err(terminal)
     }
 
     fn help(&mut self) -> Result<(), SessionError> {

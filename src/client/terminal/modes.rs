@@ -61,6 +61,11 @@ impl Modes {
         *self == Self::default()
     }
 
+    /// Whether the alternate screen is shown, which an editor or a pager has to itself.
+    pub fn in_alternate_screen(&self) -> bool {
+        PRIVATE.iter().enumerate().any(|(index, (number, _))| ALTERNATE.contains(number) && self.private & 1 << index != 0)
+    }
+
     /// A terminal whose cursor is hidden.
     pub fn cursor_hidden() -> Self {
         let mut modes = Self::default();

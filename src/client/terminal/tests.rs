@@ -126,3 +126,14 @@ proptest! {
         prop_assert_eq!(tracker.modes(), Modes::default());
     }
 }
+
+#[test]
+fn what_has_the_screen_to_itself_is_known() {
+    let full = |output: &str| {
+        let mut tracker = Tracker::default();
+        tracker.read(output.as_bytes());
+        tracker.modes().in_alternate_screen()
+    };
+    assert!(full("\x1b[?1049h") && full("\x1b[?47h") && full("\x1b[?1047h\x1b[?25l"));
+    assert!(!full("\x1b[?25l\x1b[?2004h") && !full("\x1b[?1049h\x1b[?1049l") && !full("\x1b[?1049h\x1b[?47l"));
+}

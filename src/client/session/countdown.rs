@@ -1,0 +1,134 @@
+//! That a session's time runs out, said while there is still time to save one's work: with five minutes left and with one.
+//!
+//! It goes by the machine's clock and not by a timer alone, which stands still while a laptop sleeps.
+
+use std::time::Duration;
+
+use tokio::time::sleep;
+
+use crate::clock::Clock;
+
+/// What is left of one session, and what of it a person knows.
+#[derive(Debug)]
+pub(super) struct Countdown {
+    clock: Clock,
+    /// When the session ends at the latest, in seconds since 1970.
+    deadline: u64,
+    /// The marks that have not been told, the last in time first.
+    marks: &'static [u64],
+}
+
+/// What there is to tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Left {
+    /// So many seconds are left.
+    pub(super) seconds: u64,
+    /// Nothing will be told after this.
+    pub(super) last: bool,
+}
+
+impl Countdown {
+    pub(super) fn new(clock: Clock, deadline: u64) -> Self {
+        Self { clock, deadline, marks: &MARKS }
+    }
+
+    /// Waits until a mark is reached. While something has the whole screen (`busy`), only the last is worth disturbing it. Cancelling
+    /// is fine.
+    pub(super) async fn news(&mut self, busy: bool) -> Left {
+        loop {
+            match self.look(busy) {
+                Ok(left) => return left,
+                Err(Some(wait)) => sleep(wait).await,
+                Err(None) => std::future::pending().await,
+            }
+        }
+    }
+
+    /// What there is to tell now, or after how long to look again, if ever.
+    fn look(&mut self, busy: bool) -> Result<Left, Option<Duration>> {
+        let seconds = self.deadline.saturating_sub(self.clock.now());
+        let marks = if busy { self.marks.get(..1).unwrap_or_default() } else { self.marks };
+        let Some(next) = marks.last() else { return Err(None) };
+        // The last in time of those that are reached: what is left is told once, however late this looks.
+        match marks.iter().position(|mark| seconds <= *mark) {
+            Some(reached) => {
+                self.marks = &self.marks[..reached];
+                Ok(Left { seconds, last: reached == 0 })
+            }
+            None => Err(Some(Duration::from_secs(seconds - next).min(LOOK))),
+        }
+    }
+}
+
+impl std::fmt::Display for Left {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("this session ends in ")?;
+        match (self.seconds, (self.seconds + 30) / 60) {
+            (..=1, _) => f.write_str("a second"),
+            (seconds @ ..60, _) => write!(f, "{seconds} seconds"),
+            (_, 1) => f.write_str("a minute"),
+            (_, minutes) => write!(f, "{minutes} minutes"),
+        }
+    }
+}
+
+/// With how many seconds left a person is told, the last in time first.
+const MARKS: [u64; 2] = [60, 300];
+
+/// How long a look may be overdue.
+const LOOK: Duration = Duration::from_secs(10);
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
+
+    use super::*;
+
+    const END: u64 = 1_800_003_600;
+
+    /// A countdown, and a look at it with so many seconds left.
+    fn looking() -> impl FnMut(u64, bool) -> Result<Left, Option<u64>> {
+        let now = Arc::new(AtomicU64::new(0));
+        let clock = Arc::clone(&now);
+        let mut countdown = Countdown::new(Clock::from_fn(move || clock.load(SeqCst)), END);
+        move |left, busy| {
+            now.store(END - left, SeqCst);
+            countdown.look(busy).map_err(|wait| wait.map(|wait| wait.as_secs()))
+        }
+    }
+
+    fn left(seconds: u64) -> Result<Left, Option<u64>> {
+        Ok(Left { seconds, last: seconds <= 60 })
+    }
+
+    #[test]
+    fn each_mark_is_told_once() {
+        let mut look = looking();
+        assert_eq!([look(3600, false), look(301, false), look(300, false)], [Err(Some(10)), Err(Some(1)), left(300)]);
+        assert_eq!([look(299, false), look(62, false), look(59, false)], [Err(Some(10)), Err(Some(2)), left(59)]);
+        assert_eq!([look(58, false), look(0, false)], [Err(None); 2]);
+    }
+
+    #[test]
+    fn a_full_screen_is_disturbed_only_at_the_last() {
+        let mut look = looking();
+        assert_eq!([look(300, true), look(200, true), look(190, false)], [Err(Some(10)), Err(Some(10)), left(190)]);
+        assert_eq!([look(61, true), look(60, true), look(59, false)], [Err(Some(1)), left(60), Err(None)]);
+    }
+
+    #[test]
+    fn what_was_slept_through_is_told_as_it_is() {
+        let mut look = looking();
+        assert_eq!([look(3600, false), look(20, false), look(10, false)], [Err(Some(10)), left(20), Err(None)]);
+        let mut short = looking();
+        assert_eq!([short(180, false), short(60, false)], [left(180), left(60)]);
+    }
+
+    #[test]
+    fn it_is_told_in_words() {
+        let told = [1, 45, 60, 89, 90, 180, 299, 300].map(|seconds| Left { seconds, last: false }.to_string());
+        let words = ["a second", "45 seconds", "a minute", "a minute", "2 minutes", "3 minutes", "5 minutes", "5 minutes"];
+        assert_eq!(told.to_vec(), words.map(|words| format!("this session ends in {words}")));
+    }
+}
