@@ -2,14 +2,14 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use serde_json::from_slice;
+use serde_json::{from_slice, to_string};
 use ztctl::broker::fuzzing as broker;
 use ztctl::client::fuzzing as client;
 use ztctl::client::{ca_pin, names};
 use ztctl::harmless::harmless;
-use ztctl::proto::ErrorBody;
 use ztctl::proto::api::{ConnectReply, ContainerList, SessionList, Whoami, Why};
 use ztctl::proto::ca::{CaSet, Chain};
+use ztctl::proto::{ErrorBody, Text};
 use ztctl::ssh::Authorities;
 use ztctl_fuzz::{split, text, texts};
 
@@ -33,7 +33,10 @@ fuzz_target!(|bytes: &[u8]| {
         }
         6 => {
             let _ = from_slice::<Why>(bytes);
-            if let Ok(list) = from_slice::<ContainerList>(bytes) {
+            let (list, borrowed) = (from_slice::<ContainerList>(bytes), from_slice::<ContainerList<Text>>(bytes));
+            assert_eq!(list.is_ok(), borrowed.is_ok(), "read as texts of its own or of the answer, it is the same list");
+            if let (Ok(list), Ok(borrowed)) = (list, borrowed) {
+                assert_eq!(to_string(&list).ok(), to_string(&borrowed).ok());
                 let known = names::Names::of(&list.containers);
                 assert_eq!(known.all().len(), list.containers.len(), "one line for each, whatever it is called");
                 for row in &list.containers {
