@@ -247,7 +247,7 @@ fn table(rows: &[RequestRow], now: u64) -> Table<'_> {
         Column::leave("AS", 7),
         Column::whole("MAY"),
         Column::whole("FOR"),
-        Column::narrow("STATE", 12),
+        Column::narrow("STATE", 26),
         Column::narrow("WHY", 12),
         Column::leave("SCOPE", 12),
     ];

@@ -23,6 +23,13 @@ struct Status {
     /// When a second factor was last shown, in seconds since 1970.
     #[serde(skip_serializing_if = "Option::is_none")]
     mfa_at: Option<u64>,
+    #[serde(flatten)]
+    here: Here,
+}
+
+/// What is known on this machine.
+#[derive(Debug, Clone, Default, Serialize)]
+struct Here {
     /// Where the tokens are, in words.
     tokens: String,
     /// Whether the tokens are bound to a key, which lies where they do; an operator's token is not.
@@ -38,7 +45,23 @@ struct Status {
 pub(super) async fn run(context: &mut Context, args: StatusArgs) -> Result<ExitCode, Failure> {
     let access = Access::open(context).await?;
     let api = &access.api;
-    let whoami = api.whoami().await.map_err(|error| Failure::of_api(error, api))?;
+    let here = || Here {
+        tokens: access.kept.clone(),
+        bound: !api.has_fixed_token(),
+        copyable: access.copyable,
+        ca: access.ca.current().set.fingerprint(),
+        version: crate::proto::version::PROGRAM,
+    };
+    let whoami = match api.whoami().await {
+        Ok(whoami) => whoami,
+        Err(error) => {
+            if args.output == StatusOutput::Text {
+                context.ui.line(&broker_line(&api.http().url().to_string()))?;
+                context.ui.lines(&here().lines())?;
+            }
+            return Err(Failure::of_api(error, api));
+        }
+    };
     access.ca.follow(api.http()).await.map_err(|error| Failure::pin(error, api.http()))?;
     let status = Status {
         broker: api.http().url().to_string(),
@@ -47,11 +70,7 @@ pub(super) async fn run(context: &mut Context, args: StatusArgs) -> Result<ExitC
         expires_at: whoami.expires_at,
         limited_to: whoami.limited_to,
         mfa_at: whoami.mfa_at,
-        tokens: access.kept,
-        bound: !api.has_fixed_token(),
-        copyable: access.copyable,
-        ca: access.ca.current().set.fingerprint(),
-        version: crate::proto::version::PROGRAM,
+        here: here(),
     };
     match args.output {
         StatusOutput::Json => context.ui.json(&status)?,
@@ -71,25 +90,33 @@ fn lines(status: &Status, now: u64) -> Vec<String> {
         Some(at) => format!("in {}", duration(at - now)),
     };
     let mut lines = vec![
-        format!("broker   {}", status.broker),
+        broker_line(&status.broker),
         format!("user     {}", status.user),
         format!("groups   {groups}"),
         format!("expires  {expires}"),
-        format!("tokens   {}", status.tokens),
-        format!("key      {}", key(status)),
-        format!("ca       {}", status.ca),
     ];
+    lines.extend(status.here.lines());
     lines.extend(status.mfa_at.map(|at| format!("factor   a second one, shown {} ago", duration(now.saturating_sub(at)))));
     lines.extend(status.limited_to.iter().map(|limit| format!("limited  {limit}")));
     lines
 }
 
-/// Where the key is that the tokens are worth nothing without.
-fn key(status: &Status) -> &'static str {
-    match (status.bound, status.copyable) {
-        (true, false) => "in the same place, from where it is not copied with a file",
-        (true, true) => "in the same file: whoever copies it can be you until the login ends",
-        (false, _) => "none: whoever copies the token can use it until it ends",
+fn broker_line(url: &str) -> String {
+    format!("broker   {url}")
+}
+
+impl Here {
+    fn lines(&self) -> [String; 3] {
+        [format!("tokens   {}", self.tokens), format!("key      {}", self.key()), format!("ca       {}", self.ca)]
+    }
+
+    /// Where the key is that the tokens are worth nothing without.
+    fn key(&self) -> &'static str {
+        match (self.bound, self.copyable) {
+            (true, false) => "in the same place, from where it is not copied with a file",
+            (true, true) => "in the same file: whoever copies it can be you until the login ends",
+            (false, _) => "none: whoever copies the token can use it until it ends",
+        }
     }
 }
 
@@ -113,18 +140,21 @@ mod tests {
 
     #[test]
     fn every_question_has_its_line() {
-        let mut status = Status {
+        let mut here = Here {
+            tokens: "a file that can be copied: /x".into(),
+            bound: true,
+            copyable: true,
+            ca: "SHA256:00".into(),
+            version: "0.1.0",
+        };
+        let status = Status {
             broker: "https://broker.example.com".into(),
             user: "ada@local".into(),
             groups: vec!["dev".into(), "ops".into()],
             expires_at: Some(1_000 + 3 * 3600 + 61),
             limited_to: None,
             mfa_at: None,
-            tokens: "a file that can be copied: /x".into(),
-            bound: true,
-            copyable: true,
-            ca: "SHA256:00".into(),
-            version: "0.1.0",
+            here: here.clone(),
         };
         assert_eq!(
             lines(&status, 1_000).join("\n"),
@@ -132,10 +162,10 @@ mod tests {
              tokens   a file that can be copied: /x\nkey      in the same file: whoever copies it can be you until the login ends\n\
              ca       SHA256:00"
         );
-        status.copyable = false;
-        assert!(key(&status).starts_with("in the same place"));
-        status.bound = false;
-        assert!(key(&status).starts_with("none"));
+        here.copyable = false;
+        assert!(here.key().starts_with("in the same place"));
+        here.bound = false;
+        assert!(here.key().starts_with("none"));
     }
 
     #[test]
@@ -147,11 +177,7 @@ mod tests {
             expires_at: None,
             limited_to: None,
             mfa_at: Some(700),
-            tokens: String::new(),
-            bound: true,
-            copyable: false,
-            ca: String::new(),
-            version: "",
+            here: Here::default(),
         };
         assert_eq!(lines(&status, 1_000).last().unwrap(), "factor   a second one, shown 5 min ago");
     }

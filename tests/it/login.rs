@@ -42,6 +42,20 @@ async fn a_login_leaves_tokens_that_only_the_owner_can_read_and_logout_takes_the
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn without_a_network_status_tells_what_is_known_here() {
+    let mut world = World::start().await;
+    let ada = world.person("ada", &[]).await;
+    world.stop().await;
+    let status = ada.run(&["status"]).await;
+    assert_ne!(status.code, 0);
+    for part in ["broker   https://", "tokens   a file that can be copied: ", "key      in the same file", "ca       SHA256:"] {
+        assert!(status.stdout.contains(part), "{part} is not in {}", status.stdout);
+    }
+    assert!(!status.stdout.contains("ada@local") && status.stderr.contains("cannot reach"), "{status:?}");
+    assert_eq!(ada.run(&["status", "-o", "json"]).await.stdout, "", "half an object is none");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn two_at_once_refresh_once() {
     let world = World::start().await;
     let _agent = world.agent("web").await;
