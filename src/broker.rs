@@ -168,13 +168,14 @@ impl Broker {
         let sinks = audit::Sinks::new(&config.audit.sinks, &folder.join(audit::FOLDER))?;
         let notifier = asking::notify::Notifier::new(&config.notify)?;
         let store = store::Store::open(config.database_url().expose()).await?;
+        let joined = store.agents().await?.iter().map(|enrolment| enrolment.agent).collect();
         let state = Arc::new(State {
             directory: identity::Directory::new(store.clone()),
             jobs: identity::jobs::Jobs::new(&config).map_err(ConfigError::Unfit)?,
             providers: identity::oidc::Providers::new(&config, &clock).map_err(ConfigError::Unfit)?,
             limits: rate::Limits::default(),
             proofs: dpop::Proofs::new(store.key()),
-            registry: registry::Registry::default(),
+            registry: registry::Registry::expecting(joined),
             agents: agents::Agents::default(),
             clusters: workload::Clusters::new(&config).map_err(ConfigError::Unfit)?,
             sessions: Arc::default(),

@@ -239,6 +239,7 @@ impl Admin {
         self.write_down(Event::AgentRemoved { agent, by: self.by() }).await?;
         self.state.store.remove_agent(agent).await?;
         self.state.agents.expel(agent);
+        self.state.registry.expect_no_longer(agent);
         self.state.sessions.cut_agent(agent, "the container's agent was removed by an operator");
         Ok(())
     }

@@ -81,7 +81,7 @@ pub(crate) async fn ask(state: &State, caller: &Caller, address: IpAddr, wish: N
     if !(1..=LONGEST).contains(&wish.seconds) {
         return Err(invalid("a request is for 1s to 24h"));
     }
-    let Lacking { basis, scope, approvers } = match judge(state, caller, address, &wish, &reason) {
+    let Lacking { basis, scope, approvers } = match judge(state, caller, address, &wish, &reason).await {
         Ok(lacking) => lacking,
         Err((body, policies)) => {
             let refused = RequestRefused {
@@ -158,7 +158,7 @@ struct Lacking {
 }
 
 /// What is asked for, if an approval is all that it lacks; else the refusal with the policies behind it.
-fn judge(
+async fn judge(
     state: &State,
     caller: &Caller,
     address: IpAddr,
@@ -166,7 +166,7 @@ fn judge(
     reason: &str,
 ) -> Result<Lacking, (ErrorBody, Vec<String>)> {
     let plain = |body: ErrorBody| (body, Vec::new());
-    let row = list::find(state, caller, address, &wish.name, wish.container).map_err(plain)?;
+    let row = list::find(state, caller, address, &wish.name, wish.container).await.map_err(plain)?;
     let basis = Basis {
         caller: caller.clone(),
         container: Arc::clone(&row.container),

@@ -20,16 +20,18 @@ use crate::proto::{ContainerId, ErrorBody, ErrorCode};
 pub(crate) async fn containers(Extracted(state): Extracted<Arc<State>>, request: Request) -> Result<Response, ErrorBody> {
     let caller = identity::authenticate(&state, &Sent::of(&state, &request)).await?;
     let address = http::client_address(&state, &request);
+    state.registry.gathered().await;
     let (policies, circumstances) = (state.policies.current(), listing(&state, address));
     let mut lister = Lister::new(&policies, &caller, &circumstances);
     let view = state.registry.view();
     let rows = registry::rows(&lister.among(&view.containers()));
-    let body = json(&rows).map_err(|error| ErrorBody::new(ErrorCode::Internal, error.to_string()))?;
+    let body =
+        json(&rows, state.registry.is_incomplete()).map_err(|error| ErrorBody::new(ErrorCode::Internal, error.to_string()))?;
     Ok(([(CONTENT_TYPE, "application/json")], body).into_response())
 }
 
 /// A [`ContainerList`](crate::proto::api::ContainerList).
-fn json(rows: &[Row]) -> serde_json::Result<Vec<u8>> {
+fn json(rows: &[Row], incomplete: bool) -> serde_json::Result<Vec<u8>> {
     // Megabytes: they are put together once, where they will not have to move.
     let mut body = Vec::with_capacity(rows.len().saturating_mul(ROW));
     body.extend_from_slice(b"{\"containers\":[");
@@ -37,16 +39,16 @@ fn json(rows: &[Row]) -> serde_json::Result<Vec<u8>> {
         body.extend_from_slice(if index > 0 { b"," } else { b"" });
         row.write(&mut body)?;
     }
-    body.extend_from_slice(b"]}");
+    body.extend_from_slice(if incomplete { b"],\"incomplete\":true}" } else { b"]}" });
     Ok(body)
 }
 
-/// What was typed, resolved among what the caller may list; absent and forbidden look the same. A container that was picked from a list is
+/// What was typed, resolved among what the caller may list, after a start as soon as that is known; absent and forbidden look the same. A container that was picked from a list is
 /// known by its id, whatever has come to share the name since.
 ///
 /// # Errors
 /// When it means none or several.
-pub(crate) fn find(
+pub(crate) async fn find(
     state: &State,
     caller: &Caller,
     address: IpAddr,
@@ -54,8 +56,12 @@ pub(crate) fn find(
     picked: Option<ContainerId>,
 ) -> Result<Row, ErrorBody> {
     let typed = typed.as_str();
+    state.registry.gathered().await;
     let rows = visible(state, caller, address, state.registry.that_may_be(typed));
-    let absent = || ErrorBody::new(ErrorCode::NotFound, format!("no container {typed} among those that you may list"));
+    let absent = || {
+        let yet = if state.registry.is_incomplete() { YET } else { "" };
+        ErrorBody::new(ErrorCode::NotFound, format!("no container {typed} among those that you may list{yet}"))
+    };
     if let Some(id) = picked {
         let picked = rows.into_iter().find(|row| row.container.id == id && registry::may_mean(&row.container, typed));
         return picked.ok_or_else(absent);
@@ -81,6 +87,9 @@ pub(crate) fn visible(state: &State, caller: &Caller, address: IpAddr, container
 fn listing(state: &State, address: IpAddr) -> Circumstances<'static> {
     Circumstances { address, time: state.clock.now(), reason: None, command: None }
 }
+
+/// What a name that is not found may be.
+const YET: &str = "; the broker has just started, and not every agent is back: try again in half a minute";
 
 /// About how many bytes a row has.
 const ROW: usize = 640;
@@ -108,11 +117,13 @@ mod tests {
         let bare = Container { labels: BTreeMap::new(), cluster: None, namespace: None, facts, ..Container::numbered("db", 2) };
         let much = Container { image: "x".repeat(10_000), ..Container::numbered("much", 3) };
         let rows = registry::rows(&[full, bare, much].map(Arc::new));
-        let body = String::from_utf8(json(&rows).unwrap()).unwrap();
-        assert_eq!(body.as_bytes(), json(&rows).unwrap(), "what is kept is what was said");
-        let list = ContainerList { containers: rows.iter().map(Row::to_api).collect() };
-        assert_eq!(body, serde_json::to_string(&list).unwrap());
-        assert_eq!(serde_json::from_str::<ContainerList>(&body).unwrap(), list);
-        assert_eq!(json(&[]).unwrap(), br#"{"containers":[]}"#);
+        for incomplete in [false, true] {
+            let body = String::from_utf8(json(&rows, incomplete).unwrap()).unwrap();
+            assert_eq!(body.as_bytes(), json(&rows, incomplete).unwrap(), "what is kept is what was said");
+            let list = ContainerList { containers: rows.iter().map(Row::to_api).collect(), incomplete };
+            assert_eq!(body, serde_json::to_string(&list).unwrap());
+            assert_eq!(serde_json::from_str::<ContainerList>(&body).unwrap(), list);
+        }
+        assert_eq!(json(&[], false).unwrap(), br#"{"containers":[]}"#);
     }
 }

@@ -3,6 +3,7 @@
 //! What an agent or a workload says never becomes an id, an assertion or a name as it is. Rows live as long as the control
 //! connection that reported them.
 
+mod gathering;
 mod ingest;
 mod instances;
 mod names;
@@ -19,6 +20,7 @@ use crate::proto::agent::{Capabilities, ContainerReport, Facts};
 use crate::proto::{AgentId, ContainerId};
 
 use crate::broker::enrolment::Assertions;
+use gathering::Gathering;
 use instances::Instances;
 
 pub(super) use ingest::harmless;
@@ -86,6 +88,7 @@ pub struct Asserted {
 #[derive(Debug, Default)]
 pub struct Registry {
     shelves: RwLock<Shelves>,
+    gathering: Gathering,
 }
 
 #[derive(Debug, Default)]
@@ -152,6 +155,26 @@ pub enum Overstep {
 }
 
 impl Registry {
+    /// One in which nothing is yet, and which waits for `agents` to come back.
+    pub fn expecting(agents: HashSet<AgentId>) -> Self {
+        Self { shelves: RwLock::default(), gathering: Gathering::of(agents) }
+    }
+
+    /// Waits until the agents that are expected have said what they serve, for a few seconds after the start at most.
+    pub async fn gathered(&self) {
+        self.gathering.wait().await;
+    }
+
+    /// Whether agents that are expected may yet come: the list is not whole.
+    pub fn is_incomplete(&self) -> bool {
+        self.gathering.goes_on()
+    }
+
+    /// No longer waits for an agent.
+    pub fn expect_no_longer(&self, agent: AgentId) {
+        self.gathering.no_longer(agent);
+    }
+
     /// Lets a new control connection report. What an older one of the same agent reported stays until the new snapshot is whole,
     /// so that a reconnect does not make the list flicker.
     pub fn attach(&self, asserted: Asserted) -> Lease {
@@ -206,6 +229,9 @@ impl Registry {
             }
             Ok(())
         })?;
+        if !more {
+            self.gathering.no_longer(lease.agent);
+        }
         Ok(oversteps)
     }
 

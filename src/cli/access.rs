@@ -16,7 +16,7 @@ use crate::client::session::{Request, Session, SessionError};
 use crate::client::tokens::Tokens;
 use crate::client::{config, names};
 use crate::proto::Textual;
-use crate::proto::api::ContainerRow;
+use crate::proto::api::ContainerList;
 
 /// A login that can be used.
 #[derive(Debug)]
@@ -58,9 +58,9 @@ impl Access {
     }
 
     /// Keeps the list's names for completion. To have none is no failure.
-    pub fn remember<S: Textual>(&self, list: &[ContainerRow<S>]) {
-        if let Some(file) = &self.names {
-            let _ = names::save(file, list);
+    pub fn remember<S: Textual>(&self, list: &ContainerList<S>) {
+        if let Some(file) = self.names.as_ref().filter(|_| !list.incomplete) {
+            let _ = names::save(file, &list.containers);
         }
     }
 

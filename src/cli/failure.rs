@@ -10,7 +10,7 @@ mod files;
 mod login;
 mod session;
 
-pub use broker::no_containers;
+pub use broker::{INCOMPLETE, no_containers};
 
 use crate::client::http::BrokerUrl;
 

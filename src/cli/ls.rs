@@ -8,11 +8,11 @@ use serde::Serialize;
 use super::Context;
 use super::access::Access;
 use super::args::{LsArgs, LsOutput, SortKey};
-use super::failure::{Failure, no_containers};
+use super::failure::{Failure, INCOMPLETE, no_containers};
 use super::table::{Column, Table};
 use crate::client::select::Selection;
 use crate::proto::Textual;
-use crate::proto::api::{ContainerList, ContainerRow};
+use crate::proto::api::ContainerRow;
 
 mod watch;
 
@@ -28,26 +28,30 @@ pub(super) async fn run(context: &mut Context, args: LsArgs) -> Result<ExitCode,
     }
     let failure = |error| Failure::of_api(error, &access.api);
     let listing = access.api.listing().await.map_err(failure)?;
-    let ContainerList { containers } = listing.read().map_err(failure)?;
-    let rows = rows(&containers, &shown);
+    let list = listing.read().map_err(failure)?;
+    let (rows, all) = (rows(&list.containers, &shown), list.containers.len());
     match output {
-        LsOutput::Json => context.ui.json(&Rows { containers: rows })?,
+        LsOutput::Json => context.ui.json(&Rows { containers: rows, incomplete: list.incomplete })?,
         LsOutput::Name => {
             // One write: a list of thousands is one piece for a pipe.
             let names: Vec<&str> = rows.iter().map(|row| row.name.as_ref()).collect();
             context.ui.lines(&names)?;
         }
         LsOutput::Table if !rows.is_empty() => context.ui.table(&table(&rows, access.api.http().clock().now(), wide))?,
-        LsOutput::Table if !containers.is_empty() => {
-            context.ui.note(&format!("none of {} containers matches: ztctl ls shows them all", containers.len()));
+        LsOutput::Table if all > 0 => {
+            context.ui.note(&format!("none of {all} containers matches: ztctl ls shows them all"));
         }
+        LsOutput::Table if list.incomplete => {}
         LsOutput::Table => {
             context.ui.note(&no_containers(access.user.as_deref()));
             context.ui.note("hint: ztctl status shows who you are and your groups");
         }
     }
+    if list.incomplete {
+        context.ui.note(INCOMPLETE);
+    }
     // After the answer: nobody waits for it.
-    access.remember(&containers);
+    access.remember(&list);
     Ok(ExitCode::SUCCESS)
 }
 
@@ -59,10 +63,12 @@ struct Shown {
     wide: bool,
 }
 
-/// A [`ContainerList`] of some.
+/// A [`ContainerList`](crate::proto::api::ContainerList) of some.
 #[derive(Serialize)]
 struct Rows<'a, S> {
     containers: Vec<&'a ContainerRow<S>>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    incomplete: bool,
 }
 
 fn rows<'a, S: Textual>(containers: &'a [ContainerRow<S>], shown: &Shown) -> Vec<&'a ContainerRow<S>> {

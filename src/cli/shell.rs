@@ -10,7 +10,7 @@ use super::Context;
 use super::access::Access;
 use super::args::{EntryArgs, ShellArgs};
 use super::asking;
-use super::failure::{Failure, Kind};
+use super::failure::{Failure, INCOMPLETE, Kind};
 use super::picker::{Picked, pick};
 use super::settings::reason;
 use super::step_up::NotOpen;
@@ -107,8 +107,12 @@ async fn holding(access: &Access, word: Option<String>) -> Vec<ContainerRow> {
 
 /// One of all containers that the user may reach. It is asked for even when there is only one: a list of one changes.
 async fn from_all(ui: &Ui, access: &Access, selector: Option<&Selector>) -> Result<Chosen, Failure> {
-    let mut list = access.api.containers().await.map_err(|error| Failure::of_api(error, &access.api))?.containers;
+    let list = access.api.containers().await.map_err(|error| Failure::of_api(error, &access.api))?;
     access.remember(&list);
+    if list.incomplete {
+        ui.note(INCOMPLETE);
+    }
+    let mut list = list.containers;
     let all = list.len();
     if list.is_empty() {
         return Err(Failure::no_containers(access.user.as_deref()));

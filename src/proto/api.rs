@@ -52,6 +52,9 @@ pub struct Whoami {
 pub struct ContainerList<S = String> {
     /// One row each.
     pub containers: Vec<ContainerRow<S>>,
+    /// Whether some may be missing: the broker has just started, and not every agent is back.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub incomplete: bool,
 }
 
 /// One container, as its viewer sees it. Where thousands are only looked at, `S` is a [`Text`](super::Text) of the answer.

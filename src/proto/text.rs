@@ -77,7 +77,7 @@ mod tests {
         let facts = Facts { owner: text("deployment/\u{1f40b}"), ports: vec!["80/tcp".into()], ..Facts::default() };
         let labels = [("a\"b".to_owned(), "c\nd".to_owned()), ("env".to_owned(), String::new())].into();
         let row = ContainerRow { facts, labels, namespace: text("shop"), ..ContainerRow::example("web") };
-        let json = serde_json::to_string(&ContainerList { containers: vec![row] }).unwrap();
+        let json = serde_json::to_string(&ContainerList { containers: vec![row], incomplete: false }).unwrap();
         let borrowed: ContainerList<Text<'_>> = serde_json::from_str(&json).unwrap();
         assert_eq!(serde_json::to_string(&borrowed).unwrap(), json);
     }

@@ -27,6 +27,39 @@ async fn containers_come_and_go_by_themselves() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn after_a_restart_of_the_broker_whoever_asks_waits_for_the_agents_that_come_back() {
+    let mut world = World::start().await;
+    let ada = world.person("ada", &[]).await;
+    let agent = world.agent("web").await;
+    let name = ada.names(1).await.remove(0);
+    world.restart().await;
+    assert_eq!(ada.run(&["exec", &name, "--", "echo", "at once"]).await.stdout, "at once\n");
+    world.restart().await;
+    assert_eq!(ada.run(&["ls", "--output", "name"]).await.stdout.trim(), name);
+
+    // One that does not come holds nobody up for long, and what is missing is said.
+    agent.stop().await;
+    ada.names_within(0, SOON).await;
+    world.restart().await;
+    let list = ada.run(&["ls"]).await;
+    let warning =
+        "warning: the broker has just started, and not every agent is back: for half a minute containers may be missing\n";
+    assert_eq!((list.code, list.stdout.as_str(), list.stderr.as_str()), (0, "", warning));
+    let begin = std::time::Instant::now();
+    assert_eq!(
+        ada.run(&["ls", "-o", "json"]).await.stdout.split_whitespace().collect::<String>(),
+        r#"{"containers":[],"incomplete":true}"#
+    );
+    let absent = ada.run(&["exec", &name, "--", "true"]).await;
+    assert!(absent.code == 255 && absent.stderr.contains("has just started"), "{absent:?}");
+    assert!(begin.elapsed() < Duration::from_secs(3), "the time to wait is over: {:?}", begin.elapsed());
+    let agents = world.admin.agents().await.unwrap();
+    world.admin.remove_agent(agents[0].id).await.unwrap();
+    let none = ada.run(&["ls"]).await.stderr;
+    assert!(none.contains("no containers") && !none.contains("has just started"), "nobody waits for a removed one: {none}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_agent_that_hangs_without_a_word_leaves_the_list() {
     let world = World::start().await;
     let ada = world.person("ada", &[]).await;

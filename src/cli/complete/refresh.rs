@@ -29,7 +29,9 @@ pub(super) async fn run(context: &Context) -> Result<(), Failure> {
     let lock = tokio::time::timeout(TURN, private::lock(&file.with_extension("lock"))).await;
     let Ok(Ok(_lock)) = lock else { return Ok(()) };
     let list = tokio::time::timeout(PATIENCE, access.api.containers()).await;
-    if let Ok(Ok(list)) = list {
+    if let Ok(Ok(list)) = list
+        && !list.incomplete
+    {
         names::save(file, &list.containers)?;
     }
     Ok(())

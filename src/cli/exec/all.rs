@@ -12,7 +12,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::cli::Context;
 use crate::cli::access::Access;
-use crate::cli::failure::{Failure, Kind};
+use crate::cli::failure::{Failure, INCOMPLETE, Kind};
 use crate::cli::shell::surroundings;
 use crate::cli::step_up;
 use crate::client::resolve::{Choice, Entry};
@@ -43,7 +43,11 @@ pub(super) struct Task {
 /// Shows, asks, runs, and leaves with 0 when every command did.
 pub(super) async fn run(context: &Context, access: &Access, task: Task) -> Result<ExitCode, Failure> {
     let ui = &context.ui;
-    let mut rows = access.api.containers().await.map_err(|error| Failure::of_api(error, &access.api))?.containers;
+    let list = access.api.containers().await.map_err(|error| Failure::of_api(error, &access.api))?;
+    if list.incomplete {
+        ui.note(INCOMPLETE);
+    }
+    let mut rows = list.containers;
     rows.retain(|row| task.selector.as_ref().is_none_or(|selector| selector.fits(row)));
     if rows.is_empty() {
         return Err(Failure::new(Kind::NotAllowed, "not_found", "there is no such container")

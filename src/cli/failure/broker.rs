@@ -181,6 +181,10 @@ fn mfa_hint(way: Option<MfaWay>, broker: &BrokerUrl) -> String {
     }
 }
 
+/// What is said of a list that is not whole.
+pub const INCOMPLETE: &str =
+    "warning: the broker has just started, and not every agent is back: for half a minute containers may be missing";
+
 /// Why a list may be empty.
 pub fn no_containers(user: Option<&str>) -> String {
     let who = user.unwrap_or("this token");
