@@ -18,6 +18,9 @@ use crate::proto::ca::CaSet;
 /// [`russh::Disconnect::ByApplication`].
 pub const CONTAINER_ENDED: russh::Disconnect = russh::Disconnect::ServiceNotAvailable;
 
+/// How a client of ours names itself (RFC 4253 §4.2), before its version.
+pub const CLIENT: &str = "SSH-2.0-ztctl_";
+
 /// A new Ed25519 key from the operating system's randomness.
 ///
 /// # Errors

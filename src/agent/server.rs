@@ -7,6 +7,7 @@ mod activity;
 mod door;
 mod severable;
 
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -44,6 +45,8 @@ pub(super) struct Session {
     pub(super) permits_pty: bool,
     /// The container, as it was when the door opened.
     pub(super) container: ContainerReport,
+    /// Whether the client itself shows why the connection ends: then its channels need not tell.
+    pub(super) shows_farewell: AtomicBool,
     /// Set when the session ends, to what its channels tell the user.
     pub(super) ending: watch::Sender<Option<String>>,
     /// The channels' tasks.
@@ -77,7 +80,8 @@ impl Session {
         let state = State { declared: announced.declared, leaders: Vec::new(), last_exit: None, over: false };
         let (ending, channels, waiting) = (watch::Sender::new(None), TaskTracker::new(), Waiting::default());
         let (activity, stopped, state) = (Activity::default(), CancellationToken::new(), Mutex::new(state));
-        Self { host, grant, permits_pty, container, ending, channels, waiting, activity, stopped, state }
+        let shows_farewell = AtomicBool::new(false);
+        Self { host, grant, permits_pty, container, shows_farewell, ending, channels, waiting, activity, stopped, state }
     }
 
     /// Whether one of `reports` was declared at connect; a declaration covers one channel.
@@ -218,7 +222,8 @@ where
         }
         () = host.shutdown.cancelled() => (Some((by_us, host.connector.leaving().to_owned())), Outcome::Disconnected),
     };
-    let reason = farewell.as_ref().map(|(_, reason)| reason.clone());
+    let told_by_channels = farewell.as_ref().filter(|_| !session.shows_farewell.load(Relaxed));
+    let reason = told_by_channels.map(|(_, reason)| reason.clone());
     session.ending.send_replace(Some(reason.unwrap_or_default()));
     session.channels.close();
     let (id, leaders) = (session.grant.session, session.end());

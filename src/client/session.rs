@@ -33,7 +33,7 @@ use crate::proto::api::{CONNECT_LIMIT, ConnectReply, ConnectRequest, LINK_RAW};
 use crate::proto::name::{Login, Target};
 use crate::proto::{Actions, ContainerId, SessionId};
 use crate::ssh::cert::host::HostCertificate;
-use crate::ssh::{Authorities, PrivateKey, algorithms, new_key, public_line};
+use crate::ssh::{Authorities, CLIENT, PrivateKey, algorithms, new_key, public_line};
 
 mod countdown;
 pub mod ending;
@@ -273,7 +273,7 @@ fn config() -> client::Config {
         // The silence is judged here, where it is known whether anybody listened: a paused pager must not end its session.
         keepalive_max: 0,
         inactivity_timeout: None,
-        client_id: russh::SshId::Standard(Cow::Borrowed(concat!("SSH-2.0-ztctl_", env!("CARGO_PKG_VERSION")))),
+        client_id: russh::SshId::Standard([CLIENT, env!("CARGO_PKG_VERSION")].concat().into()),
         ..Default::default()
     }
 }

@@ -17,6 +17,7 @@ use ztctl::client::api::Api;
 use ztctl::proto::{Action, Secret};
 
 use crate::attacks::{Anybody, enter};
+use crate::screen::Screen;
 use crate::stack::Stack;
 use crate::world::{OPEN, Person, RunningAgent, Said, World, connect};
 
@@ -206,13 +207,31 @@ async fn an_operator_sees_who_is_where_and_ends_one_session() {
     let ended = world.admin.end_session(end(&id[..12], "the node restarts")).await.unwrap();
     assert_eq!(ended, live[0]);
     let said = cut(hers, since).await;
-    assert!(said.stderr.contains("an operator ended this session: the node restarts"), "{}", said.stderr);
+    assert_eq!(said.stderr.matches("an operator ended this session: the node restarts").count(), 1, "{}", said.stderr);
     assert_eq!(world.admin.sessions().iter().map(|session| session.user.as_str()).collect::<Vec<_>>(), ["eve@local"]);
     assert_eq!(ada.run(&["exec", &name, "--", "true"]).await.code, 0, "it is no lock");
     drop(others);
     let query = AuditQuery { session: Some(id[..12].parse().unwrap()), ..AuditQuery::default() };
     let events: Vec<Event> = world.admin.audit(query).await.unwrap().into_iter().map(|record| record.event).collect();
     assert!(events.iter().any(|event| matches!(event, Event::SessionCut { user, .. } if user == "ada@local")), "{events:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn in_a_shell_the_reason_is_read_once_on_a_line_of_its_own() {
+    let world = World::start().await;
+    let _agent = world.agent("web").await;
+    let ada = world.person("ada", &[]).await;
+    let name = ada.names(1).await.remove(0);
+    let mut screen = Screen::spawn(&[env!("CARGO_BIN_EXE_ztctl"), "shell", &name], &ada.environment(), 30, 160);
+    screen.wait_until("a prompt", |screen| screen.contents().contains(['#', '$']));
+    screen.type_keys("echo half a line");
+    screen.wait_for("half a line");
+    world.admin.add_lock(lock(LockWish::User("ada@local".parse().unwrap()), "laptop stolen")).await.unwrap();
+    assert_eq!(screen.wait_exit(), 255);
+    let contents = screen.contents();
+    let told: Vec<&str> = contents.lines().filter(|line| line.contains("laptop stolen")).collect();
+    assert!(matches!(told[..], [line] if line.starts_with("ztctl: ")), "{contents}");
+    screen.wait_as_before();
 }
 
 #[tokio::test(flavor = "multi_thread")]

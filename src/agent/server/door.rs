@@ -1,6 +1,7 @@
 //! What an SSH client may ask of a session, and what it is told.
 
 use std::collections::HashMap;
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use russh::keys::ssh_key::Certificate;
@@ -21,6 +22,7 @@ use crate::agent::waiting;
 use crate::proto::Action;
 use crate::proto::agent::{ANNOUNCE_TIMEOUT, LinkHeader};
 use crate::proto::logs::LogsRequest;
+use crate::ssh::CLIENT;
 use crate::ssh::cert::user::UserCertificate;
 
 /// The handler of one connection: the door first, the channels behind it.
@@ -125,10 +127,11 @@ impl Handler for Door {
         &mut self,
         channel: Channel<Msg>,
         reply: ChannelOpenHandle,
-        _: &mut Connection,
+        connection: &mut Connection,
     ) -> Result<(), russh::Error> {
         // To drop the reply is to refuse.
-        if self.channels.len() < CHANNELS && self.session.is_some() {
+        if let Some(session) = self.session.as_ref().filter(|_| self.channels.len() < CHANNELS) {
+            session.shows_farewell.store(connection.remote_sshid().starts_with(CLIENT.as_bytes()), Relaxed);
             let id = channel.id();
             self.channels.insert(id, Line::Waiting { channel, variables: Variables::new(), terminal: None });
             reply.accept().await;

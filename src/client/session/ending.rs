@@ -82,6 +82,11 @@ impl Ending {
         }
     }
 
+    /// Whether the other side has reported an exit.
+    pub(super) fn is_reported(&self) -> bool {
+        self.exit.is_some()
+    }
+
     /// What was reported, if anything was.
     pub(super) fn into_exit(self) -> Option<Exit> {
         self.exit

@@ -80,8 +80,8 @@ impl Session {
 
         let mut screen = Screen::open(&self, &surroundings)?;
         let ended = self.converse(&mut reader, &writer, &tty, size, ending, &mut screen).await;
-        // Where this side ended it, nobody on the other has finished the line.
-        screen.leave(!matches!(ended, Ok(Ended::ByChannel(_)))).await;
+        // What did not end by itself has not finished its line.
+        screen.leave(!matches!(&ended, Ok(Ended::ByChannel(ending)) if ending.is_reported())).await;
         match ended? {
             Ended::ByChannel(ending) => self.conclude(ending.into_exit()).await,
             Ended::Here(exit) => {
