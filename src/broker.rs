@@ -5,6 +5,7 @@
 //! Identity (`store`, `identity`, `dpop`, `oauth`, `pages`, `rate`) and access (`policy`, `ca`, `registry`, `agents`, `connect`, `relay`) meet
 //! only in [`State`]; `http` is the table of routes.
 
+use std::collections::HashSet;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -168,14 +169,13 @@ impl Broker {
         let sinks = audit::Sinks::new(&config.audit.sinks, &folder.join(audit::FOLDER))?;
         let notifier = asking::notify::Notifier::new(&config.notify)?;
         let store = store::Store::open(config.database_url().expose()).await?;
-        let joined = store.agents().await?.iter().map(|enrolment| enrolment.agent).collect();
         let state = Arc::new(State {
             directory: identity::Directory::new(store.clone()),
             jobs: identity::jobs::Jobs::new(&config).map_err(ConfigError::Unfit)?,
             providers: identity::oidc::Providers::new(&config, &clock).map_err(ConfigError::Unfit)?,
             limits: rate::Limits::default(),
             proofs: dpop::Proofs::new(store.key()),
-            registry: registry::Registry::expecting(joined),
+            registry: registry::Registry::default(),
             agents: agents::Agents::default(),
             clusters: workload::Clusters::new(&config).map_err(ConfigError::Unfit)?,
             sessions: Arc::default(),
@@ -239,6 +239,10 @@ impl Broker {
         let turning = tokio::spawn(turning::keep_turning(Arc::clone(&state)));
         let telling = tokio::spawn(asking::notify::keep_telling(Arc::clone(&state)));
         let proxies = state.config.trusted_proxies.clone().into();
+        state.registry.expect(state.store.take_agents_of(&state.instance).await.unwrap_or_else(|error| {
+            tracing::error!(%error, "which agents were connected before cannot be looked up: nobody waits for them");
+            HashSet::new()
+        }));
         let door = http::Door { tls, proxies, ..http::Door::plain(http::router(Arc::clone(&state))) };
         let serving = http::serve(listener, door, state.shutdown.clone());
         let stopping = async {

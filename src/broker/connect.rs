@@ -89,6 +89,7 @@ impl Visit<'_> {
     /// The container and the policy's yes. A refusal is written down; whoever has had too many is refused unheard, or the journal would
     /// be theirs to fill.
     async fn authorise(&mut self) -> Result<Granted, ErrorBody> {
+        list::gathered(self.state).await;
         let (limits, user, now) = (&self.state.limits, self.caller.user(), self.state.clock.now());
         limits.check(Limit::Denial, &user, now).map_err(|error| ErrorBody::new(ErrorCode::RateLimited, error.to_string()))?;
         let found = list::find(self.state, &self.caller, self.address, &self.asked.as_typed, self.asked.container)

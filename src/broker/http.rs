@@ -138,5 +138,5 @@ pub(crate) struct WantsNonce;
 /// The most bytes of a request's body: a form with two fields.
 const BODY_LIMIT: usize = 16 * 1024;
 
-/// The longest work for an answer is a connect, which waits five seconds for its agent.
+/// The longest work for an answer is a connect, which waits five seconds for its agent, and after a start as long for all of them.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);

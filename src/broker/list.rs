@@ -20,13 +20,14 @@ use crate::proto::{ContainerId, ErrorBody, ErrorCode};
 pub(crate) async fn containers(Extracted(state): Extracted<Arc<State>>, request: Request) -> Result<Response, ErrorBody> {
     let caller = identity::authenticate(&state, &Sent::of(&state, &request)).await?;
     let address = http::client_address(&state, &request);
-    state.registry.gathered().await;
+    gathered(&state).await;
+    // Before the list itself: who comes in between is then missing from one that says so.
+    let incomplete = state.registry.is_incomplete();
     let (policies, circumstances) = (state.policies.current(), listing(&state, address));
     let mut lister = Lister::new(&policies, &caller, &circumstances);
     let view = state.registry.view();
     let rows = registry::rows(&lister.among(&view.containers()));
-    let body =
-        json(&rows, state.registry.is_incomplete()).map_err(|error| ErrorBody::new(ErrorCode::Internal, error.to_string()))?;
+    let body = json(&rows, incomplete).map_err(|error| ErrorBody::new(ErrorCode::Internal, error.to_string()))?;
     Ok(([(CONTENT_TYPE, "application/json")], body).into_response())
 }
 
@@ -43,6 +44,11 @@ fn json(rows: &[Row], incomplete: bool) -> serde_json::Result<Vec<u8>> {
     Ok(body)
 }
 
+/// Waits, for some seconds after the start, until the agents that were connected before are back.
+pub(crate) async fn gathered(state: &State) {
+    state.shutdown.run_until_cancelled(state.registry.gathered()).await;
+}
+
 /// What was typed, resolved among what the caller may list, after a start as soon as that is known; absent and forbidden look the same. A container that was picked from a list is
 /// known by its id, whatever has come to share the name since.
 ///
@@ -56,10 +62,11 @@ pub(crate) async fn find(
     picked: Option<ContainerId>,
 ) -> Result<Row, ErrorBody> {
     let typed = typed.as_str();
-    state.registry.gathered().await;
+    gathered(state).await;
+    let incomplete = state.registry.is_incomplete();
     let rows = visible(state, caller, address, state.registry.that_may_be(typed));
     let absent = || {
-        let yet = if state.registry.is_incomplete() { YET } else { "" };
+        let yet = if incomplete { YET } else { "" };
         ErrorBody::new(ErrorCode::NotFound, format!("no container {typed} among those that you may list{yet}"))
     };
     if let Some(id) = picked {

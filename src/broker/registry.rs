@@ -155,9 +155,9 @@ pub enum Overstep {
 }
 
 impl Registry {
-    /// One in which nothing is yet, and which waits for `agents` to come back.
-    pub fn expecting(agents: HashSet<AgentId>) -> Self {
-        Self { shelves: RwLock::default(), gathering: Gathering::of(agents) }
+    /// From now on expects `agents` to come back.
+    pub fn expect(&self, agents: HashSet<AgentId>) {
+        self.gathering.begin(agents);
     }
 
     /// Waits until the agents that are expected have said what they serve, for a few seconds after the start at most.

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::Context;
 use super::access::Access;
 use super::args::{StatusArgs, StatusOutput};
-use super::failure::Failure;
+use super::failure::{Failure, Kind};
 
 /// What is shown; with `--output json` these are the names.
 #[derive(Debug, Serialize)]
@@ -55,11 +55,13 @@ pub(super) async fn run(context: &mut Context, args: StatusArgs) -> Result<ExitC
     let whoami = match api.whoami().await {
         Ok(whoami) => whoami,
         Err(error) => {
-            if args.output == StatusOutput::Text {
+            let failure = Failure::of_api(error, api);
+            // Who is not logged in may be asked to, and reads it all then.
+            if args.output == StatusOutput::Text && failure.kind() != Kind::NotLoggedIn {
                 context.ui.line(&broker_line(&api.http().url().to_string()))?;
                 context.ui.lines(&here().lines())?;
             }
-            return Err(Failure::of_api(error, api));
+            return Err(failure);
         }
     };
     access.ca.follow(api.http()).await.map_err(|error| Failure::pin(error, api.http()))?;

@@ -85,6 +85,7 @@ pub struct Session {
     id: SessionId,
     deadline: u64,
     clock: Clock,
+    broker_ahead: i64,
     trace: Trace,
 }
 
@@ -95,6 +96,8 @@ pub struct Means {
     pub hosts: Authorities,
     /// What certificates are judged by.
     pub clock: Clock,
+    /// How many seconds the broker's clock is ahead of it (negative: behind).
+    pub broker_ahead: i64,
     /// Who is told what happens.
     pub trace: Trace,
 }
@@ -109,7 +112,8 @@ impl Session {
         let (reply, link, key) = request_link(api, pin, request).await?;
         let hosts = Authorities::of_hosts(&pin.current().set);
         let hosts = hosts.map_err(|_| SessionError::Reply("the pinned authorities cannot be read"))?;
-        let means = Means { hosts, clock: api.http().clock().clone(), trace: api.http().trace().clone() };
+        let (clock, trace) = (api.http().clock().clone(), api.http().trace().clone());
+        let means = Means { hosts, clock, broker_ahead: api.http().broker_ahead().unwrap_or_default(), trace };
         Self::over(link, reply, as_typed, &login, key, means).await
     }
 
@@ -126,7 +130,7 @@ impl Session {
         key: PrivateKey,
         means: Means,
     ) -> Result<Self, SessionError> {
-        let Means { hosts, clock, trace } = means;
+        let Means { hosts, clock, broker_ahead, trace } = means;
         let ConnectReply { session, certificate, host_principal, name, origin, deadline, link: protocol } = reply;
         if protocol != LINK_RAW {
             return Err(SessionError::Reply("its link protocol was not offered"));
@@ -156,7 +160,9 @@ impl Session {
             })
         };
         match tokio::time::timeout(OPENING, opening).await {
-            Ok(Ok(handle)) => Ok(Self { handle, throttle, farewell, routes, name, id: session, deadline, clock, trace }),
+            Ok(Ok(handle)) => {
+                Ok(Self { handle, throttle, farewell, routes, name, id: session, deadline, clock, broker_ahead, trace })
+            }
             Ok(Err(SessionError::Ssh { name: _, source })) => Err(from_ssh(&name, source)),
             Ok(Err(error)) => Err(error),
             Err(_) => Err(SessionError::Timeout { name }),
@@ -178,6 +184,11 @@ impl Session {
         self.deadline
     }
 
+    /// The deadline by this machine's clock.
+    fn local_deadline(&self) -> u64 {
+        self.deadline.saturating_sub_signed(self.broker_ahead)
+    }
+
     async fn channel(&self) -> Result<Channel<client::Msg>, SessionError> {
         let opened = tokio::time::timeout(OPENING, self.handle.channel_open_session()).await;
         match opened {
@@ -197,7 +208,7 @@ impl Session {
         if let Some(said) = self.farewell.take(&self.name) {
             return said;
         }
-        if self.clock.now() >= self.deadline {
+        if self.clock.now() >= self.local_deadline() {
             return SessionError::Ended { name: self.name.clone(), reason: "its time is over".to_owned() };
         }
         SessionError::Lost { name: self.name.clone() }

@@ -213,7 +213,7 @@ async fn accepts(world: &World, opened: Opened, link: Link) -> bool {
     let hosts = Authorities::of_hosts(&world.ca).unwrap();
     let Opened { key, reply, .. } = opened;
     let (typed, login) = (reply.name.parse().unwrap(), "default".parse().unwrap());
-    let means = Means { hosts, clock: Clock::system(), trace: Trace::off() };
+    let means = Means { hosts, clock: Clock::system(), broker_ahead: 0, trace: Trace::off() };
     Session::over(link, reply, typed, &login, key, means).await.is_ok()
 }
 

@@ -38,8 +38,8 @@ async fn after_a_restart_of_the_broker_whoever_asks_waits_for_the_agents_that_co
     assert_eq!(ada.run(&["ls", "--output", "name"]).await.stdout.trim(), name);
 
     // One that does not come holds nobody up for long, and what is missing is said.
+    world.stop().await;
     agent.stop().await;
-    ada.names_within(0, SOON).await;
     world.restart().await;
     let list = ada.run(&["ls"]).await;
     let warning =
@@ -52,11 +52,25 @@ async fn after_a_restart_of_the_broker_whoever_asks_waits_for_the_agents_that_co
     );
     let absent = ada.run(&["exec", &name, "--", "true"]).await;
     assert!(absent.code == 255 && absent.stderr.contains("has just started"), "{absent:?}");
-    assert!(begin.elapsed() < Duration::from_secs(3), "the time to wait is over: {:?}", begin.elapsed());
+    assert!(begin.elapsed() < Duration::from_secs(5), "the time to wait is over: {:?}", begin.elapsed());
+    // Who means all does not mean some.
+    let all = tokio::spawn(ada.ztctl(&["exec", "--all", "--yes", "--", "true"]).output());
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert!(!all.is_finished());
     let agents = world.admin.agents().await.unwrap();
     world.admin.remove_agent(agents[0].id).await.unwrap();
+    let all = String::from_utf8(all.await.unwrap().unwrap().stderr).unwrap();
+    assert!(all.contains("until every agent is back") && all.contains("no such container"), "{all}");
     let none = ada.run(&["ls"]).await.stderr;
     assert!(none.contains("no containers") && !none.contains("has just started"), "nobody waits for a removed one: {none}");
+
+    // Nor for one that had left before.
+    let agent = world.agent("db").await;
+    ada.names_within(1, SOON).await;
+    agent.stop().await;
+    ada.names_within(0, SOON).await;
+    world.restart().await;
+    assert!(ada.run(&["ls"]).await.stderr.contains("no containers"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

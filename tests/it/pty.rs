@@ -283,7 +283,7 @@ async fn a_link_that_went_dead_is_told_of_within_ten_seconds_and_may_come_back()
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_end_of_a_session_is_told_before_and_a_full_screen_disturbed_only_at_the_last() {
-    let world = World::with_policy(r#"@id("short") @max_session("65s") permit (principal, action, resource);"#).await;
+    let world = World::with_policy(r#"@id("short") @max_session("72s") permit (principal, action, resource);"#).await;
     let _agent = world.agent("web").await;
     let ada = world.person("ada", &[]).await;
     let name = ada.names(1).await.remove(0);

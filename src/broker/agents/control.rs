@@ -49,6 +49,9 @@ pub(super) async fn run(state: &State, mut opened: Opened, address: IpAddr) {
         note_gone(state, &presence, "another pod of its service account was quicker".to_owned()).await;
         return opened.turn_away(ErrorBody::new(ErrorCode::Unavailable, TAKEN)).await;
     };
+    if let Err(error) = state.store.agent_came(agent, &state.instance).await {
+        tracing::warn!(%error, agent = %presence.name, "the database did not take that an agent is connected");
+    }
     let desk = Desk {
         presence: Arc::clone(&presence),
         lease,
@@ -87,6 +90,13 @@ pub(super) async fn run(state: &State, mut opened: Opened, address: IpAddr) {
     };
     state.registry.detach(&desk.lease);
     state.agents.leave(&presence);
+    // One that is here when the broker ends is waited for at its next start.
+    if !state.shutdown.is_cancelled()
+        && state.agents.connected(agent).is_none()
+        && let Err(error) = state.store.agent_left(agent, &state.instance).await
+    {
+        tracing::warn!(%error, agent = %presence.name, "the database did not take that an agent has left");
+    }
     tracing::info!(agent = %presence.name, %why, "an agent's control connection ended");
     note_gone(state, &presence, why).await;
 }

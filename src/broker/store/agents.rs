@@ -1,5 +1,7 @@
 //! Agents that have joined.
 
+use std::collections::HashSet;
+
 use sqlx::Row;
 use sqlx::any::AnyRow;
 
@@ -150,6 +152,27 @@ impl Store {
                 .fetch_all(&self.pool)
                 .await?;
         rows.iter().map(enrolment).collect()
+    }
+
+    /// Notes that the agent is connected to `broker`.
+    pub(crate) async fn agent_came(&self, agent: AgentId, broker: &str) -> Result<(), StoreError> {
+        let sql = "UPDATE agents SET broker = $1 WHERE id = $2";
+        sqlx::query(sql).bind(broker.to_owned()).bind(agent.to_string()).execute(&self.pool).await?;
+        Ok(())
+    }
+
+    /// Notes that the agent has left `broker`, though that goes on.
+    pub(crate) async fn agent_left(&self, agent: AgentId, broker: &str) -> Result<(), StoreError> {
+        let sql = "UPDATE agents SET broker = NULL WHERE id = $1 AND broker = $2";
+        sqlx::query(sql).bind(agent.to_string()).bind(broker.to_owned()).execute(&self.pool).await?;
+        Ok(())
+    }
+
+    /// The agents that were connected to `broker` when it ended. They are told once: who does not come back is not waited for again.
+    pub(crate) async fn take_agents_of(&self, broker: &str) -> Result<HashSet<AgentId>, StoreError> {
+        let sql = "UPDATE agents SET broker = NULL WHERE broker = $1 RETURNING id";
+        let rows = sqlx::query(sql).bind(broker.to_owned()).fetch_all(&self.pool).await?;
+        rows.iter().map(|row| parsed(row, "id", "an agent's id")).collect()
     }
 
     /// Ends an enrolment; whether there was one.

@@ -272,4 +272,5 @@ const STEPS: &[&[&str]] = &[
         body TEXT NOT NULL)",
         "CREATE INDEX notices_by_hook ON notices (broker, hook, number)",
     ],
+    &["ALTER TABLE agents ADD COLUMN broker TEXT"],
 ];

@@ -6,21 +6,24 @@ use std::collections::HashMap;
 use std::ffi::OsString;
 use std::io::{self, Write};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use futures_util::{StreamExt, stream};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::cli::Context;
 use crate::cli::access::Access;
-use crate::cli::failure::{Failure, INCOMPLETE, Kind};
+use crate::cli::failure::{Failure, Kind};
 use crate::cli::shell::surroundings;
 use crate::cli::step_up;
+use crate::cli::ui::Ui;
 use crate::client::resolve::{Choice, Entry};
 use crate::client::select::Selector;
 use crate::client::session::Request;
 use crate::client::session::ending::Exit;
 use crate::client::session::environment::Environment;
 use crate::client::session::gather::Piece;
+use crate::proto::api::ContainerRow;
 use crate::proto::command::quote;
 
 /// What is to run, and where.
@@ -40,14 +43,25 @@ pub(super) struct Task {
     pub(super) yes: bool,
 }
 
+/// The list, once nothing is missing that may yet come: who means all does not mean some.
+async fn whole_list(ui: &Ui, access: &Access) -> Result<Vec<ContainerRow>, Failure> {
+    let mut told = false;
+    loop {
+        let list = access.api.containers().await.map_err(|error| Failure::of_api(error, &access.api))?;
+        if !list.incomplete {
+            return Ok(list.containers);
+        }
+        if !std::mem::replace(&mut told, true) {
+            ui.note("the broker has just started: waiting for half a minute at most until every agent is back");
+        }
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+}
+
 /// Shows, asks, runs, and leaves with 0 when every command did.
 pub(super) async fn run(context: &Context, access: &Access, task: Task) -> Result<ExitCode, Failure> {
     let ui = &context.ui;
-    let list = access.api.containers().await.map_err(|error| Failure::of_api(error, &access.api))?;
-    if list.incomplete {
-        ui.note(INCOMPLETE);
-    }
-    let mut rows = list.containers;
+    let mut rows = whole_list(ui, access).await?;
     rows.retain(|row| task.selector.as_ref().is_none_or(|selector| selector.fits(row)));
     if rows.is_empty() {
         return Err(Failure::new(Kind::NotAllowed, "not_found", "there is no such container")

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::{Shown, rows};
 use crate::cli::access::Access;
-use crate::cli::failure::{Failure, Kind};
+use crate::cli::failure::{Failure, INCOMPLETE, Kind};
 use crate::cli::ui::Ui;
 use crate::client::api::{ApiError, Listing};
 use crate::client::signals::{Signal, Signals};
@@ -30,9 +30,9 @@ async fn draw(ui: &Ui, access: &Access, shown: &Shown) -> Result<ExitCode, Failu
     loop {
         let frame = access.api.listing().await.and_then(|listing| frame(ui, &listing, access.api.http().clock().now(), shown));
         let trouble = match frame {
-            Ok(frame) => {
+            Ok((frame, incomplete)) => {
                 last = frame;
-                None
+                incomplete.then(|| INCOMPLETE.trim_start_matches("warning: ").to_owned())
             }
             // What was there last stays, until the broker is back.
             Err(error) => match Failure::of_api(error, &access.api) {
@@ -45,13 +45,14 @@ async fn draw(ui: &Ui, access: &Access, shown: &Shown) -> Result<ExitCode, Failu
     }
 }
 
-fn frame(ui: &Ui, listing: &Listing, now: u64, shown: &Shown) -> Result<String, ApiError> {
-    let all = listing.read()?.containers;
-    let containers = rows(&all, shown);
-    if containers.is_empty() {
-        return Ok(format!("none of {} containers\n", all.len()));
-    }
-    Ok(ui.rendered(&super::table(&containers, now, shown.wide)))
+fn frame(ui: &Ui, listing: &Listing, now: u64, shown: &Shown) -> Result<(String, bool), ApiError> {
+    let list = listing.read()?;
+    let containers = rows(&list.containers, shown);
+    let frame = match containers.is_empty() {
+        true => format!("none of {} containers\n", list.containers.len()),
+        false => ui.rendered(&super::table(&containers, now, shown.wide)),
+    };
+    Ok((frame, list.incomplete))
 }
 
 /// An agent tells the broker within a tenth of a second.

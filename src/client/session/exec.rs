@@ -132,7 +132,8 @@ impl Session {
             return Ok(exit);
         }
         // A session that is ended on purpose loses its process first; the reason comes right behind.
-        let _ = timeout(LAST_WORDS, &mut self.handle).await;
+        let patience = if exit.is_some() { RIGHT_BEHIND } else { LAST_WORDS };
+        let _ = timeout(patience, &mut self.handle).await;
         match (exit, self.farewell.take(&self.name)) {
             (_, Some(ended @ (SessionError::Ended { .. } | SessionError::ContainerEnded { .. }))) => Err(ended),
             (Some(exit), _) => {
@@ -229,7 +230,10 @@ const SIGNAL_PATIENCE: Duration = Duration::from_secs(5);
 /// How long the signal itself may take to be queued.
 const SIGNAL_SENT: Duration = Duration::from_millis(200);
 
-/// How long a reason may come after the end.
-const LAST_WORDS: Duration = Duration::from_millis(100);
+/// How long a reason may come after the exit of a process, which may as well have ended by itself.
+const RIGHT_BEHIND: Duration = Duration::from_millis(100);
+
+/// How long a reason may come after an end without an exit: the broker waits no longer either, and the wait ends with the connection.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 
 const SIGPIPE: u8 = 13;

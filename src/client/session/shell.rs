@@ -110,7 +110,7 @@ impl Session {
         let (sizes, changed) = tokio::sync::watch::channel(first_size);
         let mut resizing = pin!(resize(changed, writer));
         let (mut silence, mut first) = (Silence::new(), true);
-        let mut countdown = Countdown::new(self.clock.clone(), self.deadline);
+        let mut countdown = Countdown::new(self.clock.clone(), self.local_deadline());
         let mut at_end = false;
         let (mut sent, mut resized) = (false, false);
         // The window may have changed between the request and the first signal that would have told.
@@ -164,7 +164,7 @@ impl Session {
                 signal = signals.next() => return Ok(Ended::Here(Exit::Local(signal.number()))),
                 error = screen.output.failed() => return screen.unwritten(error).map(Ended::Here),
                 news = silence.news(self) => screen.tell_of_silence(&news?)?,
-                left = countdown.news(screen.is_full()) => screen.tell_of_end(left)?,
+                left = countdown.news(screen.is_full()), if screen.is_between() => screen.tell_of_end(left)?,
             }
         }
     }
@@ -220,6 +220,11 @@ impl Screen {
     /// Whether something has the whole screen: an editor, a pager.
     fn is_full(&self) -> bool {
         self.tracker.as_ref().is_some_and(|tracker| tracker.modes().in_alternate_screen())
+    }
+
+    /// Whether something can be said: it is a terminal, and no sequence is under way that the words would break.
+    fn is_between(&self) -> bool {
+        self.tracker.as_ref().is_some_and(Tracker::is_between)
     }
 
     fn tell_of_silence(&mut self, news: &str) -> Result<(), SessionError> {

@@ -178,6 +178,11 @@ impl Tracker {
         self.modes
     }
 
+    /// Whether what was read ends between sequences.
+    pub fn is_between(&self) -> bool {
+        self.state == State::Text
+    }
+
     /// Reads `output` and tells whether the modes have changed.
     pub fn read(&mut self, output: &[u8]) -> bool {
         let before = self.modes;

@@ -135,5 +135,11 @@ fn what_has_the_screen_to_itself_is_known() {
         tracker.modes().in_alternate_screen()
     };
     assert!(full("\x1b[?1049h") && full("\x1b[?47h") && full("\x1b[?1047h\x1b[?25l"));
+    let between = |output: &str| {
+        let mut tracker = Tracker::default();
+        tracker.read(output.as_bytes());
+        tracker.is_between()
+    };
+    assert!(between("plain \x1b[1m") && !between("\x1b") && !between("\x1b[38;5;") && !between("\x1b("));
     assert!(!full("\x1b[?25l\x1b[?2004h") && !full("\x1b[?1049h\x1b[?1049l") && !full("\x1b[?1049h\x1b[?47l"));
 }
