@@ -83,6 +83,18 @@ impl Connector {
         }
     }
 
+    /// Waits until what is served has been looked up once: before that [`Connector::containers`] is empty, which is not to say that nothing
+    /// runs.
+    pub(super) async fn looked_up(&self) {
+        match self {
+            Self::Process(_) | Self::Host(_) => {}
+            #[cfg(feature = "docker")]
+            Self::Docker(docker) => docker.looked_up().await,
+            #[cfg(feature = "kubernetes")]
+            Self::Kubernetes(cluster) => cluster.looked_up().await,
+        }
+    }
+
     /// Starts what `request` asks for in the container that the runtime calls `runtime_id`.
     ///
     /// # Errors

@@ -214,6 +214,25 @@ async fn a_container_without_a_shell_says_so_and_runs_what_it_has() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn where_broker_and_agent_start_anew_together_the_first_list_is_whole() {
+    let Some(image) = dock::busybox() else { return };
+    let mut world = World::start().await;
+    let mut agent = NodeAgent::with(&world, false, &[]).await;
+    let ada = world.person("ada", &[]).await;
+    let _web = agent.container(&[image]);
+    let name = ada.names(1).await.remove(0);
+    world.stop().await;
+    agent.process.kill();
+    world.restart().await;
+    agent.process.restart();
+    assert_eq!(
+        ada.run(&["ls", "--output", "name"]).await.stdout.trim(),
+        name,
+        "the agent has looked before it says what there is"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn logs_are_whole_apart_and_followed_over_a_restart() {
     let Some(image) = dock::busybox() else { return };
     let script = "i=0; while [ $i -lt 5 ]; do i=$((i+1)); echo line $i; echo oops $i >&2; done; exec sleep 600";

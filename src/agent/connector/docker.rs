@@ -95,6 +95,10 @@ impl DockerConnector {
         self.0.watch.containers()
     }
 
+    pub(super) async fn looked_up(&self) {
+        self.0.watch.looked_up().await;
+    }
+
     /// Follows the engine for as long as this is polled.
     pub(super) async fn run(&self) {
         let forgetting = async {

@@ -123,6 +123,10 @@ impl KubernetesConnector {
         self.0.watch.containers()
     }
 
+    pub(super) async fn looked_up(&self) {
+        self.0.watch.looked_up().await;
+    }
+
     /// Follows the cluster for as long as this is polled.
     pub(super) async fn run(&self) {
         let forgetting = async {

@@ -1,6 +1,7 @@
 //! The control connection: what we serve goes up, what shall happen comes down.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use tokio::io::{AsyncWrite, AsyncWriteExt};
 use tokio::sync::mpsc;
@@ -78,6 +79,8 @@ async fn open(uplink: &Uplink) -> Option<Opened<Link>> {
 async fn serve(uplink: &Uplink, opened: Opened<Link>, outbox: &mut mpsc::Receiver<FromAgent>) -> Result<(), ServeError> {
     let Opened { mut reader, mut writer, .. } = opened;
     let host = &uplink.host;
+    // The broker takes the first list for whole.
+    let _ = timeout(FIRST_LOOK, host.connector.looked_up()).await;
     let mut containers = host.connector.containers();
     let mut known = containers.borrow_and_update().clone();
     for part in snapshot(&known) {
@@ -162,6 +165,9 @@ fn changes(before: &BTreeMap<String, ContainerReport>, now: &BTreeMap<String, Co
     let other = now.iter().filter(|(id, report)| before.get(*id) != Some(report));
     gone.chain(other.map(|(_, report)| FromAgent::Upsert { container: Box::new(report.clone()) })).collect()
 }
+
+/// How long the first list may take: an engine or a cluster that does not answer has nothing to list.
+const FIRST_LOOK: Duration = Duration::from_secs(2);
 
 /// What a snapshot's frame has beside its reports.
 const ENVELOPE: usize = 64;

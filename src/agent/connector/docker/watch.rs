@@ -48,9 +48,12 @@ impl Watch {
 
     /// The engine, when it answers within `limit`.
     pub(super) async fn engine_within(&self, limit: Duration) -> Option<Engine> {
-        let mut engine = self.engine.subscribe();
-        let answers = tokio::time::timeout(limit, engine.wait_for(Option::is_some)).await;
-        answers.ok()?.ok()?.clone()
+        tokio::time::timeout(limit, self.looked_up()).await.ok()?
+    }
+
+    /// The engine, once it answers and its containers have been listed.
+    pub(super) async fn looked_up(&self) -> Option<Engine> {
+        self.engine.subscribe().wait_for(Option::is_some).await.ok()?.clone()
     }
 
     /// Resolves to the status of the exec `id` when its end is told. Where it is not told, the engine has to be asked.

@@ -24,6 +24,8 @@ pub(super) struct Watch {
     own: Option<String>,
     selection: Selection,
     containers: watch::Sender<Containers>,
+    /// Whether every namespace has been listed once, or was refused.
+    listed: watch::Sender<bool>,
     known: Mutex<Known>,
 }
 
@@ -41,7 +43,13 @@ impl Watch {
     /// Nothing is followed yet.
     pub(super) fn new(client: Client, namespaces: BTreeSet<String>, own: Option<String>, selection: Selection) -> Self {
         let containers = watch::Sender::new(Containers::default());
-        Self { client, namespaces, own, selection, containers, known: Mutex::default() }
+        let listed = watch::Sender::new(false);
+        Self { client, namespaces, own, selection, containers, listed, known: Mutex::default() }
+    }
+
+    /// Waits until every namespace has been listed once, or was refused.
+    pub(super) async fn looked_up(&self) {
+        let _ = self.listed.subscribe().wait_for(|listed| *listed).await;
     }
 
     /// What runs, and again at each change.
@@ -56,11 +64,15 @@ impl Watch {
 
     /// Follows the cluster for as long as this is polled.
     pub(super) async fn run(&self) {
-        let names: Vec<&str> = match self.namespaces.contains(ALL) {
+        futures_util::future::join_all(self.names().into_iter().map(|name| self.follow(name))).await;
+    }
+
+    /// What is watched: each namespace, or all in one.
+    fn names(&self) -> Vec<&str> {
+        match self.namespaces.contains(ALL) {
             true => vec![ALL],
             false => self.namespaces.iter().map(String::as_str).collect(),
-        };
-        futures_util::future::join_all(names.into_iter().map(|name| self.follow(name))).await;
+        }
     }
 
     /// Follows one namespace, or all of them, to no end.
@@ -156,6 +168,9 @@ impl Watch {
             }
             changed
         });
+        if known.pods.len() == self.names().len() {
+            self.listed.send_if_modified(|listed| !std::mem::replace(listed, true));
+        }
     }
 
     fn known(&self) -> MutexGuard<'_, Known> {
