@@ -1,9 +1,12 @@
 //! The beginning of a session's process by somebody else's exec, the same for all of them: by the first shell that the container has,
 //! on a terminal that has its size before anything looks at it; or by itself, where there is no shell.
 
-use tokio::io::AsyncWriteExt;
+use std::io::Cursor;
+use std::pin::pin;
 
-use super::{NotReady, NotStarted, Shells, Start};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+use super::{NotReady, NotStarted, Ready, Shells, Start};
 use crate::agent::connector::{Request, StartError};
 use crate::agent::environment::Variables;
 use crate::agent::process::{Input, Output, Size};
@@ -103,7 +106,7 @@ async fn by_shell<E: Execs>(
 ) -> Result<(Begun<E::Run>, Leader), Refusal> {
     let failed = |error: NotReady| Refusal::Final(NotStarted::from(error).into());
     let mut begun = engine.exec(start.words(shell), false).await.map_err(Refusal::Final)?;
-    let leader = match start.ready(&mut begun.stdout).await {
+    let leader = match first_word(start, &mut begun).await {
         Ok(ready) => ready.leader,
         Err(NotReady::Said(said)) => return Err(engine.refusal(said, begun.run).await),
         Err(error) => return Err(failed(error)),
@@ -118,4 +121,71 @@ async fn by_shell<E: Execs>(
         start.skip_echo(&mut begun.stdout).await.map_err(failed)?;
     }
     Ok((begun, leader))
+}
+
+/// What the first process says. The error output comes over the same connection and may be ahead of it: where nobody read that, the word
+/// would not come either. What has come of it meanwhile is kept in front of the rest.
+async fn first_word<R>(start: &Start, begun: &mut Begun<R>) -> Result<Ready, NotReady> {
+    let Some(mut stderr) = begun.stderr.take() else { return start.ready(&mut begun.stdout).await };
+    let (mut early, mut open) = (Vec::new(), true);
+    let word = {
+        let mut word = pin!(start.ready(&mut begun.stdout));
+        loop {
+            tokio::select! {
+                biased;
+                word = &mut word => break word,
+                read = stderr.read_buf(&mut early), if open && early.len() < EARLY => open = matches!(read, Ok(1..)),
+            }
+        }
+    };
+    begun.stderr = Some(if early.is_empty() { stderr } else { Box::new(Cursor::new(early).chain(stderr)) });
+    word
+}
+
+/// The most bytes of error output that are kept before the first process has spoken.
+const EARLY: usize = 16 * 1024 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::duplex;
+
+    use super::*;
+
+    /// An engine whose one connection has a megabyte of error output before the first process's word.
+    struct Late;
+
+    impl Execs for Late {
+        type Run = ();
+
+        async fn exec(&self, words: Vec<String>, _: bool) -> Result<Begun<()>, StartError> {
+            let nonce = words.into_iter().find(|word| word.starts_with("ztctl-")).unwrap();
+            let ((stdout, mut to_stdout), (stderr, mut to_stderr)) = (duplex(64), duplex(64));
+            tokio::spawn(async move {
+                to_stderr.write_all(&vec![b'e'; 1 << 20]).await.unwrap();
+                to_stdout.write_all(format!("{nonce} 7 42\noutput").as_bytes()).await.unwrap();
+                drop(to_stdout);
+                to_stderr.write_all(b"tail").await.unwrap();
+            });
+            Ok(Begun { stdin: Box::new(tokio::io::sink()), stdout: Box::new(stdout), stderr: Some(Box::new(stderr)), run: () })
+        }
+
+        async fn resize(&self, (): &(), _: Size) -> Result<(), StartError> {
+            Ok(())
+        }
+
+        async fn refusal(&self, said: String, (): ()) -> Refusal {
+            panic!("{said}")
+        }
+    }
+
+    #[tokio::test]
+    async fn error_output_ahead_of_the_first_word_neither_holds_it_up_nor_is_lost() {
+        let start = Start::new(&Asked::Shell, &Variables::new(), false).unwrap();
+        let (mut begun, leader) = by_shell(&Late, &start, &["sh"], None).await.unwrap();
+        assert_eq!((leader.pid, leader.started), (7, 42));
+        let (mut output, mut errors) = (String::new(), Vec::new());
+        begun.stdout.read_to_string(&mut output).await.unwrap();
+        begun.stderr.unwrap().read_to_end(&mut errors).await.unwrap();
+        assert_eq!((output.as_str(), errors.len(), &errors[1 << 20..]), ("output", (1 << 20) + 4, b"tail".as_slice()));
+    }
 }
