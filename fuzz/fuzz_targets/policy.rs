@@ -18,7 +18,8 @@ fuzz_target!(|bytes: &[u8]| {
     }
     let Some(set) = policies(&text) else { return };
     assert!(set.ids().iter().all(|id| !id.is_empty()));
-    set.review();
+    set.review(None);
+    set.review(Some(&["okta".to_owned()]));
     let containers = (0..6).map(|number| report(number, &text)).collect();
     decide(&set, &["dev".to_owned(), "sre".to_owned()], containers);
 });
