@@ -81,7 +81,11 @@ pub(in crate::broker) fn may_mean(container: &Container, typed: &str) -> bool {
     // The digits alone, or more of them than the full name has.
     let app = typed.strip_prefix(container.app.as_str()).and_then(|rest| rest.strip_prefix('-'));
     let digits = app.unwrap_or(typed);
-    digits.len() <= ID_DIGITS && digits.bytes().all(hexadecimal) && container.id.to_string().starts_with(digits)
+    // Fewer than a short name has are no id: `db` is an app, also for whoever sees none of it.
+    let enough = if app.is_some() { 0 } else { SHORTEST };
+    (enough..=ID_DIGITS).contains(&digits.len())
+        && digits.bytes().all(hexadecimal)
+        && container.id.to_string().starts_with(digits)
 }
 
 fn hexadecimal(digit: u8) -> bool {

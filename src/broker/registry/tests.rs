@@ -80,7 +80,7 @@ fn exact_beats_prefix_and_nothing_is_guessed() {
     for several in ["tomcat", "tomcat-7f9", "t"] {
         assert!(matches!(resolve(several, &view), Resolution::Ambiguous(_)), "{several}");
     }
-    for none in ["tomcat-8", "x", "db-abd", "abcd1"] {
+    for none in ["tomcat-8", "x", "db-abd", "abcd1", "ab"] {
         assert_eq!(resolve(none, &view), Resolution::None, "{none}");
     }
 }
