@@ -253,6 +253,9 @@ impl Broker {
             // The agents must stay until their sessions have been told.
             state.sessions.drained(LAST_WORDS).await;
             state.agents.shut_down();
+            if tokio::time::timeout(LAST_WORDS, state.agents.ended()).await.is_err() {
+                tracing::warn!("the connections of some agents take too long to end: their end is not written down");
+            }
         };
         tokio::join!(serving, stopping);
         for ended in [admin.await, pruning.await, signing.await, policing.await, locking.await, turning.await, telling.await] {

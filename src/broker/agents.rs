@@ -19,6 +19,7 @@ use axum::extract::{Request, State as Extracted};
 use axum::response::{IntoResponse, Response};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use super::State;
 use super::crowd::Crowd;
@@ -44,6 +45,8 @@ pub(crate) struct Agents {
     /// How many connections may be in their opening at once; one more is told to come back.
     openings: Arc<Crowd>,
     closing: CancellationToken,
+    /// The connections, each of which has something to write down when it ends.
+    served: TaskTracker,
 }
 
 /// One agent while its control connection lives.
@@ -75,7 +78,7 @@ pub(crate) struct Gone;
 impl Default for Agents {
     fn default() -> Self {
         let openings = Crowd::new("openings of agents", OPENINGS, OPENINGS_OF_ONE);
-        Self { present: Mutex::default(), openings, closing: CancellationToken::new() }
+        Self { present: Mutex::default(), openings, closing: CancellationToken::new(), served: TaskTracker::new() }
     }
 }
 
@@ -115,6 +118,12 @@ impl Agents {
     /// Ends every connection and lets no new one in.
     pub(crate) fn shut_down(&self) {
         self.closing.cancel();
+        self.served.close();
+    }
+
+    /// After [`shut_down`](Self::shut_down): returns when all that is to be written down of the connections has been.
+    pub(crate) async fn ended(&self) {
+        self.served.wait().await;
     }
 
     /// Lets `presence` in; an older connection of the same agent ends, unless it has another key: then there is no place. `attach`
@@ -216,7 +225,8 @@ fn accept(state: Arc<State>, kind: Kind, mut request: Request) -> Response {
     };
     let upgrade = hyper::upgrade::on(&mut request);
     let response = wanted.response().into_response();
-    tokio::spawn(async move {
+    let serving = Arc::clone(&state);
+    serving.agents.served.spawn(async move {
         let Ok(Ok(link)) = tokio::time::timeout(HELLO_TIMEOUT, wanted.stream(upgrade)).await else {
             return;
         };

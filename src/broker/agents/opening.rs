@@ -76,7 +76,9 @@ pub(super) struct Proved {
 pub(super) async fn run(state: &State, kind: Kind, link: Link, address: IpAddr) -> Result<Opened, NotOpened> {
     let (reader, mut writer) = tokio::io::split(link);
     let mut reader = FrameReader::new(reader, HELLO_LIMIT);
-    let proved = match challenge(&mut reader, &mut writer, kind, state.clock.now()).await {
+    // Whoever has not said who it is does not hold up the broker's end.
+    let challenged = state.agents.closing.run_until_cancelled(challenge(&mut reader, &mut writer, kind, state.clock.now()));
+    let proved = match challenged.await.unwrap_or(Err(FrameError::Closed.into())) {
         Ok(proved) => proved,
         Err(NotOpened::Refused(body)) => return Err(refuse(&mut writer, body).await),
         Err(error) => return Err(error),
