@@ -43,7 +43,19 @@ fn judged(lock: Result<Option<Lock>, Stale>, name: &str) -> Result<(), ErrorBody
 /// # Errors
 /// When the database does not tell: those in force stay.
 pub(crate) async fn read_locks(state: &State) -> Result<usize, StoreError> {
+    read_locks_after(state, std::future::ready(Ok(()))).await
+}
+
+/// The same after a `change` of them, which nobody else reads before: what it ends is counted here.
+///
+/// # Errors
+/// As [`read_locks`], and when the change fails.
+pub(crate) async fn read_locks_after(
+    state: &State,
+    change: impl Future<Output = Result<(), StoreError>>,
+) -> Result<usize, StoreError> {
     let _reading = state.locks.reading.lock().await;
+    change.await?;
     let locks = match state.store.locks(state.clock.now()).await {
         Ok(locks) => locks,
         Err(error) => {

@@ -39,8 +39,7 @@ impl Admin {
             by: self.by(),
         })
         .await?;
-        self.state.store.add_lock(&lock).await?;
-        let ended = recall::read_locks(&self.state).await?;
+        let ended = recall::read_locks_after(&self.state, self.state.store.add_lock(&lock)).await?;
         Ok(MadeLock { lock, ended })
     }
 
@@ -61,8 +60,7 @@ impl Admin {
         let lock = locks.into_iter().find(|lock| lock.id == *id).ok_or_else(|| AdminError::NoLock(id.clone()))?;
         let target = lock.target.to_string();
         self.write_down(Event::LockRemoved { lock: id.to_string(), target, by: self.by() }).await?;
-        self.state.store.remove_lock(id).await?;
-        recall::read_locks(&self.state).await?;
+        recall::read_locks_after(&self.state, async { self.state.store.remove_lock(id).await.map(drop) }).await?;
         Ok(())
     }
 
