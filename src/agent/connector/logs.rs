@@ -18,7 +18,8 @@ pub(super) struct Sink {
     /// Whether a line of the output has begun and not ended.
     begun: [bool; 2],
     timestamps: bool,
-    /// The time of the last piece: what is not later was written already when a stream is opened anew.
+    /// The latest time of a piece: what is not later was written already when a stream is opened anew. The last piece may have an
+    /// earlier one, where an engine stamps two streams at once and then writes them one after the other.
     last: Option<String>,
     resumed: bool,
     ended: oneshot::Sender<Ending>,
@@ -66,7 +67,7 @@ impl Sink {
             return Ok(());
         }
         self.resumed = false;
-        if self.last.as_deref() != Some(time) {
+        if self.last.as_deref().is_none_or(|last| last < time) {
             self.last = Some(time.to_owned());
         }
         if self.timestamps && !self.begun[source as usize] {
@@ -192,6 +193,18 @@ mod tests {
         })
         .await;
         assert_eq!((out.as_str(), err.as_str()), ("one\ntwo\nof the same moment\n", "ztctl: started again\n"));
+    }
+
+    #[tokio::test]
+    async fn a_piece_that_is_earlier_than_one_before_it_does_not_bring_that_twice() {
+        let write = async |sink: &mut Sink| {
+            sink.piece(Source::Stdout, format!("{TWO} two\n").as_bytes()).await.unwrap();
+            sink.piece(Source::Stderr, format!("{ONE} one\n").as_bytes()).await.unwrap();
+            assert_eq!(sink.resume(), Some(TWO));
+            sink.piece(Source::Stdout, format!("{TWO} two\n").as_bytes()).await.unwrap();
+            sink.piece(Source::Stderr, format!("{ONE} one\n").as_bytes()).await.unwrap();
+        };
+        assert_eq!(written(false, write).await, ("two\n".to_owned(), "one\n".to_owned()));
     }
 
     #[test]
