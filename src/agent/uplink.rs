@@ -42,7 +42,7 @@ impl Uplink {
         let rest = async {
             parked::keep(&uplink, &sessions).await;
             sessions.close();
-            // Sessions have been told by the same token; each ends its processes within a second.
+            // Sessions have been told by the same token; each ends its processes.
             let _ = tokio::time::timeout(SESSIONS_END, sessions.wait()).await;
             uplink.idle.cancel();
         };
@@ -96,8 +96,9 @@ const FIRST: Duration = Duration::from_secs(60);
 const LIMIT_AT_FIRST: Duration = Duration::from_secs(4);
 const LIMIT_LATER: Duration = Duration::from_secs(30);
 
-/// How long the end of all sessions is waited for when the agent leaves: the hang-up and half a second.
-const SESSIONS_END: Duration = Duration::from_millis(900);
+/// How long the end of all sessions is waited for when the agent leaves: the hang-up, half a second, and what an engine or a cluster
+/// needs to kill the rest. The first process of a container waits for a second of that.
+const SESSIONS_END: Duration = Duration::from_secs(4);
 
 #[cfg(test)]
 mod tests {

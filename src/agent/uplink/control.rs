@@ -167,7 +167,7 @@ fn changes(before: &BTreeMap<String, ContainerReport>, now: &BTreeMap<String, Co
 }
 
 /// How long the first list may take: an engine or a cluster that does not answer has nothing to list.
-const FIRST_LOOK: Duration = Duration::from_secs(2);
+const FIRST_LOOK: Duration = Duration::from_secs(4);
 
 /// What a snapshot's frame has beside its reports.
 const ENVELOPE: usize = 64;
