@@ -40,12 +40,13 @@ pub(super) async fn run(context: &mut Context, args: ProxyArgs) -> Result<ExitCo
     let certificate = Certificate::from_openssh(&reply.certificate)
         .map_err(|_| failure(SessionError::Reply("its certificate cannot be read")))?;
     make_folder(&identity_agent, Guard::Secret)?;
+    // From here on there is something to take away.
+    let mut signals = Signals::listen(&[Signal::Hangup, Signal::Terminate]).map_err(Failure::runtime)?;
     let agent = IdentityAgent::of_parent(&identity_agent, key, &certificate)
         .map_err(|error| Failure::identity_agent(&identity_agent, &error))?;
     let ended = CancellationToken::new();
     let agent = tokio::spawn(agent.serve(ended.clone().cancelled_owned()));
     let mut streams = tokio::io::join(tokio::io::stdin(), tokio::io::stdout());
-    let mut signals = Signals::listen(&[Signal::Hangup, Signal::Terminate]).map_err(Failure::runtime)?;
     let counts = Counts::default();
     let carried = tokio::select! {
         carried = pipe::join(&mut streams, &mut link, &counts) => carried,
