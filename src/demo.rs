@@ -161,4 +161,4 @@ fn absent(ours: usize) -> Failure {
 const APPEAR: Duration = Duration::from_secs(20);
 
 /// How long the list waits for the engine's.
-const BESIDE: Duration = Duration::from_secs(2);
+const BESIDE: Duration = Duration::from_secs(5);

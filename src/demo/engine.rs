@@ -95,7 +95,7 @@ pub(super) fn main(socket: &str, state: &str) -> io::Result<ExitCode> {
 /// The first argument of the started process.
 pub(super) const ENGINE: &str = "engine";
 
-const ANSWERS_WITHIN: Duration = Duration::from_secs(2);
+const ANSWERS_WITHIN: Duration = Duration::from_secs(5);
 
 /// An agent gives what its sessions have started five seconds.
 const ENDS_WITHIN: Duration = Duration::from_secs(7);

@@ -216,7 +216,7 @@ fn broken(what: &str, error: &dyn std::fmt::Display) -> Failure {
 const POLICY: &str = include_str!("policy.cedar");
 
 const JOIN_WITHIN: Duration = Duration::from_secs(60);
-const ENDS_WITHIN: Duration = Duration::from_secs(3);
+const ENDS_WITHIN: Duration = Duration::from_secs(5);
 const STOP_WITHIN: Duration = Duration::from_secs(5);
 
 #[cfg(test)]
