@@ -212,17 +212,31 @@ const BROKER: &str = "broker.json";
 const LIMIT: u64 = 16 * 1024;
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     use super::*;
+
+    /// Opens a folder that was closed a moment ago: a child that another test starts just then has its lock, too, until it becomes
+    /// its program.
+    pub(in crate::agent) fn reopened(path: &Path) -> StateFolder {
+        let deadline = std::time::Instant::now() + std::time::Duration::from_secs(10);
+        loop {
+            match StateFolder::open(path) {
+                Err(StateError::InUse(_)) if std::time::Instant::now() < deadline => {
+                    std::thread::sleep(std::time::Duration::from_millis(5));
+                }
+                opened => return opened.unwrap(),
+            }
+        }
+    }
 
     #[test]
     fn the_key_stays_the_same_in_a_file_of_its_owners() {
         let parent = tempfile::tempdir().unwrap();
         let path = parent.path().join("state");
         let first = StateFolder::open(&path).unwrap().key().unwrap();
-        let again = StateFolder::open(&path).unwrap().key().unwrap();
+        let again = reopened(&path).key().unwrap();
         assert_eq!(first.public_key(), again.public_key());
         assert_eq!(path.join(KEY).metadata().unwrap().mode() & 0o777, 0o600);
         assert_eq!(path.metadata().unwrap().mode() & 0o777, 0o700);
@@ -246,11 +260,12 @@ mod tests {
         std::fs::set_permissions(path.join(KEY), std::fs::Permissions::from_mode(0o640)).unwrap();
         assert!(matches!(folder.key(), Err(StateError::Loose(_))));
         drop(folder);
+        drop(reopened(&path));
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
         assert!(matches!(StateFolder::open(&path), Err(StateError::Loose(_))));
         // A new volume: there is nothing in it to be read.
         std::fs::remove_file(path.join(KEY)).unwrap();
-        StateFolder::open(&path).unwrap();
+        reopened(&path);
         assert_eq!(path.metadata().unwrap().mode() & 0o777, 0o700);
     }
 

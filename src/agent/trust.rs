@@ -100,6 +100,7 @@ impl Trust {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::agent::identity::tests::reopened;
     use crate::agent::identity::{KnownBroker, StateFolder};
     use crate::ssh::{PrivateKey, new_key, public_line};
 
@@ -125,7 +126,7 @@ mod tests {
         assert_eq!(trust.welcome(old.clone(), None, &old.fingerprint()).unwrap(), new);
         drop(trust);
         // The next start, with the token of then beside it or without, and with another one.
-        let kept = StateFolder::open(parent.path()).unwrap().broker().unwrap();
+        let kept = reopened(parent.path()).broker().unwrap();
         let pinned = PinnedCa { sequence: 1, set: new.clone() };
         assert_eq!(kept.as_ref().unwrap().followed, Some(pinned.clone()));
         assert_eq!(joined.clone().with_kept(kept.clone()).followed, Some(pinned.clone()));

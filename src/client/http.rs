@@ -318,7 +318,10 @@ mod tests {
 
     #[tokio::test]
     async fn a_broker_that_is_down_and_one_that_cuts_are_told_apart() {
-        let free = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+        // Who holds a port and does not listen refuses everybody.
+        let socket = tokio::net::TcpSocket::new_v4().unwrap();
+        socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let free = socket.local_addr().unwrap();
         let server =
             Server { url: format!("http://{free}").parse().unwrap(), trust: Trust::System, proxy: ProxySettings::default() };
         let http = Http::new(&server, Clock::system()).unwrap();

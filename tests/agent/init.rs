@@ -32,11 +32,11 @@ fn without_a_token_or_a_broker_cmd_runs_all_the_same_and_never_sees_the_token() 
     // A token for a port at which nobody listens.
     let token = "ztj1.eyJiIjoiaHR0cDovLzEyNy4wLjAuMToxIiwicyI6InNlY3JldCIsImMiOiJTSEEyNTY6MDAifQ";
     let begun = Instant::now();
-    let given = ztagent(&["--", "sh", "-c", "env; sleep 0.5"]).env("ZTAGENT_JOIN_TOKEN", token).output().unwrap();
+    let given = ztagent(&["--", "sh", "-c", "env; sleep 2"]).env("ZTAGENT_JOIN_TOKEN", token).output().unwrap();
     let (out, err) = (String::from_utf8_lossy(&given.stdout), String::from_utf8_lossy(&given.stderr));
     assert!(given.status.success() && !out.contains("ZTAGENT") && !out.contains(token), "{out}");
     assert_eq!(err.matches("cannot connect").count(), 1, "one line a change of state: {err}");
-    assert!(begun.elapsed() < Duration::from_secs(5));
+    assert!(begun.elapsed() < Duration::from_secs(20));
 }
 
 fn start(script: &str) -> (Child, BufReader<std::process::ChildStdout>) {

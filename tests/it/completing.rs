@@ -123,9 +123,11 @@ async fn elvish_completes() {
         return;
     }
     let (_world, ada, names, _agents) = three_containers().await;
-    let mut screen = interactive(&["elvish", "-norc"], &ada);
+    // Read before the first prompt: what is typed while a command runs would be echoed by the terminal and stay on the screen.
+    let rc = ada.home().join("rc.elv").display().to_string();
+    std::fs::write(&rc, "eval (slurp < $E:COMPLETIONS/ztctl.elv)\n").unwrap();
+    let mut screen = interactive(&["elvish", "-rc", &rc], &ada);
     screen.wait_until("a prompt", |screen| screen.contents().contains(['>', '#']));
-    screen.type_keys("eval (slurp < $E:COMPLETIONS/ztctl.elv)\r");
     tab(&mut screen, "ztctl shell d", &[&format!("ztctl shell {}", names[0])]);
     screen.type_keys("\x15");
     screen.wait_until("an empty line", |screen| !screen.contents().lines().last().unwrap_or_default().contains("ztctl"));

@@ -7,6 +7,7 @@ use serde_json::Value;
 use tokio::io::AsyncWriteExt;
 
 use crate::dock::{self, Container, NodeAgent, docker};
+use crate::peer;
 use crate::same;
 use crate::screen::Screen;
 use crate::world::{Person, World};
@@ -241,7 +242,7 @@ async fn logs_are_whole_apart_and_followed_over_a_restart() {
     let ada = world.person("ada", &[]).await;
     let container = agent.container(&[image, "sh", "-c", script]);
     let name = ada.names(1).await.remove(0);
-    container.wait_for_processes("sleep 600", 1, Duration::from_secs(10));
+    peer::within(Duration::from_secs(20), "last line", || container.logs().contains("oops 5"));
     let all = ada.run(&["logs", &name]).await;
     assert_eq!((all.code, all.stdout.as_str()), (0, "line 1\nline 2\nline 3\nline 4\nline 5\n"));
     assert_eq!(all.stderr, "oops 1\noops 2\noops 3\noops 4\noops 5\n");
@@ -274,8 +275,9 @@ async fn logs_are_whole_apart_and_followed_over_a_restart() {
         assert!(Instant::now() < deadline, "{:?}", ada.run(&["logs", other]).await);
     }
     // A removed container ends the following with a word.
-    let follow = ada.ztctl(&["logs", &name, "-f"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    tokio::time::sleep(Duration::from_millis(300)).await;
+    let mut follow = ada.ztctl(&["logs", &name, "-f"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut first = [0; 6];
+    tokio::io::AsyncReadExt::read_exact(follow.stdout.as_mut().unwrap(), &mut first).await.unwrap();
     drop(container);
     let output = tokio::time::timeout(Duration::from_secs(20), follow.wait_with_output()).await.unwrap().unwrap();
     let said = String::from_utf8_lossy(&output.stderr).into_owned();

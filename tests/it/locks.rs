@@ -19,6 +19,7 @@ use ztctl::proto::{Action, Secret};
 use crate::attacks::{Anybody, enter};
 use crate::screen::Screen;
 use crate::stack::Stack;
+use crate::stall;
 use crate::world::{OPEN, Person, RunningAgent, Said, World, connect};
 
 /// What nobody who is locked out has after it.
@@ -30,6 +31,7 @@ pub fn lock(wish: LockWish, reason: &str) -> LockSpec {
 
 /// A command of this person's that runs until it is ended, and has begun.
 pub async fn running(person: &Person, name: &str, more: &[&str]) -> Child {
+    stall::watch();
     let arguments = [&["exec"], more, &[name, "--", "sh", "-c", "echo begun; exec sleep 600"]].concat();
     let mut child = person.ztctl(&arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut begun = [0; 6];
@@ -43,7 +45,8 @@ async fn cut(child: Child, since: Instant) -> Said {
     let output = tokio::time::timeout(Duration::from_secs(20), child.wait_with_output()).await.unwrap().unwrap();
     let elapsed = since.elapsed();
     let said = Said::from(output);
-    assert!(elapsed < SECOND, "it took {elapsed:?}: {}", said.stderr);
+    let late = stall::during(since);
+    assert!(elapsed < SECOND + late, "it took {elapsed:?}, of which the machine stood still for {late:?}: {}", said.stderr);
     assert_eq!(said.code, 255, "{}", said.stderr);
     said
 }
@@ -71,7 +74,7 @@ async fn a_lock_ends_what_is_open_and_refuses_what_begins_and_says_why() {
     world.admin.remove_lock(&made.lock.id).await.unwrap();
     assert_eq!(ada.run(&["exec", db, "--", "true"]).await.code, 0);
     // A container, by the name that it has; for a while.
-    let spec = LockSpec { lasts: Some(Duration::from_secs(2)), ..lock(LockWish::Container(web.clone()), "being repaired") };
+    let spec = LockSpec { lasts: Some(Duration::from_secs(8)), ..lock(LockWish::Container(web.clone()), "being repaired") };
     let since = Instant::now();
     let made = world.admin.add_lock(spec).await.unwrap();
     let said = cut(others, since).await;
@@ -79,8 +82,10 @@ async fn a_lock_ends_what_is_open_and_refuses_what_begins_and_says_why() {
     let refused = eve.run(&["exec", web, "--", "true"]).await;
     assert!(refused.stderr.contains(&format!("{web} is locked until ")), "{refused:?}");
     assert_eq!(eve.run(&["exec", db, "--", "true"]).await.code, 0);
-    tokio::time::sleep_until((since + Duration::from_secs(3)).into()).await;
-    assert_eq!(eve.run(&["exec", web, "--", "true"]).await.code, 0);
+    while eve.run(&["exec", web, "--", "true"]).await.code != 0 {
+        assert!(since.elapsed() < Duration::from_secs(30), "the lock's time is over");
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
     assert!(world.admin.locks().await.unwrap().is_empty());
     let events: Vec<Event> =
         world.admin.audit(AuditQuery::default()).await.unwrap().into_iter().map(|record| record.event).collect();
@@ -89,7 +94,7 @@ async fn a_lock_ends_what_is_open_and_refuses_what_begins_and_says_why() {
     let ended = |event: &&Event| matches!(event, Event::SessionEnded { why: Some(why), .. } if why.contains("laptop stolen"));
     assert_eq!(events.iter().filter(ended).count(), 1);
     let denied = events.iter().filter(|event| matches!(event, Event::SessionDenied { code, .. } if code == "locked"));
-    assert_eq!(denied.count(), 2);
+    assert!(denied.count() >= 2);
     assert!(
         events.iter().any(
             |event| matches!(event, Event::LockAdded { target, .. } if *target == format!("container {}", target_id(&made)))
@@ -181,8 +186,9 @@ async fn a_removed_agents_sessions_end_with_the_reason_and_nothing_begins_there(
     let id = world.admin.agents().await.unwrap().remove(0).id;
     let since = Instant::now();
     world.admin.remove_agent(id).await.unwrap();
-    assert_ne!(ada.run(&["exec", &name, "--", "true"]).await.code, 0, "it serves nobody new");
-    let said = cut(session, since).await;
+    let exec = ["exec", name.as_str(), "--", "true"];
+    let (new, said) = tokio::join!(ada.run(&exec), cut(session, since));
+    assert_ne!(new.code, 0, "it serves nobody new");
     assert!(said.stderr.contains("the container's agent was removed by an operator"), "{}", said.stderr);
     ada.names(0).await;
 }
@@ -322,6 +328,7 @@ async fn a_hundred_sessions_have_no_byte_a_second_after_the_lock() {
         handles.push(inside);
         readers.push(tokio::spawn(to_the_end(channel)));
     }
+    stall::watch();
     let since = Instant::now();
     let made = world.admin.add_lock(lock(LockWish::Everything, "incident 42")).await.unwrap();
     let told = since.elapsed();
@@ -337,6 +344,6 @@ async fn a_hundred_sessions_have_no_byte_a_second_after_the_lock() {
         "lock -> returned {told:?}, last byte of 100 sessions {latest:?}, all closed {:?}, told why {read_why}",
         since.elapsed()
     );
-    assert!(latest < SECOND, "the last byte came after {latest:?}");
+    assert!(latest < SECOND + stall::during(since), "the last byte came after {latest:?}");
     assert_eq!(read_why, 100);
 }

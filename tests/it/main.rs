@@ -47,6 +47,7 @@ mod sessions;
 mod several;
 mod snapshots;
 mod stack;
+mod stall;
 mod standing;
 mod stock;
 mod surroundings;

@@ -73,7 +73,7 @@ impl Corp {
         });
         fs::write(self.folder.path().join("settings.json"), settings.to_string()).unwrap();
         // Modules are looked for from where the script lies.
-        let script = self.installed.join("provider.mjs");
+        let script = self.script();
         fs::copy(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/oidc/provider.mjs"), &script).unwrap();
         let log = fs::File::create(self.folder.path().join("log")).unwrap();
         let process =
@@ -86,10 +86,16 @@ impl Corp {
         }
     }
 
+    /// One for each of those that run at the same time.
+    fn script(&self) -> PathBuf {
+        self.installed.join(format!("provider-{}.mjs", self.port))
+    }
+
     fn stop(&mut self) {
         if let Some(mut process) = self.process.take() {
             let _ = process.kill();
             let _ = process.wait();
+            let _ = fs::remove_file(self.script());
         }
     }
 

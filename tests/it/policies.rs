@@ -61,33 +61,33 @@ async fn a_changed_file_is_in_force_by_itself_and_a_mistake_changes_nothing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_session_in_which_nothing_happens_ends() {
-    let world = World::with_policy(&format!("@idle(\"2s\") {OPEN}")).await;
+    let world = World::with_policy(&format!("@idle(\"4s\") {OPEN}")).await;
     let _agent = world.agent("web").await;
     let ada = world.person("ada", &[]).await;
     let name = ada.names(1).await.remove(0);
     let begun = Instant::now();
     let said = ada.run(&["exec", &name, "--", "sleep", "600"]).await;
     assert_eq!(said.code, 255);
-    assert!(said.stderr.contains("nothing has happened in it for 2s"), "{}", said.stderr);
-    assert!((2..6).contains(&begun.elapsed().as_secs()), "{:?}", begun.elapsed());
+    assert!(said.stderr.contains("nothing has happened in it for 4s"), "{}", said.stderr);
+    assert!((4..20).contains(&begun.elapsed().as_secs()), "{:?}", begun.elapsed());
     // What a command says counts, what a program paints on a terminal does not.
     let said =
-        ada.run(&["exec", &name, "--", "sh", "-c", "for n in 1 2 3 4 5 6 7 8; do echo $n; sleep 0.5; done; exit 3"]).await;
+        ada.run(&["exec", &name, "--", "sh", "-c", "for n in 1 2 3 4 5 6 7 8 9 10; do echo $n; sleep 0.5; done; exit 3"]).await;
     assert_eq!(said.code, 3, "{}", said.stderr);
     let opened = connect(&world.api("ada").await, &name, &[Action::Shell]).await.unwrap();
     let certificate = Certificate::from_openssh(&opened.reply.certificate).unwrap();
-    assert_eq!(certificate.critical_options().get("idle@ztctl").map(String::as_str), Some("2"));
+    assert_eq!(certificate.critical_options().get("idle@ztctl").map(String::as_str), Some("4"));
     let inside = enter(opened.link, "default", opened.key, certificate).await.unwrap();
     let mut channel = inside.channel_open_session().await.unwrap();
     channel.request_pty(true, "xterm", 80, 24, 0, 0, &[]).await.unwrap();
     channel.request_shell(true).await.unwrap();
-    // Typing keeps it open for four seconds.
-    for _ in 0..4 {
+    // Typing keeps it open for six seconds.
+    for _ in 0..6 {
         channel.data(&b"\n"[..]).await.unwrap();
         tokio::time::sleep(Duration::from_secs(1)).await;
     }
-    channel.data(&b"while :; do echo still here; sleep 0.2; done\n"[..]).await.unwrap();
     let quiet = Instant::now();
+    channel.data(&b"while :; do echo still here; sleep 0.2; done\n"[..]).await.unwrap();
     let mut output = Vec::new();
     let read = async {
         while let Some(message) = channel.wait().await {
@@ -98,10 +98,10 @@ async fn a_session_in_which_nothing_happens_ends() {
     };
     tokio::time::timeout(Duration::from_secs(20), read).await.expect("it ends");
     let (text, lasted) = (String::from_utf8_lossy(&output).into_owned(), quiet.elapsed());
-    assert!(text.contains("still here\r\n") && text.contains("nothing has happened in it for 2s"), "{text}");
-    assert!((2..6).contains(&lasted.as_secs()), "{lasted:?}");
+    assert!(text.contains("still here\r\n") && text.contains("nothing has happened in it for 4s"), "{text}");
+    assert!((4..20).contains(&lasted.as_secs()), "{lasted:?}");
     let why = ada.run(&["why", &name]).await.stdout;
-    assert!(why.contains("2s without activity"), "{why}");
+    assert!(why.contains("4s without activity"), "{why}");
     let ends = async || {
         let records = world.admin.audit(AuditQuery::default()).await.unwrap();
         let outcome = |record: AuditRecord| match record.event {

@@ -30,11 +30,13 @@ impl Postgres {
         if !peer::present("postgres", present) {
             return None;
         }
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let server = Self { folder: tempfile::tempdir().unwrap(), programs: programs?, port };
-        let folder = server.folder.path();
-        assert!(Command::new("chown").arg("postgres").arg(folder).status().unwrap().success());
+        let mut server = Self { folder: tempfile::tempdir().unwrap(), programs: programs?, port: 0 };
+        let folder = server.folder.path().to_owned();
+        assert!(Command::new("chown").arg("postgres").arg(&folder).status().unwrap().success());
         server.run("initdb", &format!("-D {}/data -A trust -U zt", folder.display()));
+        // Free a moment ago, and not the whole of `initdb` ago.
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        server.port = port;
         // Without the syncs of a real one, which this is not the test of.
         let options = format!("-p {port} -k {} -c listen_addresses=127.0.0.1 -c fsync=off", folder.display());
         server.run("pg_ctl", &format!("-D {0}/data -l {0}/log -w -o '{options}' start", folder.display()));

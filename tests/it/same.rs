@@ -71,11 +71,12 @@ pub async fn streams(ada: &Person, name: &str, container: &Container) {
 pub fn terminal(ada: &Person, name: &str) {
     let mut screen = Screen::spawn(&[env!("CARGO_BIN_EXE_ztctl"), "shell", name], &ada.environment(), 31, 97);
     screen.wait_until("a prompt", |screen| screen.contents().contains(['#', '$']));
-    screen.type_keys("stty size\r");
-    screen.wait_for("31 97");
+    let is = |size: &str, said: &str| format!("until [ \"$(stty size)\" = '{size}' ]; do sleep 0.05; done; echo {said}\r");
+    screen.type_keys(&is("31 97", "'fit'ting"));
+    screen.wait_for("fitting");
     screen.resize(40, 120);
-    screen.type_keys("sleep 0.2; stty size\r");
-    screen.wait_for("40 120");
+    screen.type_keys(&is("40 120", "'fol'lowed"));
+    screen.wait_for("followed");
     // Ctrl-P is the shell's, and comes at once: the engine would hold it back.
     screen.type_keys("echo 'remem'bered\r");
     screen.wait_for("remembered");
@@ -115,13 +116,13 @@ pub async fn with_strays(ada: &Person, container: &Container, name: &str) -> tok
 }
 
 pub fn gone(container: &Container) {
-    // Five seconds by the book, and one for a machine that is busy.
-    container.wait_for_processes("sleep 4721", 0, Duration::from_secs(6));
+    // Five seconds by the book, and as much for a machine that is busy.
+    container.wait_for_processes("sleep 4721", 0, Duration::from_secs(10));
 }
 
 /// The policy under which [`every_end`] can be.
 pub const ENDS: &str = r#"
-    @max_session("4s") permit (principal in Group::"hasty", action, resource);
+    @max_session("10s") permit (principal in Group::"hasty", action, resource);
     permit (principal in Group::"patient", action, resource);
 "#;
 

@@ -188,7 +188,8 @@ async fn until(condition: impl Fn() -> bool) {
 
 #[tokio::test]
 async fn reports_arrive_and_leave_with_the_connection() {
-    let (world, mut reader, mut writer) = world(Pace::default());
+    let minutes = Pace { ping: Duration::from_secs(60), silence: Duration::from_secs(180) };
+    let (world, mut reader, mut writer) = world(minutes);
     assert!(matches!(reader.next_within(PATIENCE).await.unwrap(), FromBroker::Ping));
     say(&mut writer, &FromAgent::Pong { time: NOW + 300 }).await;
     say(&mut writer, &FromAgent::Snapshot { containers: vec![report("web", "a"), report("web", "b")], more: false }).await;
@@ -321,10 +322,10 @@ async fn a_parked_connection_becomes_a_link_and_a_dead_one_is_passed_over() {
     assert_eq!(&bytes, b"SSH");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn parked_connections_are_asked_and_must_answer() {
     let (parked, gone) = (Arc::new(Parked::default()), CancellationToken::new());
-    let every = Duration::from_millis(20);
+    let every = PATIENCE / 2;
     let (reader, mut writer) = split(park(&parked, &gone, every));
     let mut reader = FrameReader::new(reader, FRAME_LIMIT);
     assert!(matches!(reader.next_within(PATIENCE).await.unwrap(), ToParked::Ping));

@@ -85,14 +85,14 @@ async fn a_deadline_comes_forward_and_never_moves_back() {
     assert_eq!((finished.outcome, finished.why, live.deadline()), (Outcome::Deadline, told, NOW));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn an_agent_that_cannot_be_told_holds_nothing_up() {
     let (client, agent) = (duplex(8), duplex(8));
     let sessions = Arc::new(Sessions::default());
     let seat = sessions.admit(SessionId::random(), Basis::example("web"), NOW + 60, None);
     assert!(seat.live().cut("locked") && !seat.live().cut("again"));
     let (mut near, mut far): (Link, Link) = (Box::new(client.0), Box::new(agent.0));
-    let begun = std::time::Instant::now();
+    let begun = tokio::time::Instant::now();
     let finished = seat.carry(&mut near, &mut far, &Clock::from_fn(|| NOW), async |_| std::future::pending().await).await;
     assert!(finished.outcome == Outcome::Cut && begun.elapsed() < Duration::from_secs(1), "{:?}", begun.elapsed());
 }

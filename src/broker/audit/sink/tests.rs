@@ -133,9 +133,10 @@ fn webhook(folder: &Path, address: std::net::SocketAddr) -> Sink {
 async fn a_webhook_gets_every_event_in_order_through_refusals_an_outage_and_a_restart() {
     let folder = tempfile::tempdir().unwrap();
     let dir = folder.path().join("audit");
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    drop(listener);
+    // Who holds a port and does not listen refuses everybody.
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let address = socket.local_addr().unwrap();
     let sink = [webhook(folder.path(), address)];
     // Nobody is there: events are written all the same, and the row says what is wrong.
     let first = journal(&dir);
@@ -154,7 +155,7 @@ async fn a_webhook_gets_every_event_in_order_through_refusals_an_outage_and_a_re
     // It comes back with a server that refuses at first.
     let siem = Siem::new();
     siem.answer(StatusCode::SERVICE_UNAVAILABLE);
-    let (server, listener) = (siem.clone(), TcpListener::bind(address).await.unwrap());
+    let (server, listener) = (siem.clone(), socket.listen(16).unwrap());
     let serving = tokio::spawn(async move { server.serve(listener).await });
     let second = journal(&dir);
     let sinks = Sinks::new(&sink, &dir).unwrap();

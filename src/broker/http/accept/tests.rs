@@ -173,7 +173,11 @@ async fn one_address_cannot_take_every_place() {
 
 #[tokio::test]
 async fn a_trusted_proxy_speaks_for_many() {
-    let scene = Scene::new(|door| door.proxies = Arc::new(["127.0.0.0/8".parse().unwrap()])).await;
+    let scene = Scene::new(|door| {
+        door.proxies = Arc::new(["127.0.0.0/8".parse().unwrap()]);
+        door.patience.head = Duration::from_secs(60);
+    })
+    .await;
     let mut streams = Vec::new();
     for _ in 0..5 {
         streams.push(scene.connect().await);
