@@ -166,7 +166,8 @@ async fn judge(
     reason: &str,
 ) -> Result<Lacking, (ErrorBody, Vec<String>)> {
     let plain = |body: ErrorBody| (body, Vec::new());
-    let row = list::find(state, caller, address, &wish.name, wish.container).await.map_err(plain)?;
+    list::gathered(state).await;
+    let row = list::find(state, caller, address, &wish.name, wish.container).map_err(plain)?;
     let basis = Basis {
         caller: caller.clone(),
         container: Arc::clone(&row.container),

@@ -93,7 +93,6 @@ impl Visit<'_> {
         let (limits, user, now) = (&self.state.limits, self.caller.user(), self.state.clock.now());
         limits.check(Limit::Denial, &user, now).map_err(|error| ErrorBody::new(ErrorCode::RateLimited, error.to_string()))?;
         let found = list::find(self.state, &self.caller, self.address, &self.asked.as_typed, self.asked.container)
-            .await
             .map_err(|body| (Denied { body, policies: Vec::new() }, None));
         let (denied, row) = match found {
             Ok(row) => match self.decide_with_approvals(&row).await {

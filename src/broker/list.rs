@@ -49,12 +49,12 @@ pub(crate) async fn gathered(state: &State) {
     state.shutdown.run_until_cancelled(state.registry.gathered()).await;
 }
 
-/// What was typed, resolved among what the caller may list, after a start as soon as that is known; absent and forbidden look the same. A container that was picked from a list is
-/// known by its id, whatever has come to share the name since.
+/// What was typed, resolved among what the caller may list; absent and forbidden look the same. A container that was picked from a list
+/// is known by its id, whatever has come to share the name since. Callers wait until the list has [`gathered`].
 ///
 /// # Errors
 /// When it means none or several.
-pub(crate) async fn find(
+pub(crate) fn find(
     state: &State,
     caller: &Caller,
     address: IpAddr,
@@ -62,7 +62,6 @@ pub(crate) async fn find(
     picked: Option<ContainerId>,
 ) -> Result<Row, ErrorBody> {
     let typed = typed.as_str();
-    gathered(state).await;
     let incomplete = state.registry.is_incomplete();
     let rows = visible(state, caller, address, state.registry.that_may_be(typed));
     let absent = || {

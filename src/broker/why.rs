@@ -25,7 +25,8 @@ pub(crate) async fn why(
     let caller = identity::authenticate(&state, &Sent::of(&state, &request)).await?;
     let Path((name, login)) = asked.map_err(|error| ErrorBody::new(ErrorCode::InvalidRequest, error.body_text()))?;
     let address = http::client_address(&state, &request);
-    let row = list::find(&state, &caller, address, &name, None).await?;
+    list::gathered(&state).await;
+    let row = list::find(&state, &caller, address, &name, None)?;
     let (set, now) = (state.policies.current(), state.clock.now());
     let approvals = state.store.approvals(&caller.user(), now).await.map_err(|error| {
         tracing::error!(%error, "approvals cannot be looked up");
