@@ -32,7 +32,7 @@ use crate::clock::Clock;
 use crate::proto::api::{CONNECT_LIMIT, ConnectReply, ConnectRequest, LINK_RAW};
 use crate::proto::name::{Login, Target};
 use crate::proto::{Actions, ContainerId, SessionId};
-use crate::ssh::cert::host::HostCertificate;
+use crate::ssh::cert::{host::HostCertificate, user::idle_limit};
 use crate::ssh::{Authorities, CLIENT, PrivateKey, algorithms, new_key, public_line};
 
 mod countdown;
@@ -84,6 +84,8 @@ pub struct Session {
     name: String,
     id: SessionId,
     deadline: u64,
+    /// After how long without anything happening it ends.
+    idle: Option<Duration>,
     clock: Clock,
     broker_ahead: i64,
     trace: Trace,
@@ -144,6 +146,7 @@ impl Session {
         let routes = Routes::default();
         let host = Host::new(expected, hosts, clock.clone(), name.clone(), farewell.clone(), routes.clone(), trace.clone());
         trace.event(|| told(&certificate));
+        let idle = idle_limit(&certificate);
         let user = login.as_str();
         let opening = async {
             let mut handle = client::connect_stream(Arc::new(config()), link, host).await?;
@@ -161,7 +164,7 @@ impl Session {
         };
         match tokio::time::timeout(OPENING, opening).await {
             Ok(Ok(handle)) => {
-                Ok(Self { handle, throttle, farewell, routes, name, id: session, deadline, clock, broker_ahead, trace })
+                Ok(Self { handle, throttle, farewell, routes, name, id: session, deadline, idle, clock, broker_ahead, trace })
             }
             Ok(Err(SessionError::Ssh { name: _, source })) => Err(from_ssh(&name, source)),
             Ok(Err(error)) => Err(error),

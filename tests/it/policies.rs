@@ -13,6 +13,8 @@ use ztctl::proto::agent::Outcome;
 
 use crate::attacks::enter;
 use crate::locks::running;
+use crate::peer;
+use crate::screen::Screen;
 use crate::world::{OPEN, Said, World, connect};
 
 /// Waits until `ztctl exec NAME -- true` ends with `code`.
@@ -57,6 +59,23 @@ async fn a_changed_file_is_in_force_by_itself_and_a_mistake_changes_nothing() {
     std::fs::write(world.policy(), OPEN).unwrap();
     until(&eve, &name, 0).await;
     assert_eq!(refused().await, 1, "a mistake is told once");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn that_a_shell_ends_because_nobody_types_is_told_a_minute_before() {
+    let world = World::with_policy(&format!("@idle(\"2m\") {OPEN}")).await;
+    let _agent = world.agent("web").await;
+    let ada = world.person("ada", &[]).await;
+    let name = ada.names(1).await.remove(0);
+    let mut screen = Screen::spawn(&[env!("CARGO_BIN_EXE_ztctl"), "shell", &name], &ada.environment(), 30, 100);
+    screen.wait_until("a prompt", |screen| screen.contents().contains(['#', '$']));
+    let told = || screen.contents().contains(" unless something is typed]");
+    tokio::time::sleep(Duration::from_secs(45)).await;
+    assert!(!told(), "{}", screen.contents());
+    peer::within(Duration::from_secs(60), "notice", told);
+    screen.type_keys("clear; exit 4\r");
+    assert_eq!(screen.wait_exit(), 4);
+    screen.wait_as_before();
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,4 +1,5 @@
-//! That a session's time runs out, said while there is still time to save one's work: with five minutes left and with one.
+//! That a session's time runs out, said while there is still time to save one's work: with five minutes left and with one; and with one
+//! where it ends because nobody types.
 //!
 //! It goes by the machine's clock and not by a timer alone, which stands still while a laptop sleeps.
 
@@ -16,6 +17,8 @@ pub(super) struct Countdown {
     deadline: u64,
     /// The marks that have not been told, the last in time first.
     marks: &'static [u64],
+    /// After how many seconds without a key it ends, where that is what is counted.
+    idle: Option<u64>,
 }
 
 /// What there is to tell.
@@ -25,11 +28,30 @@ pub(super) struct Left {
     pub(super) seconds: u64,
     /// Nothing will be told after this.
     pub(super) last: bool,
+    /// A key would prevent it.
+    pub(super) unless_typed: bool,
 }
 
 impl Countdown {
     pub(super) fn new(clock: Clock, deadline: u64) -> Self {
-        Self { clock, deadline, marks: &MARKS }
+        Self { clock, deadline, marks: &MARKS, idle: None }
+    }
+
+    /// One to the end of a session in which nothing is typed for `limit`. Where that is short, there is nothing to be told: it would be
+    /// soon after each key.
+    pub(super) fn of_idleness(clock: Clock, limit: Option<Duration>) -> Self {
+        let idle = limit.map(|limit| limit.as_secs()).filter(|limit| *limit >= 2 * MARKS[0]);
+        let mut countdown = Self { clock, deadline: u64::MAX, marks: &[], idle };
+        countdown.typed();
+        countdown
+    }
+
+    /// Somebody is there: what is counted since the last key begins anew.
+    pub(super) fn typed(&mut self) {
+        if let Some(limit) = self.idle {
+            self.deadline = self.clock.now().saturating_add(limit);
+            self.marks = &MARKS[..1];
+        }
     }
 
     /// Waits until a mark is reached. While something has the whole screen (`busy`), only the last is worth disturbing it. Cancelling
@@ -53,7 +75,7 @@ impl Countdown {
         match marks.iter().position(|mark| seconds <= *mark) {
             Some(reached) => {
                 self.marks = &self.marks[..reached];
-                Ok(Left { seconds, last: reached == 0 })
+                Ok(Left { seconds, last: reached == 0, unless_typed: self.idle.is_some() })
             }
             None => Err(Some(Duration::from_secs(seconds - next).min(LOOK))),
         }
@@ -68,7 +90,8 @@ impl std::fmt::Display for Left {
             (seconds @ ..60, _) => write!(f, "{seconds} seconds"),
             (_, 1) => f.write_str("a minute"),
             (_, minutes) => write!(f, "{minutes} minutes"),
-        }
+        }?;
+        f.write_str(if self.unless_typed { " unless something is typed" } else { "" })
     }
 }
 
@@ -99,7 +122,7 @@ mod tests {
     }
 
     fn left(seconds: u64) -> Result<Left, Option<u64>> {
-        Ok(Left { seconds, last: seconds <= 60 })
+        Ok(Left { seconds, last: seconds <= 60, unless_typed: false })
     }
 
     #[test]
@@ -126,8 +149,29 @@ mod tests {
     }
 
     #[test]
+    fn what_a_key_would_prevent_is_told_a_minute_before_and_again_after_the_next_keys() {
+        let now = Arc::new(AtomicU64::new(END));
+        let idle = |limit| {
+            let clock = Arc::clone(&now);
+            Countdown::of_idleness(Clock::from_fn(move || clock.load(SeqCst)), limit)
+        };
+        let mut countdown = idle(Some(Duration::from_secs(1800)));
+        let told = Left { seconds: 60, last: true, unless_typed: true };
+        assert_eq!(told.to_string(), "this session ends in a minute unless something is typed");
+        for _ in 0..2 {
+            now.fetch_add(1735, SeqCst);
+            assert_eq!(countdown.look(false), Err(Some(Duration::from_secs(5))));
+            now.fetch_add(5, SeqCst);
+            assert_eq!([countdown.look(true), countdown.look(false)], [Ok(told), Err(None)]);
+            countdown.typed();
+        }
+        assert_eq!([idle(Some(Duration::from_secs(119))).look(false), idle(None).look(false)], [Err(None); 2]);
+    }
+
+    #[test]
     fn it_is_told_in_words() {
-        let told = [1, 45, 60, 89, 90, 180, 299, 300].map(|seconds| Left { seconds, last: false }.to_string());
+        let told =
+            [1, 45, 60, 89, 90, 180, 299, 300].map(|seconds| Left { seconds, last: false, unless_typed: false }.to_string());
         let words = ["a second", "45 seconds", "a minute", "a minute", "2 minutes", "3 minutes", "5 minutes", "5 minutes"];
         assert_eq!(told.to_vec(), words.map(|words| format!("this session ends in {words}")));
     }

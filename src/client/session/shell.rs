@@ -111,6 +111,7 @@ impl Session {
         let mut resizing = pin!(resize(changed, writer));
         let (mut silence, mut first) = (Silence::new(), true);
         let mut countdown = Countdown::new(self.clock.clone(), self.local_deadline());
+        let mut idling = Countdown::of_idleness(self.clock.clone(), self.idle);
         let mut at_end = false;
         let (mut sent, mut resized) = (false, false);
         // The window may have changed between the request and the first signal that would have told.
@@ -150,6 +151,7 @@ impl Session {
                         }
                     }
                     if !out.is_empty() {
+                        idling.typed();
                         room.send(Bytes::from(out));
                     }
                 }
@@ -165,6 +167,7 @@ impl Session {
                 error = screen.output.failed() => return screen.unwritten(error).map(Ended::Here),
                 news = silence.news(self) => screen.tell_of_silence(&news?)?,
                 left = countdown.news(screen.is_full()), if screen.is_between() => screen.tell_of_end(left)?,
+                left = idling.news(screen.is_full()), if screen.is_between() => screen.tell_of_end(left)?,
             }
         }
     }
