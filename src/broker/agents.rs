@@ -45,7 +45,7 @@ pub(crate) struct Agents {
     /// How many connections may be in their opening at once; one more is told to come back.
     openings: Arc<Crowd>,
     closing: CancellationToken,
-    /// The connections, each of which has something to write down when it ends.
+    /// The connections: those that control an agent have something to write down when they end.
     served: TaskTracker,
 }
 

@@ -282,3 +282,20 @@ impl Drop for Served {
         let _ = self.0.wait();
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_end_of_a_broker_is_the_last_that_is_written_and_signed() {
+    let mut world = World::start().await;
+    let _agents = (world.agent("web").await, world.agent("db").await);
+    let ada = world.person("ada", &[]).await;
+    ada.names(2).await;
+    world.stop().await;
+    let journal = std::fs::read_to_string(world.state().join("audit/journal.jsonl")).unwrap();
+    let lines: Vec<Value> = journal.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let [.., first, second, stopped, checkpoint] = &lines[..] else { panic!("{journal}") };
+    for gone in [first, second] {
+        let gone = gone.to_string();
+        assert!(gone.contains("agent_gone") && gone.contains("the broker was stopped"), "{journal}");
+    }
+    assert!(stopped.to_string().contains("broker_stopped") && checkpoint.to_string().contains("checkpoint"), "{journal}");
+}

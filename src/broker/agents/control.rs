@@ -88,6 +88,7 @@ pub(super) async fn run(state: &State, mut opened: Opened, address: IpAddr) {
             Err(error) => error.to_string(),
         },
     };
+    let why = if state.agents.closing.is_cancelled() { "the broker was stopped".to_owned() } else { why };
     state.registry.detach(&desk.lease);
     state.agents.leave(&presence);
     // One that is here when the broker ends is waited for at its next start.

@@ -105,7 +105,7 @@ pub(super) async fn wait(
             _ = reader.next::<FromParked>() => return,
             () = gone.cancelled() => return,
             () = tokio::time::sleep(every) => {
-                if ping(&mut reader, &mut writer, every).await.is_err() {
+                if !matches!(gone.run_until_cancelled(ping(&mut reader, &mut writer, every)).await, Some(Ok(()))) {
                     return;
                 }
             }

@@ -334,6 +334,18 @@ async fn parked_connections_are_asked_and_must_answer() {
     assert!(matches!(reader.next_within::<ToParked>(PATIENCE).await, Err(FrameError::Closed)), "no answer: dropped");
 }
 
+#[tokio::test(start_paused = true)]
+async fn one_that_is_being_asked_ends_with_the_agent_too() {
+    let (parked, gone) = (Arc::new(Parked::default()), CancellationToken::new());
+    let (reader, _writer) = split(park(&parked, &gone, Duration::from_secs(60)));
+    let mut reader = FrameReader::new(reader, FRAME_LIMIT);
+    assert!(matches!(reader.next_within(Duration::from_secs(90)).await.unwrap(), ToParked::Ping));
+    gone.cancel();
+    let begun = tokio::time::Instant::now();
+    assert!(matches!(reader.next::<ToParked>().await, Err(FrameError::Closed)));
+    assert!(begun.elapsed() < Duration::from_secs(1));
+}
+
 #[tokio::test]
 async fn only_so_many_are_parked_and_all_end_with_the_agent() {
     let (parked, gone) = (Arc::new(Parked::default()), CancellationToken::new());
