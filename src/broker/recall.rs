@@ -55,7 +55,10 @@ pub(crate) async fn read_locks_after(
     change: impl Future<Output = Result<(), StoreError>>,
 ) -> Result<usize, StoreError> {
     let _reading = state.locks.reading.lock().await;
-    change.await?;
+    if let Err(error) = change.await {
+        state.locks.unheard();
+        return Err(error);
+    }
     let locks = match state.store.locks(state.clock.now()).await {
         Ok(locks) => locks,
         Err(error) => {
