@@ -18,10 +18,12 @@ pub(super) struct Sink {
     /// Whether a line of the output has begun and not ended.
     begun: [bool; 2],
     timestamps: bool,
-    /// The latest time of a piece: what is not later was written already when a stream is opened anew. The last piece may have an
-    /// earlier one, where an engine stamps two streams at once and then writes them one after the other.
-    last: Option<String>,
-    resumed: bool,
+    /// The time of each output's last piece: what is not later was written already when a stream is opened anew. An engine stamps the
+    /// outputs apart and then writes them one after the other, so that only those of one output are in order.
+    last: [Option<String>; 2],
+    /// The output of the last piece.
+    recent: Source,
+    resumed: [bool; 2],
     ended: oneshot::Sender<Ending>,
 }
 
@@ -51,7 +53,15 @@ impl Sink {
             control: std::sync::Arc::new(control),
             leader: None,
         };
-        let sink = Self { outputs: [out, err], begun: [false; 2], timestamps, last: None, resumed: false, ended: tell };
+        let sink = Self {
+            outputs: [out, err],
+            begun: [false; 2],
+            timestamps,
+            last: [None, None],
+            recent: Source::Stdout,
+            resumed: [false; 2],
+            ended: tell,
+        };
         (process, sink, wishes)
     }
 
@@ -63,13 +73,15 @@ impl Sink {
         let Some((time, text)) = split(piece) else {
             return self.text(source, piece).await;
         };
-        if self.resumed && self.last.as_deref().is_some_and(|last| time <= last) {
+        let last = &mut self.last[source as usize];
+        if self.resumed[source as usize] && last.as_deref().is_some_and(|last| time <= last) {
             return Ok(());
         }
-        self.resumed = false;
-        if self.last.as_deref().is_none_or(|last| last < time) {
-            self.last = Some(time.to_owned());
+        self.resumed[source as usize] = false;
+        if last.as_deref() != Some(time) {
+            *last = Some(time.to_owned());
         }
+        self.recent = source;
         if self.timestamps && !self.begun[source as usize] {
             self.text(source, format!("{time} ").as_bytes()).await?;
         }
@@ -86,8 +98,8 @@ impl Sink {
 
     /// A stream is opened anew: what is not later than the last piece was there already. Its time, if there was one.
     pub(super) fn resume(&mut self) -> Option<&str> {
-        self.resumed = true;
-        self.last.as_deref()
+        self.resumed = [true; 2];
+        self.last[self.recent as usize].as_deref()
     }
 
     /// Ends the process: its outputs with it.
@@ -200,7 +212,7 @@ mod tests {
         let write = async |sink: &mut Sink| {
             sink.piece(Source::Stdout, format!("{TWO} two\n").as_bytes()).await.unwrap();
             sink.piece(Source::Stderr, format!("{ONE} one\n").as_bytes()).await.unwrap();
-            assert_eq!(sink.resume(), Some(TWO));
+            assert_eq!(sink.resume(), Some(ONE));
             sink.piece(Source::Stdout, format!("{TWO} two\n").as_bytes()).await.unwrap();
             sink.piece(Source::Stderr, format!("{ONE} one\n").as_bytes()).await.unwrap();
         };
