@@ -17,8 +17,17 @@ pub(super) struct Countdown {
     deadline: u64,
     /// The marks that have not been told, the last in time first.
     marks: &'static [u64],
-    /// After how many seconds without a key it ends, where that is what is counted.
-    idle: Option<u64>,
+    /// What is counted from one key to the next, where that is counted.
+    idle: Option<Idle>,
+}
+
+/// A session that ends because nothing is typed.
+#[derive(Debug, Clone, Copy)]
+struct Idle {
+    /// After so many seconds.
+    limit: u64,
+    /// But whatever is typed at this second since 1970.
+    hard: u64,
 }
 
 /// What there is to tell.
@@ -26,7 +35,7 @@ pub(super) struct Countdown {
 pub(super) struct Left {
     /// So many seconds are left.
     pub(super) seconds: u64,
-    /// Nothing will be told after this.
+    /// Nothing will be told after this, unless a key begins it anew.
     pub(super) last: bool,
     /// A key would prevent it.
     pub(super) unless_typed: bool,
@@ -37,10 +46,11 @@ impl Countdown {
         Self { clock, deadline, marks: &MARKS, idle: None }
     }
 
-    /// One to the end of a session in which nothing is typed for `limit`. Where that is short, there is nothing to be told: it would be
-    /// soon after each key.
-    pub(super) fn of_idleness(clock: Clock, limit: Option<Duration>) -> Self {
-        let idle = limit.map(|limit| limit.as_secs()).filter(|limit| *limit >= 2 * MARKS[0]);
+    /// One to the end of a session in which nothing is typed for `limit`, and which ends at `deadline` whatever is typed. Where the
+    /// limit is short, there is nothing to be told: it would be soon after each key.
+    pub(super) fn of_idleness(clock: Clock, limit: Option<Duration>, deadline: u64) -> Self {
+        let limit = limit.map(|limit| limit.as_secs()).filter(|limit| *limit >= 2 * MARKS[0]);
+        let idle = limit.map(|limit| Idle { limit, hard: deadline });
         let mut countdown = Self { clock, deadline: u64::MAX, marks: &[], idle };
         countdown.typed();
         countdown
@@ -48,7 +58,7 @@ impl Countdown {
 
     /// Somebody is there: what is counted since the last key begins anew.
     pub(super) fn typed(&mut self) {
-        if let Some(limit) = self.idle {
+        if let Some(Idle { limit, .. }) = self.idle {
             self.deadline = self.clock.now().saturating_add(limit);
             self.marks = &MARKS[..1];
         }
@@ -69,6 +79,10 @@ impl Countdown {
     /// What there is to tell now, or after how long to look again, if ever.
     fn look(&mut self, busy: bool) -> Result<Left, Option<Duration>> {
         let seconds = self.deadline.saturating_sub(self.clock.now());
+        // What was slept through is over already, and where the time is up as well, no key would help.
+        if self.idle.is_some_and(|idle| seconds == 0 || idle.hard < self.deadline.saturating_add(MARKS[0])) {
+            return Err(None);
+        }
         let marks = if busy { self.marks.get(..1).unwrap_or_default() } else { self.marks };
         let Some(next) = marks.last() else { return Err(None) };
         // The last in time of those that are reached: what is left is told once, however late this looks.
@@ -153,7 +167,7 @@ mod tests {
         let now = Arc::new(AtomicU64::new(END));
         let idle = |limit| {
             let clock = Arc::clone(&now);
-            Countdown::of_idleness(Clock::from_fn(move || clock.load(SeqCst)), limit)
+            Countdown::of_idleness(Clock::from_fn(move || clock.load(SeqCst)), limit, END + 6000)
         };
         let mut countdown = idle(Some(Duration::from_secs(1800)));
         let told = Left { seconds: 60, last: true, unless_typed: true };
@@ -166,6 +180,12 @@ mod tests {
             countdown.typed();
         }
         assert_eq!([idle(Some(Duration::from_secs(119))).look(false), idle(None).look(false)], [Err(None); 2]);
+        // After a sleep it has ended long ago; and in the session's last minutes its deadline is told.
+        now.fetch_add(1801, SeqCst);
+        assert_eq!(countdown.look(false), Err(None));
+        countdown.typed();
+        now.fetch_add(1750, SeqCst);
+        assert_eq!(countdown.look(false), Err(None));
     }
 
     #[test]

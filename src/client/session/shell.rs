@@ -111,7 +111,7 @@ impl Session {
         let mut resizing = pin!(resize(changed, writer));
         let (mut silence, mut first) = (Silence::new(), true);
         let mut countdown = Countdown::new(self.clock.clone(), self.local_deadline());
-        let mut idling = Countdown::of_idleness(self.clock.clone(), self.idle);
+        let mut idling = Countdown::of_idleness(self.clock.clone(), self.idle, self.local_deadline());
         let mut at_end = false;
         let (mut sent, mut resized) = (false, false);
         // The window may have changed between the request and the first signal that would have told.
