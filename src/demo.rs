@@ -137,7 +137,7 @@ async fn both(access: &Access) -> Result<Vec<ContainerRow>, Failure> {
     }
 }
 
-/// The list with the engine's containers in it, if it has any; those that it does not serve, and a slow engine, are not waited for.
+/// The list with the engine's containers in it, if it has any; where it serves none of them, or is slow, that is waited for in vain.
 async fn beside(access: &Access, mut rows: Vec<ContainerRow>, running: usize) -> Result<Vec<ContainerRow>, Failure> {
     let deadline = tokio::time::Instant::now() + BESIDE;
     while running > 0 && rows.iter().all(is_ours) && tokio::time::Instant::now() < deadline {
@@ -161,4 +161,4 @@ fn absent(ours: usize) -> Failure {
 const APPEAR: Duration = Duration::from_secs(20);
 
 /// How long the list waits for the engine's.
-const BESIDE: Duration = Duration::from_secs(5);
+const BESIDE: Duration = Duration::from_secs(2);

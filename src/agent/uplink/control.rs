@@ -80,7 +80,8 @@ async fn serve(uplink: &Uplink, opened: Opened<Link>, outbox: &mut mpsc::Receive
     let Opened { mut reader, mut writer, .. } = opened;
     let host = &uplink.host;
     // The broker takes the first list for whole.
-    let _ = timeout(FIRST_LOOK, host.connector.looked_up()).await;
+    let looking = timeout(FIRST_LOOK, host.connector.looked_up());
+    let _ = host.shutdown.run_until_cancelled(looking).await;
     let mut containers = host.connector.containers();
     let mut known = containers.borrow_and_update().clone();
     for part in snapshot(&known) {
@@ -114,7 +115,7 @@ async fn serve(uplink: &Uplink, opened: Opened<Link>, outbox: &mut mpsc::Receive
                 for runtime_id in known.keys() {
                     say(&mut writer, &FromAgent::Remove { runtime_id: runtime_id.clone() }).await?;
                 }
-                // The sessions' ends, which come within a second.
+                // The sessions' ends.
                 loop {
                     tokio::select! {
                         biased;
