@@ -171,7 +171,7 @@ async fn an_agent_claims_nothing_beyond_its_enrolment() {
     }
     let machine = ContainerReport { runtime: "host".into(), ..report("machine", Some("bank")) };
     same.claim(machine).await;
-    // Its last claim has been read, and those of the others long before.
+    // Its last claim has been read by now; the others made theirs before it came.
     let deadline = Instant::now() + Duration::from_secs(20);
     let oversteps = loop {
         let oversteps = oversteps(&world).await;

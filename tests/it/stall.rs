@@ -24,7 +24,7 @@ pub fn watch() {
 
 /// For how long the machine stood still since then.
 pub fn during(since: Instant) -> Duration {
-    STALLS.lock().unwrap().iter().filter(|(end, _)| *end > since).map(|(_, late)| *late).sum()
+    STALLS.lock().unwrap().iter().filter(|(end, _)| *end > since).map(|(end, late)| (*late).min(*end - since)).sum()
 }
 
 const WAKES: Duration = Duration::from_millis(10);
