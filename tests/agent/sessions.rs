@@ -270,7 +270,9 @@ async fn a_cut_is_told_and_leaves_nothing_behind() {
     world.say.send(FromBroker::Cut { session, reason: "enough for today".into() }).await.unwrap();
     let given = collect(channel).await;
     assert!(given.stderr.contains("enough for today") && given.status.is_none(), "{given:?}");
+    let begun = Instant::now();
     assert_eq!(world.outcome().await, Outcome::Cut);
+    assert!(begun.elapsed() < Duration::from_secs(5));
     let marker = format!("ZTCTL_SESSION={session}");
     for process in std::fs::read_dir("/proc").unwrap().flatten() {
         let environ = std::fs::read(process.path().join("environ")).unwrap_or_default();

@@ -119,7 +119,7 @@ async fn a_lost_broker_is_back_within_seconds_and_a_leaving_agent_says_so() {
             let snapshot: FromAgent = reader.next().await.unwrap();
             assert!(matches!(snapshot, FromAgent::Snapshot { .. }));
             shutdown.cancel();
-            let leaving: FromAgent = reader.next_within(Duration::from_secs(10)).await.unwrap();
+            let leaving: FromAgent = reader.next_within(Duration::from_secs(1)).await.unwrap();
             assert!(matches!(leaving, FromAgent::Remove { runtime_id } if runtime_id == "here"));
             return;
         }

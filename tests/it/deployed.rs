@@ -178,7 +178,7 @@ fn the_units_run_under_systemd_with_all_their_restrictions() {
         let rows = rows["containers"].as_array().unwrap().clone();
         rows.into_iter().find(|row| row["runtime"] == runtime && row["full_name"].as_str().is_some())
     };
-    let deadline = Instant::now() + Duration::from_secs(60);
+    let deadline = Instant::now() + Duration::from_secs(15);
     while row("host").is_none() || row("docker").is_none() {
         assert!(Instant::now() < deadline, "{:?} {:?}\n{}", row("host"), row("docker"), logs());
     }

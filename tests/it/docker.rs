@@ -242,7 +242,7 @@ async fn logs_are_whole_apart_and_followed_over_a_restart() {
     let ada = world.person("ada", &[]).await;
     let container = agent.container(&[image, "sh", "-c", script]);
     let name = ada.names(1).await.remove(0);
-    peer::within(Duration::from_secs(20), "last line", || container.logs().contains("oops 5"));
+    peer::within(Duration::from_secs(10), "last line", || container.logs().contains("oops 5"));
     let all = ada.run(&["logs", &name]).await;
     assert_eq!((all.code, all.stdout.as_str()), (0, "line 1\nline 2\nline 3\nline 4\nline 5\n"));
     assert_eq!(all.stderr, "oops 1\noops 2\noops 3\noops 4\noops 5\n");

@@ -70,7 +70,7 @@ async fn the_article_step_by_step() {
     ada.names(0).await;
     namespace.apply(TOMCAT);
     peer::within(Duration::from_secs(60), "pods that run", || running(&namespace) == 2);
-    let names = ada.names_within(2, Duration::from_secs(5)).await;
+    let names = ada.names_within(2, Duration::from_secs(1)).await;
     assert!(names.iter().all(|name| name.starts_with("tomcat-")), "{names:?}");
     let all = rows(&ada, "complete", |rows| rows.len() == 2).await;
     for row in &all {
@@ -219,7 +219,7 @@ async fn logs_of_a_pod_are_followed_over_a_restart() {
     namespace.pod("writer", "ztctl-test-busybox", &["sh", "-c", script], &json!({}), &json!({}));
     let container = namespace.container("writer");
     let name = ada.names(1).await.remove(0);
-    peer::within(Duration::from_secs(20), "last line", || container.logs().contains("oops"));
+    peer::within(Duration::from_secs(10), "last line", || container.logs().contains("oops"));
     let all = ada.run(&["logs", &name]).await;
     let lines: Vec<&str> = all.stdout.lines().collect();
     assert!(all.code == 0 && lines.len() == 6 && lines.contains(&"oops") && lines.contains(&"line 5"), "{all:?}");

@@ -47,7 +47,6 @@ mod sessions;
 mod several;
 mod snapshots;
 mod stack;
-mod stall;
 mod standing;
 mod stock;
 mod surroundings;

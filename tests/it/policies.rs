@@ -88,7 +88,7 @@ async fn a_session_in_which_nothing_happens_ends() {
     let said = ada.run(&["exec", &name, "--", "sleep", "600"]).await;
     assert_eq!(said.code, 255);
     assert!(said.stderr.contains("nothing has happened in it for 4s"), "{}", said.stderr);
-    assert!((4..20).contains(&begun.elapsed().as_secs()), "{:?}", begun.elapsed());
+    assert!((4..8).contains(&begun.elapsed().as_secs()), "{:?}", begun.elapsed());
     // What a command says counts, what a program paints on a terminal does not.
     let said =
         ada.run(&["exec", &name, "--", "sh", "-c", "for n in 1 2 3 4 5 6 7 8 9 10; do echo $n; sleep 0.5; done; exit 3"]).await;
@@ -118,7 +118,7 @@ async fn a_session_in_which_nothing_happens_ends() {
     tokio::time::timeout(Duration::from_secs(20), read).await.expect("it ends");
     let (text, lasted) = (String::from_utf8_lossy(&output).into_owned(), quiet.elapsed());
     assert!(text.contains("still here\r\n") && text.contains("nothing has happened in it for 4s"), "{text}");
-    assert!((4..20).contains(&lasted.as_secs()), "{lasted:?}");
+    assert!((4..8).contains(&lasted.as_secs()), "{lasted:?}");
     let why = ada.run(&["why", &name]).await.stdout;
     assert!(why.contains("4s without activity"), "{why}");
     let ends = async || {

@@ -116,8 +116,8 @@ pub async fn with_strays(ada: &Person, container: &Container, name: &str) -> tok
 }
 
 pub fn gone(container: &Container) {
-    // Five seconds by the book, and as much for a machine that is busy.
-    container.wait_for_processes("sleep 4721", 0, Duration::from_secs(10));
+    // Five seconds by the book, and one for a machine that is busy.
+    container.wait_for_processes("sleep 4721", 0, Duration::from_secs(6));
 }
 
 /// The policy under which [`every_end`] can be.

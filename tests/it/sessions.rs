@@ -113,7 +113,7 @@ async fn what_a_session_started_ends_with_it() {
         std::fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| !stat.contains(") Z "))
     };
     while pids.iter().any(|pid| alive(*pid)) {
-        assert!(killed.elapsed() < Duration::from_secs(10), "left behind: {pids:?}");
+        assert!(killed.elapsed() < Duration::from_secs(5), "left behind: {pids:?}");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }

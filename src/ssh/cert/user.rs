@@ -217,17 +217,17 @@ fn required<T>(value: Option<T>, name: &'static str) -> Result<T, Refusal> {
     value.ok_or(Refusal::MissingOption(name))
 }
 
+/// After how long without anything happening a session ends, as its holder reads it in the certificate.
+pub fn idle_limit(certificate: &Certificate) -> Option<Duration> {
+    certificate.critical_options().get(IDLE)?.parse().ok().map(Duration::from_secs)
+}
+
 const SESSION: &str = "session@ztctl";
 const DEADLINE: &str = "deadline@ztctl";
 const ACTIONS: &str = "actions@ztctl";
 const RECORD: &str = "record@ztctl";
 const ENV: &str = "env@ztctl";
 const IDLE: &str = "idle@ztctl";
-
-/// After how long without anything happening a session ends, as its holder reads it in the certificate.
-pub fn idle_limit(certificate: &Certificate) -> Option<Duration> {
-    certificate.critical_options().get(IDLE)?.parse().ok().map(Duration::from_secs)
-}
 const FORCE_COMMAND: &str = "force-command";
 const PERMIT_PTY: &str = "permit-pty";
 const PERMIT_PORT_FORWARDING: &str = "permit-port-forwarding";

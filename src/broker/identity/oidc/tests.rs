@@ -97,7 +97,7 @@ impl Scene {
 
     async fn answered(&self, id_token: &str) -> Result<Person, OidcError> {
         *self.liar.token.lock().unwrap() =
-            json!({"access_token": "a", "token_type": "Bearer", "id_token": id_token, "refresh_token": "r"});
+            json!({"access_token": "a", "token_type": "Bearer", "id_token": id_token, "refresh_token": "refresh me"});
         self.provider.person(&KEY, ID, "code").await
     }
 
@@ -120,6 +120,7 @@ async fn an_honest_word_is_believed() {
     assert_eq!((person.to_string().as_str(), person.mfa_at), ("ada@corp", None));
     let groups: Vec<String> = person.groups.unwrap().iter().map(ToString::to_string).collect();
     assert_eq!(groups, ["sre", "web"]);
+    assert!(!person.upstream.unwrap().contains("refresh me"));
     // A clock that is a little off, several audiences of which we are the authorised one, more than one factor.
     scene.claimed(|claims| (claims["iat"], claims["exp"]) = ((NOW + 30).into(), (NOW + 31).into())).await.unwrap();
     scene.claimed(|claims| claims["exp"] = (NOW - 30).into()).await.unwrap();
