@@ -1,3 +1,4 @@
+use std::io::Read;
 use std::process::{Command, Stdio};
 
 use super::*;
@@ -146,13 +147,11 @@ fn a_sweep_finds_a_sessions_processes_however_they_hide() {
 #[test]
 fn a_signal_reaches_the_process_and_its_group() {
     for shell in shells() {
-        let mut child = Command::new("setsid").args(["sh", "-c", "sleep 600 & wait"]).spawn().unwrap();
-        let pid = rustix::process::Pid::from_child(&child);
+        let mut child =
+            Command::new("setsid").args(["sh", "-c", "echo; sleep 600 & wait"]).stdout(Stdio::piped()).spawn().unwrap();
         // Before that it has the terminal of whoever runs the tests, whose group would be meant.
-        while rustix::process::getsid(Some(pid)).unwrap() != pid {
-            std::thread::sleep(Duration::from_millis(1));
-        }
-        let leader = inside(pid.as_raw_nonzero().get(), 0);
+        assert_eq!(child.stdout.as_mut().unwrap().read(&mut [0]).unwrap(), 1, "{shell:?}");
+        let leader = inside(i32::try_from(child.id()).unwrap(), 0);
         let words = signal_words(leader, "TERM");
         assert!(Command::new(shell[0]).args(&shell[1..]).args(words).status().unwrap().success(), "{shell:?}");
         use std::os::unix::process::ExitStatusExt;
