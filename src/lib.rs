@@ -8,6 +8,7 @@
 //! | [`proto`] | what travels between the programs: bodies, error codes, ids, frames, secrets |
 //! | [`ssh`] | what a ztctl certificate is: how it is built, how it is checked, which algorithms |
 //! | [`transport`] | the way to the broker: TLS roots, WebSocket as a byte stream |
+//! | `job` | which job has the terminal |
 //! | [`pipe`] | copying both ways, half-close kept |
 //! | [`harmless`] | text from elsewhere, fit for a terminal |
 //! | [`glob`] | patterns for names |
@@ -22,6 +23,8 @@
 pub mod clock;
 pub mod glob;
 pub mod harmless;
+#[cfg(all(unix, any(feature = "client", feature = "agent")))]
+mod job;
 #[cfg(any(feature = "broker", feature = "agent"))]
 pub mod log;
 pub mod moment;

@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use crate::agent::Agent;
 use crate::agent::environment::Variables;
 use crate::agent::reaper::{Orphans, Reaper};
+use crate::job::has_foreground;
 
 /// Runs `command` with the environment `base` and beside it what `agent` makes, if it makes anything. Nothing that goes wrong with the
 /// agent touches the command, which has started before.
@@ -89,9 +90,7 @@ fn forwarded() -> io::Result<mpsc::Receiver<Signal>> {
 /// foreground, it gets that.
 fn own_group(child: &mut Command) {
     let stdin = io::stdin();
-    let foreground =
-        stdin.is_terminal() && rustix::termios::tcgetpgrp(&stdin).is_ok_and(|group| group == rustix::process::getpgrp());
-    if !foreground {
+    if !stdin.is_terminal() || !has_foreground(&stdin) {
         child.process_group(0);
         return;
     }

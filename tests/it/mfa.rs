@@ -135,6 +135,17 @@ async fn a_code_is_asked_for_at_the_terminal_also_where_standard_input_is_a_pipe
     screen.type_keys(&format!("{}\r", codes[0]));
     screen.wait_for("through the pipe");
     assert_eq!(screen.wait_exit(), 0);
+    // A process group from outside of a PID namespace has the number 0 in it.
+    if peer::namespaces() {
+        ada.log_in(&world).await;
+        let line = format!("echo through the namespace | exec {ZTCTL} exec {name} -- cat");
+        let unshare = ["unshare", "--user", "--map-root-user", "--pid", "--fork", "sh", "-c", &line];
+        let mut screen = Screen::spawn(&unshare, &ada.environment(), 50, 100);
+        screen.wait_for("code: ");
+        screen.type_keys(&format!("{}\r", codes[2]));
+        screen.wait_for("through the namespace");
+        assert_eq!(screen.wait_exit(), 0);
+    }
     // Stock ssh starts the proxy with pipes.
     if !peer::present("openssh", peer::program("ssh").is_some()) {
         return;

@@ -7,13 +7,14 @@ use std::time::Duration;
 
 use russh::Pty;
 use rustix::termios::{
-    ControlModes, InputModes, LocalModes, OptionalActions, OutputModes, SpecialCodeIndex, Termios, tcgetattr, tcgetpgrp,
-    tcgetwinsize, tcsetattr,
+    ControlModes, InputModes, LocalModes, OptionalActions, OutputModes, SpecialCodeIndex, Termios, tcgetattr, tcgetwinsize,
+    tcsetattr,
 };
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::{Change, Size, Use};
 use crate::client::stdio::Writer;
+pub(super) use crate::job::has_foreground;
 
 /// A word of line modes.
 #[cfg(not(target_vendor = "apple"))]
@@ -26,11 +27,6 @@ const WORD: usize = size_of::<Word>();
 
 /// Where the terminal's keys are read, whatever standard input is.
 pub(super) const KEYBOARD: &str = "/dev/tty";
-
-/// Whether this process is of the job that has the terminal.
-pub(super) fn has_foreground(terminal: impl AsFd) -> bool {
-    tcgetpgrp(terminal).is_ok_and(|group| group == rustix::process::getpgrp())
-}
 
 /// The line modes that raw mode changes, and therefore all that has to be put back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
