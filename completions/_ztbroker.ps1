@@ -70,6 +70,7 @@ Register-ArgumentCompleter -Native -CommandName 'ztbroker' -ScriptBlock {
             [CompletionResult]::new('add', 'add', [CompletionResultType]::ParameterValue, 'Add a person; the password is asked for, or read as one line from stdin')
             [CompletionResult]::new('ls', 'ls', [CompletionResultType]::ParameterValue, 'List the people and their groups')
             [CompletionResult]::new('rm', 'rm', [CompletionResultType]::ParameterValue, 'Remove a person, with every login and session')
+            [CompletionResult]::new('groups', 'groups', [CompletionResultType]::ParameterValue, 'Put a person into other groups, in place of those before: logins go on, open sessions end')
             [CompletionResult]::new('passwd', 'passwd', [CompletionResultType]::ParameterValue, 'Give a person another password, which ends their logins; open sessions go on (`ztbroker lock add --user` ends them)')
             [CompletionResult]::new('totp', 'totp', [CompletionResultType]::ParameterValue, 'Handle the second factors of people')
             break
@@ -94,6 +95,15 @@ Register-ArgumentCompleter -Native -CommandName 'ztbroker' -ScriptBlock {
         'ztbroker;user;rm' {
             [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The broker''s configuration [default: /etc/ztbroker/ztbroker.toml]')
             [CompletionResult]::new('--state', '--state', [CompletionResultType]::ParameterName, 'The broker''s state folder, instead of the one that the configuration names')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'ztbroker;user;groups' {
+            [CompletionResult]::new('--group', '--group', [CompletionResultType]::ParameterName, 'Be in GROUP from now on')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The broker''s configuration [default: /etc/ztbroker/ztbroker.toml]')
+            [CompletionResult]::new('--state', '--state', [CompletionResultType]::ParameterName, 'The broker''s state folder, instead of the one that the configuration names')
+            [CompletionResult]::new('--none', '--none', [CompletionResultType]::ParameterName, 'Be in no group')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             break

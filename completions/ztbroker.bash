@@ -121,6 +121,9 @@ _ztbroker() {
             ztbroker__subcmd__user,add)
                 cmd="ztbroker__subcmd__user__subcmd__add"
                 ;;
+            ztbroker__subcmd__user,groups)
+                cmd="ztbroker__subcmd__user__subcmd__groups"
+                ;;
             ztbroker__subcmd__user,ls)
                 cmd="ztbroker__subcmd__user__subcmd__ls"
                 ;;
@@ -1127,7 +1130,7 @@ _ztbroker() {
             return 0
             ;;
         ztbroker__subcmd__user)
-            opts="-h --config --state --help add ls rm passwd totp"
+            opts="-h --config --state --help add ls rm groups passwd totp"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1150,6 +1153,32 @@ _ztbroker() {
             ;;
         ztbroker__subcmd__user__subcmd__add)
             opts="-h --group --config --state --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --group)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ztbroker__subcmd__user__subcmd__groups)
+            opts="-h --group --none --config --state --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

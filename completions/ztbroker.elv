@@ -64,6 +64,7 @@ set edit:completion:arg-completer[ztbroker] = {|@words|
             cand add 'Add a person; the password is asked for, or read as one line from stdin'
             cand ls 'List the people and their groups'
             cand rm 'Remove a person, with every login and session'
+            cand groups 'Put a person into other groups, in place of those before: logins go on, open sessions end'
             cand passwd 'Give a person another password, which ends their logins; open sessions go on (`ztbroker lock add --user` ends them)'
             cand totp 'Handle the second factors of people'
         }
@@ -85,6 +86,14 @@ set edit:completion:arg-completer[ztbroker] = {|@words|
         &'ztbroker;user;rm'= {
             cand --config 'The broker''s configuration [default: /etc/ztbroker/ztbroker.toml]'
             cand --state 'The broker''s state folder, instead of the one that the configuration names'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'ztbroker;user;groups'= {
+            cand --group 'Be in GROUP from now on'
+            cand --config 'The broker''s configuration [default: /etc/ztbroker/ztbroker.toml]'
+            cand --state 'The broker''s state folder, instead of the one that the configuration names'
+            cand --none 'Be in no group'
             cand -h 'Print help'
             cand --help 'Print help'
         }

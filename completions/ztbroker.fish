@@ -59,14 +59,15 @@ debug\t'And what helps to find a mistake'"
 complete -c ztbroker -n "__fish_ztbroker_using_subcommand dev" -l config -d 'The broker\'s configuration [default: /etc/ztbroker/ztbroker.toml]' -r -F
 complete -c ztbroker -n "__fish_ztbroker_using_subcommand dev" -l state -d 'The broker\'s state folder, instead of the one that the configuration names' -r -F
 complete -c ztbroker -n "__fish_ztbroker_using_subcommand dev" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c ztbroker -n "__fish_ztbroker_using_subcommand user; and not __fish_seen_subcommand_from add ls rm passwd totp" -l config -d 'The broker\'s configuration [default: /etc/ztbroker/ztbroker.toml]' -r -F
-complete -c ztbroker -n "__fish_ztbroker_using_subcommand user; and not __fish_seen_subcommand_from add ls rm passwd totp" -l state -d 'The broker\'s state folder, instead of the one that the configuration names' -r -F
-complete -c ztbroker -n "__fish_ztbroker_using_subcommand user; and not __fish_seen_subcommand_from add ls rm passwd totp" -s h -l help -d 'Print help'
-complete -c ztbroker -n "__fish_ztbroker_using_subcommand user; and not __fish_seen_subcommand_from add ls rm passwd totp" -f -a "add" -d 'Add a person; the password is asked for, or read as one line from stdin'
-complete -c ztbroker -n "__fish_ztbroker_using_subcommand user; and not __fish_seen_subcommand_from add ls rm passwd totp" -f -a "ls" -d 'List the people and their groups'
-complete -c ztbroker -n "__fish_ztbroker_using_subcommand user; and not __fish_seen_subcommand_from add ls rm passwd totp" -f -a "rm" -d 'Remove a person, with every login and session'
-complete -c ztbroker -n "__fish_ztbroker_using_subcommand user; and not __fish_seen_subcommand_from add ls rm passwd totp" -f -a "passwd" -d 'Give a person another password, which ends their logins; open sessions go on (`ztbroker lock add --user` ends them)'
-complete -c ztbroker -n "__fish_ztbroker_using_subcommand user; and not __fish_seen_subcommand_from add ls rm passwd totp" -f -a "totp" -d 'Handle the second factors of people'
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand user; and not __fish_seen_subcommand_from add ls rm groups passwd totp" -l config -d 'The broker\'s configuration [default: /etc/ztbroker/ztbroker.toml]' -r -F
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand user; and not __fish_seen_subcommand_from add ls rm groups passwd totp" -l state -d 'The broker\'s state folder, instead of the one that the configuration names' -r -F
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand user; and not __fish_seen_subcommand_from add ls rm groups passwd totp" -s h -l help -d 'Print help'
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand user; and not __fish_seen_subcommand_from add ls rm groups passwd totp" -f -a "add" -d 'Add a person; the password is asked for, or read as one line from stdin'
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand user; and not __fish_seen_subcommand_from add ls rm groups passwd totp" -f -a "ls" -d 'List the people and their groups'
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand user; and not __fish_seen_subcommand_from add ls rm groups passwd totp" -f -a "rm" -d 'Remove a person, with every login and session'
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand user; and not __fish_seen_subcommand_from add ls rm groups passwd totp" -f -a "groups" -d 'Put a person into other groups, in place of those before: logins go on, open sessions end'
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand user; and not __fish_seen_subcommand_from add ls rm groups passwd totp" -f -a "passwd" -d 'Give a person another password, which ends their logins; open sessions go on (`ztbroker lock add --user` ends them)'
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand user; and not __fish_seen_subcommand_from add ls rm groups passwd totp" -f -a "totp" -d 'Handle the second factors of people'
 complete -c ztbroker -n "__fish_ztbroker_using_subcommand user; and __fish_seen_subcommand_from add" -l group -d 'Put the person into GROUP, which policies can name' -r
 complete -c ztbroker -n "__fish_ztbroker_using_subcommand user; and __fish_seen_subcommand_from add" -l config -d 'The broker\'s configuration [default: /etc/ztbroker/ztbroker.toml]' -r -F
 complete -c ztbroker -n "__fish_ztbroker_using_subcommand user; and __fish_seen_subcommand_from add" -l state -d 'The broker\'s state folder, instead of the one that the configuration names' -r -F
@@ -79,6 +80,11 @@ complete -c ztbroker -n "__fish_ztbroker_using_subcommand user; and __fish_seen_
 complete -c ztbroker -n "__fish_ztbroker_using_subcommand user; and __fish_seen_subcommand_from rm" -l config -d 'The broker\'s configuration [default: /etc/ztbroker/ztbroker.toml]' -r -F
 complete -c ztbroker -n "__fish_ztbroker_using_subcommand user; and __fish_seen_subcommand_from rm" -l state -d 'The broker\'s state folder, instead of the one that the configuration names' -r -F
 complete -c ztbroker -n "__fish_ztbroker_using_subcommand user; and __fish_seen_subcommand_from rm" -s h -l help -d 'Print help'
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand user; and __fish_seen_subcommand_from groups" -l group -d 'Be in GROUP from now on' -r
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand user; and __fish_seen_subcommand_from groups" -l config -d 'The broker\'s configuration [default: /etc/ztbroker/ztbroker.toml]' -r -F
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand user; and __fish_seen_subcommand_from groups" -l state -d 'The broker\'s state folder, instead of the one that the configuration names' -r -F
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand user; and __fish_seen_subcommand_from groups" -l none -d 'Be in no group'
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand user; and __fish_seen_subcommand_from groups" -s h -l help -d 'Print help'
 complete -c ztbroker -n "__fish_ztbroker_using_subcommand user; and __fish_seen_subcommand_from passwd" -l config -d 'The broker\'s configuration [default: /etc/ztbroker/ztbroker.toml]' -r -F
 complete -c ztbroker -n "__fish_ztbroker_using_subcommand user; and __fish_seen_subcommand_from passwd" -l state -d 'The broker\'s state folder, instead of the one that the configuration names' -r -F
 complete -c ztbroker -n "__fish_ztbroker_using_subcommand user; and __fish_seen_subcommand_from passwd" -s h -l help -d 'Print help'

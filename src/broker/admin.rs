@@ -7,6 +7,7 @@ mod authorities;
 pub(crate) mod client;
 mod explain;
 mod locks;
+mod people;
 mod sessions;
 pub(crate) mod socket;
 mod tokens;
@@ -22,7 +23,7 @@ use tokio::runtime::Handle;
 use super::audit::{Durable, Event, Export, Follow, JournalError, SinkRow};
 use super::ca::rotation::NoChange;
 use super::config::Cluster;
-use super::identity::{DirectoryError, IdentityProvider};
+use super::identity::DirectoryError;
 use super::locks::LockId;
 use super::oauth::device::ApproveError;
 use super::policy::{LoadError, Set};
@@ -30,7 +31,7 @@ use super::store::StoreError;
 use super::{State, oauth, recall};
 use crate::proto::id::Beginning;
 use crate::proto::name::Account;
-use crate::proto::{AgentId, ErrorBody, ErrorCode, Secret};
+use crate::proto::{AgentId, ErrorBody, ErrorCode};
 
 pub use super::audit::{Query as AuditQuery, Record as AuditRecord};
 pub use wire::{
@@ -52,9 +53,25 @@ pub enum AdminError {
     /// There is one of that name.
     #[error("there is a user {0} already")]
     UserExists(Account),
+    /// The name would be one of a provider's.
+    #[error("{user} would be somebody of the identity provider {idp}: a name of the directory does not end in @{idp}")]
+    Ending {
+        /// The name.
+        user: Account,
+        /// Which.
+        idp: String,
+    },
     /// There is none of that name.
     #[error("there is no user {0}")]
     NoUser(Account),
+    /// The name ends in no provider's.
+    #[error("there is no identity provider {idp}, and {user} is nobody of the directory")]
+    NoProvider {
+        /// What was given.
+        user: Account,
+        /// What stands after its last `@`.
+        idp: String,
+    },
     /// Whom only a provider knows, and nobody has told of.
     #[error("{0} is not logged in now, so nobody has told their groups: say them with --group")]
     NoGroups(Account),
@@ -125,74 +142,14 @@ impl Admin {
         Self { state, by: format!("operator (uid {uid})").into() }
     }
 
-    /// Adds a person to the directory.
-    ///
-    /// # Errors
-    /// [`AdminError::UserExists`], [`AdminError::Invalid`] for a short password, and what keeps it from being written down.
-    pub async fn add_user(&self, name: &Account, groups: &[Account], password: Secret<String>) -> Result<(), AdminError> {
-        fits(&password)?;
-        if self.state.store.user(name).await?.is_some() {
-            return Err(AdminError::UserExists(name.clone()));
-        }
-        let groups_as_text = groups.iter().map(Account::to_string).collect();
-        self.write_down(Event::UserAdded { user: name.to_string(), groups: groups_as_text, by: self.by() }).await?;
-        Ok(self.state.directory.add_user(name, groups, password, self.state.clock.now()).await?)
-    }
-
-    /// The people of the directory, by name.
-    ///
-    /// # Errors
-    /// When the database cannot be read.
-    pub async fn users(&self) -> Result<Vec<UserRow>, AdminError> {
-        let users = self.state.store.users().await?;
-        Ok(users.into_iter().map(|user| UserRow { name: user.name, groups: user.groups }).collect())
-    }
-
-    /// Removes a person: logins end, and with them the sessions that are open.
-    ///
-    /// # Errors
-    /// [`AdminError::NoUser`], and what keeps it from being written down.
-    pub async fn remove_user(&self, name: &Account) -> Result<(), AdminError> {
-        self.known(name).await?;
-        self.write_down(Event::UserRemoved { user: name.to_string(), by: self.by() }).await?;
-        self.state.store.remove_user(name).await?;
-        self.state.sessions.cut_user(&self.whole_name(name), "your account was removed");
-        Ok(())
-    }
-
-    /// Gives a person another password.
-    ///
-    /// # Errors
-    /// [`AdminError::NoUser`], [`AdminError::Invalid`], and what keeps it from being written down.
-    pub async fn set_password(&self, name: &Account, password: Secret<String>) -> Result<(), AdminError> {
-        fits(&password)?;
-        self.known(name).await?;
-        self.write_down(Event::PasswordSet { user: name.to_string(), by: self.by() }).await?;
-        Ok(self.state.directory.set_password(name, password).await?)
-    }
-
-    /// Takes a person's second factor away, whose app and recovery codes are lost.
-    ///
-    /// # Errors
-    /// [`AdminError::NoUser`], [`AdminError::Invalid`] where there is none, and what keeps it from being written down.
-    pub async fn reset_totp(&self, name: &Account) -> Result<(), AdminError> {
-        self.known(name).await?;
-        if self.state.store.totp(name).await?.is_none() {
-            return Err(AdminError::Invalid("this user has no second factor"));
-        }
-        self.write_down(Event::TotpRemoved { user: self.whole_name(name), by: self.by() }).await?;
-        self.state.store.remove_totp(name).await?;
-        Ok(())
-    }
-
     /// Approves the code of a device login for `user`, in place of the page that asks for the password.
     ///
     /// # Errors
     /// [`AdminError::NoUser`], [`AdminError::Approve`], and what keeps it from being written down.
     pub async fn approve_device(&self, user_code: &str, user: &Account) -> Result<(), AdminError> {
         self.known(user).await?;
-        self.write_down(Event::DeviceApproved { user: self.whole_name(user), by: self.by() }).await?;
-        Ok(oauth::device::approve(&self.state, user_code, user).await?)
+        let approved = Event::DeviceApproved { user: self.whole_name(user), by: self.by() };
+        self.carry_out(approved, oauth::device::approve(&self.state, user_code, user)).await
     }
 
     /// The enrolled agents, and which of them are here.
@@ -236,8 +193,7 @@ impl Admin {
         if self.state.store.agent(agent).await?.is_none() {
             return Err(AdminError::NoAgent(agent));
         }
-        self.write_down(Event::AgentRemoved { agent, by: self.by() }).await?;
-        self.state.store.remove_agent(agent).await?;
+        self.carry_out(Event::AgentRemoved { agent, by: self.by() }, self.state.store.remove_agent(agent)).await?;
         self.state.agents.expel(agent);
         self.state.registry.expect_no_longer(agent);
         self.state.sessions.cut_agent(agent, "the container's agent was removed by an operator");
@@ -287,15 +243,23 @@ impl Admin {
     /// [`AdminError::Policy`] with every mistake and its place, and what keeps it from being written down.
     pub async fn reload_policy(&self) -> Result<Vec<String>, AdminError> {
         let (admin, runtime) = (self.clone(), Handle::current());
+        let before = self.state.policies.current().ids();
         // Reading files and judging thousands of sessions keep a thread busy.
         let load = move || -> Result<(Vec<String>, usize), AdminError> {
             let loaded = |set: &Set| Event::PolicyLoaded { policies: set.ids(), by: admin.by() };
-            let set = admin.state.policies.reload(|set| runtime.block_on(admin.write_down(loaded(set))))?;
+            let set = admin.state.policies.reload(|set| runtime.block_on(admin.write_down(loaded(set))).map(drop))?;
             Ok((set.ids(), recall::judge_again(&admin.state, &set)))
         };
         let loaded = tokio::task::spawn_blocking(load).await;
         match loaded.map_err(|_| AdminError::Invalid("the policies could not be loaded: the broker is stopping"))? {
             Ok((policies, ended)) => {
+                let without = |all: &[String], those: &[String]| {
+                    all.iter().filter(|id| !those.contains(id)).cloned().collect::<Vec<_>>().join(", ")
+                };
+                let (gone, new) = (without(&before, &policies), without(&policies, &before));
+                if !gone.is_empty() || !new.is_empty() {
+                    tracing::info!(%gone, %new, "there are other policies than before");
+                }
                 if ended > 0 {
                     tracing::info!("{ended} sessions ended: the policies no longer allow them");
                 }
@@ -309,18 +273,28 @@ impl Admin {
         }
     }
 
-    async fn known(&self, name: &Account) -> Result<(), AdminError> {
-        self.state.store.user(name).await?.map(drop).ok_or_else(|| AdminError::NoUser(name.clone()))
+    async fn write_down(&self, event: Event) -> Result<u64, AdminError> {
+        Ok(self.state.journal.append(event).await?)
     }
 
-    async fn write_down(&self, event: Event) -> Result<(), AdminError> {
-        self.state.journal.append(event).await?;
-        Ok(())
-    }
-
-    /// `name@idp`, as sessions and the journal know a person.
-    fn whole_name(&self, name: &Account) -> String {
-        format!("{name}@{}", self.state.directory.name())
+    /// Writes `event` down and then does what it tells of. Where that fails, the journal says so as well.
+    async fn carry_out<T, E>(&self, event: Event, act: impl Future<Output = Result<T, E>>) -> Result<T, AdminError>
+    where
+        AdminError: From<E>,
+    {
+        let written = self.write_down(event).await?;
+        match act.await.map_err(AdminError::from) {
+            Ok(done) => Ok(done),
+            Err(error) => {
+                let undone = Event::NotDone { what: written, why: error.to_string(), by: self.by() };
+                if let Err(unwritten) = self.write_down(undone).await {
+                    tracing::error!(
+                        "event {written} of the audit journal was not carried out, which cannot be written down: {unwritten}"
+                    );
+                }
+                Err(error)
+            }
+        }
     }
 
     fn by(&self) -> String {
@@ -332,9 +306,12 @@ impl AdminError {
     /// The error as it crosses the socket.
     pub(crate) fn to_body(&self) -> ErrorBody {
         let code = match self {
-            Self::UserExists(_) | Self::Invalid(_) | Self::Approve(_) | Self::Policy(_) => ErrorCode::InvalidRequest,
+            Self::UserExists(_) | Self::Ending { .. } | Self::Invalid(_) | Self::Approve(_) | Self::Policy(_) => {
+                ErrorCode::InvalidRequest
+            }
             Self::ManyContainers { .. } => ErrorCode::Ambiguous,
             Self::NoUser(_)
+            | Self::NoProvider { .. }
             | Self::NoGroups(_)
             | Self::NoToken(_)
             | Self::NoAgent(_)
@@ -360,16 +337,5 @@ fn reason(reason: Option<String>) -> Result<Option<String>, AdminError> {
     Ok(reason)
 }
 
-fn fits(password: &Secret<String>) -> Result<(), AdminError> {
-    match password.expose().chars().count() {
-        PASSWORD_LEAST..=PASSWORD_MOST => Ok(()),
-        _ => Err(AdminError::Invalid("a password has 8 to 512 characters")),
-    }
-}
-
 /// The most bytes of a reason: a sentence on a terminal.
 const REASON: usize = 300;
-
-/// The directory's own bounds, asked before anything is written down.
-const PASSWORD_LEAST: usize = 8;
-const PASSWORD_MOST: usize = 512;

@@ -134,6 +134,17 @@ pub(super) enum User {
         /// The name
         name: Account,
     },
+    /// Put a person into other groups, in place of those before: logins go on, open sessions end
+    Groups {
+        /// The name
+        name: Account,
+        /// Be in GROUP from now on
+        #[arg(long = "group", value_name = "GROUP", required_unless_present = "none")]
+        groups: Vec<Account>,
+        /// Be in no group
+        #[arg(long, conflicts_with = "groups")]
+        none: bool,
+    },
     /// Give a person another password, which ends their logins; open sessions go on (`ztbroker lock add --user` ends them)
     Passwd {
         /// The name

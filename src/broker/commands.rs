@@ -84,11 +84,15 @@ fn execute(place: &Place, verb: Verb, printer: Printer) -> Result<(), Failure> {
 
 /// The configuration of `place`, with the state folder that the command line names.
 fn configuration(place: &Place) -> Result<Config, ConfigError> {
-    let mut config = Config::load(place.config.as_deref().unwrap_or(Path::new(CONFIG)))?;
+    let mut config = Config::load(path_of(place))?;
     if let Some(state) = &place.state {
         config.state.clone_from(state);
     }
     Ok(config)
+}
+
+fn path_of(place: &Place) -> &Path {
+    place.config.as_deref().unwrap_or(Path::new(CONFIG))
 }
 
 /// The way to the broker of `place`.
@@ -100,7 +104,10 @@ fn client(place: &Place) -> Result<Client, Failure> {
 fn state(place: &Place) -> Result<PathBuf, Failure> {
     match &place.state {
         Some(state) => Ok(state.clone()),
-        None => Ok(configuration(place)?.state),
+        None => Config::state_of(path_of(place)).map_err(|error| {
+            Failure::from(error)
+                .hint("a running broker is reached without its configuration too: name its state folder with --state DIR")
+        }),
     }
 }
 

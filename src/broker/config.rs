@@ -138,6 +138,15 @@ impl Config {
         file::File::parse(path, &text)?.resolve(folder)
     }
 
+    /// The state folder that the file at `path` names, whatever is wrong with the rest: a running broker must be reached all the same.
+    ///
+    /// # Errors
+    /// [`ConfigError`], where nobody can tell.
+    pub(crate) fn state_of(path: &Path) -> Result<PathBuf, ConfigError> {
+        let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Read { path: path.to_path_buf(), source })?;
+        Ok(path.parent().unwrap_or(Path::new("")).join(file::File::state(path, &text)?))
+    }
+
     /// What stands behind the `@` of a person's whole name: the directory, the identity providers, the jobs.
     pub fn providers_of_people(&self) -> Vec<String> {
         let directory = self.directory.then(|| LOCAL.to_owned());

@@ -218,7 +218,7 @@ impl Visit<'_> {
         if self.state.sessions.purges() == self.purges {
             return Ok(());
         }
-        identity::still_holds(self.state, headers).await?;
+        identity::still_holds(self.state, headers, &basis.caller).await?;
         let name = &basis.container.full_name;
         recall::unlocked(self.state, basis, name)?;
         if recall::allowed_until(basis, &self.state.policies.current()).is_none_or(|until| until <= self.state.clock.now()) {

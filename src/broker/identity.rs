@@ -134,12 +134,17 @@ pub(crate) async fn authenticate(state: &State, sent: &Sent<'_>) -> Result<Calle
     Err(misuse::of_access(state, &caller, error, sent.address).await)
 }
 
-/// Whether the token of a request that [`authenticate`] has accepted holds still. Its proof is used up and not looked at.
+/// Whether the token of a request that [`authenticate`] has accepted for `caller` holds still, and the caller is in the same groups. Its
+/// proof is used up and not looked at.
 ///
 /// # Errors
-/// As [`authenticate`].
-pub(crate) async fn still_holds(state: &State, headers: &HeaderMap) -> Result<(), ErrorBody> {
-    look_up(state, headers).await.map(drop)
+/// As [`authenticate`], and `denied` after a change of the groups.
+pub(crate) async fn still_holds(state: &State, headers: &HeaderMap, caller: &Caller) -> Result<(), ErrorBody> {
+    let (_, _, bearer) = look_up(state, headers).await?;
+    match bearer.groups == caller.groups {
+        true => Ok(()),
+        false => Err(ErrorBody::new(ErrorCode::Denied, "your groups have just changed: try again")),
+    }
 }
 
 async fn look_up<'a>(state: &State, headers: &'a HeaderMap) -> Result<(Scheme, &'a str, Bearer), ErrorBody> {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::State;
-use super::admin::Admin;
+use super::admin::{Admin, AdminError};
 use super::locks::{Lock, Stale};
 use super::policy::{Approval, Basis, Fingerprint, Set};
 use super::store::StoreError;
@@ -164,7 +164,7 @@ pub(crate) fn judge_again(state: &State, set: &Set) -> usize {
 /// Loads the policies again whenever their files have changed and then stayed the same for a moment: a file that is being
 /// written is not read.
 pub(crate) async fn keep_reading_policies(state: Arc<State>) {
-    let mut pending: Option<Fingerprint> = None;
+    let (mut pending, mut told): (Option<Fingerprint>, Option<String>) = (None, None);
     while state.shutdown.run_until_cancelled(tokio::time::sleep(READ_POLICIES)).await.is_some() {
         let looking = Arc::clone(&state);
         // A file system that hangs holds up a thread of its own.
@@ -172,8 +172,19 @@ pub(crate) async fn keep_reading_policies(state: Arc<State>) {
         if changed.is_some() && changed == pending {
             match Admin::of_broker(Arc::clone(&state)).reload_policy().await {
                 Ok(policies) => tracing::info!("the policy files have changed: {} policies are in force", policies.len()),
+                // Tried again all the time, and said once.
+                Err(error @ AdminError::Journal(_)) => {
+                    let said = error.to_string();
+                    if told.replace(said.clone()) != Some(said) {
+                        tracing::error!(
+                            "the policy files have changed, but those in force stay until it can be written down: {error}"
+                        );
+                    }
+                    continue;
+                }
                 Err(error) => tracing::error!("the policy files have changed: {error}"),
             }
+            told = None;
         }
         pending = changed;
     }

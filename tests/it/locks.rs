@@ -176,6 +176,27 @@ async fn who_is_removed_and_what_the_policy_no_longer_allows_ends_within_a_secon
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn changed_groups_end_what_is_open_and_decide_what_begins() {
+    let world = World::with_policy(r#"permit (principal in Group::"dev", action, resource);"#).await;
+    let _agent = world.agent("web").await;
+    let (ada, eve) = (world.person("ada", &["dev"]).await, world.person("eve", &[]).await);
+    let name = ada.names(1).await.remove(0);
+    let session = running(&ada, &name, &[]).await;
+    let since = Instant::now();
+    world.admin.set_groups(&"ada".parse().unwrap(), &["ops".parse().unwrap()]).await.unwrap();
+    let said = cut(session, since).await;
+    assert!(said.stderr.contains("your groups have changed"), "{}", said.stderr);
+    let exec = ["exec", name.as_str(), "--", "echo", "in"];
+    assert_ne!(ada.run(&exec).await.code, 0);
+    assert_ne!(eve.run(&exec).await.code, 0);
+    let both = ["dev", "ops"].map(|group| group.parse().unwrap());
+    world.admin.set_groups(&"eve".parse().unwrap(), &both).await.unwrap();
+    let said = eve.run(&exec).await;
+    assert_eq!((said.code, said.stdout.as_str()), (0, "in\n"), "nobody has to log in again: {}", said.stderr);
+    assert!(world.admin.set_groups(&"nobody".parse().unwrap(), &both).await.is_err());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_removed_agents_sessions_end_with_the_reason_and_nothing_begins_there() {
     let world = World::start().await;
     let _agent = world.agent("web").await;

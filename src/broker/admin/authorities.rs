@@ -55,8 +55,7 @@ impl Admin {
     }
 
     async fn make(&self, turn: Turn<'_>, change: Change, event: Event) -> Result<Authorities, AdminError> {
-        self.write_down(event).await?;
-        turn.commit(change).map_err(NoChange::Ca)?;
+        self.carry_out(event, async { turn.commit(change).map_err(NoChange::Ca) }).await?;
         self.state.agents.tell_authorities(&self.state.ca);
         Ok(self.authorities())
     }

@@ -4,7 +4,6 @@ use super::tokens::is_pattern;
 use super::wire::{LockSpec, LockWish, MadeLock};
 use super::{Admin, AdminError};
 use crate::broker::audit::Event;
-use crate::broker::identity::IdentityProvider;
 use crate::broker::locks::{Lock, LockId, LockTarget};
 use crate::broker::recall;
 use crate::broker::registry::{self, Resolution, Row};
@@ -13,8 +12,8 @@ impl Admin {
     /// Locks something: what it is on can neither begin nor go on. Returns its id and how many sessions ended.
     ///
     /// # Errors
-    /// [`AdminError::Invalid`] outside the limits, [`AdminError::NoUser`], [`AdminError::NoAgent`], [`AdminError::NoContainer`] or
-    /// [`AdminError::ManyContainers`] where nothing or too much is meant, and what keeps it from being written down.
+    /// [`AdminError::Invalid`] outside the limits, [`AdminError::NoUser`], [`AdminError::NoProvider`], [`AdminError::NoAgent`],
+    /// [`AdminError::NoContainer`] or [`AdminError::ManyContainers`] where nothing or too much is meant, and what keeps it from being written down.
     pub async fn add_lock(&self, spec: LockSpec) -> Result<MadeLock, AdminError> {
         let now = self.state.clock.now();
         let until = match (spec.lasts, spec.until) {
@@ -29,18 +28,21 @@ impl Admin {
         if self.state.store.locks(now).await?.len() >= LOCKS {
             return Err(AdminError::Invalid("there are 1000 locks already: remove some, or lock everything"));
         }
+        let nobody = match &spec.wish {
+            LockWish::User(user) => self.person(user).await?.groups.is_none(),
+            _ => false,
+        };
         let target = self.target(spec.wish).await?;
         let lock = Lock { id: LockId::random(), target, reason, made_at: now, until, by: self.by() };
-        self.write_down(Event::LockAdded {
+        let added = Event::LockAdded {
             lock: lock.id.to_string(),
             target: lock.target.to_string(),
             reason: lock.reason.clone(),
             until: lock.until,
             by: self.by(),
-        })
-        .await?;
-        let ended = recall::read_locks_after(&self.state, self.state.store.add_lock(&lock)).await?;
-        Ok(MadeLock { lock, ended })
+        };
+        let ended = self.carry_out(added, recall::read_locks_after(&self.state, self.state.store.add_lock(&lock))).await?;
+        Ok(MadeLock { lock, ended, nobody })
     }
 
     /// The locks that have not ended, the oldest first.
@@ -59,27 +61,17 @@ impl Admin {
         let locks = self.locks().await?;
         let lock = locks.into_iter().find(|lock| lock.id == *id).ok_or_else(|| AdminError::NoLock(id.clone()))?;
         let target = lock.target.to_string();
-        self.write_down(Event::LockRemoved { lock: id.to_string(), target, by: self.by() }).await?;
-        recall::read_locks_after(&self.state, async { self.state.store.remove_lock(id).await.map(drop) }).await?;
-        Ok(())
+        let removed = Event::LockRemoved { lock: id.to_string(), target, by: self.by() };
+        let removing = async { self.state.store.remove_lock(id).await.map(drop) };
+        self.carry_out(removed, recall::read_locks_after(&self.state, removing)).await.map(drop)
     }
 
     /// What is meant; a lock on something that there is not would lock nothing and say nothing.
     async fn target(&self, wish: LockWish) -> Result<LockTarget, AdminError> {
-        let here = format!("@{}", self.state.directory.name());
         match wish {
             LockWish::Everything => Ok(LockTarget::Everything),
             LockWish::Login(login) => Ok(LockTarget::Login(login)),
-            LockWish::User(user) => {
-                // A name without an identity provider, or with ours, is one of the directory.
-                let name = user.as_str().strip_suffix(&here).unwrap_or(user.as_str());
-                if name.contains('@') {
-                    return Ok(LockTarget::User(user.to_string()));
-                }
-                let name = name.parse().map_err(|_| AdminError::NoUser(user.clone()))?;
-                self.known(&name).await?;
-                Ok(LockTarget::User(self.whole_name(&name)))
-            }
+            LockWish::User(user) => Ok(LockTarget::User(self.person(&user).await?.whole_name())),
             LockWish::Agent(agent) => match self.state.store.agent(agent).await? {
                 Some(_) => Ok(LockTarget::Agent(agent)),
                 None => Err(AdminError::NoAgent(agent)),

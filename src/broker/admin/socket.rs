@@ -24,7 +24,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::wire::{
     AddUser, ApproveDevice, EndSession, ExplainSpec, ExportRange, JoinTokenSpec, LockSpec, MadeToken, PoliciesLoaded, Rotation,
-    SetPassword, TokenId, UserTokenSpec,
+    SetGroups, SetPassword, TokenId, UserTokenSpec,
 };
 use super::{Admin, AdminError, AuditQuery};
 use crate::broker::State;
@@ -67,6 +67,7 @@ fn routes() -> Router<Shared> {
     Router::new()
         .route("/users", post(add_user).get(users))
         .route("/users/{name}", delete(remove_user))
+        .route("/users/{name}/groups", post(set_groups))
         .route("/users/{name}/password", post(set_password))
         .route("/users/{name}/totp", delete(reset_totp))
         .route("/tokens", get(tokens))
@@ -168,6 +169,15 @@ async fn users(admin: Admin) -> Result<impl IntoResponse, AdminError> {
 
 async fn remove_user(admin: Admin, Segment(name): Segment<Account>) -> Result<StatusCode, AdminError> {
     admin.remove_user(&name).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn set_groups(
+    admin: Admin,
+    Segment(name): Segment<Account>,
+    Json(body): Json<SetGroups>,
+) -> Result<StatusCode, AdminError> {
+    admin.set_groups(&name, &body.groups).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -156,6 +156,29 @@ async fn locks_are_made_listed_and_removed() {
     broker.stop().await;
 }
 
+/// Names may be addresses: a lock is on whom the directory has under the whole of it, else on somebody of a provider that there is.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lock_is_on_the_person_who_is_meant_or_on_nobody() {
+    let broker = Running::start().await;
+    for name in ["joe@example.com", "joe"] {
+        broker.add(name).await.unwrap();
+    }
+    let lock = async |user: &str| {
+        let spec = LockSpec { wish: LockWish::User(user.parse().unwrap()), lasts: None, until: None, reason: None };
+        broker.client.post::<MadeLock>("/locks", &spec).await.map(|made| made.lock.target.to_string())
+    };
+    assert_eq!(lock("joe@example.com").await.unwrap(), "user joe@example.com@local");
+    assert_eq!(lock("joe@example.com@local").await.unwrap(), "user joe@example.com@local");
+    assert_eq!(lock("joe@local").await.unwrap(), "user joe@local");
+    for nobody in ["jo", "zoe@nosuch", "zoe@local", "joe@example.com@nosuch"] {
+        let error = lock(nobody).await.unwrap_err();
+        assert!(matches!(&error, ClientError::Refused(body) if body.code == ErrorCode::NotFound), "{nobody}: {error}");
+    }
+    let error = broker.add("ada@local").await.unwrap_err();
+    assert!(error.to_string().contains("does not end in @local"), "{error}");
+    broker.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_policy_with_a_mistake_changes_nothing() {
     let broker = Running::start().await;

@@ -32,7 +32,7 @@ impl Admin {
             tls_root: self.state.tls_root.as_ref().map(|root| root.fingerprint().to_string()),
             secret: secret.clone(),
         };
-        self.made(&id, "join", join_scope(&spec)).await?;
+        let made = self.made(&id, "join", join_scope(&spec));
         let row = store::JoinToken {
             id: id.to_string(),
             secret_hash: token::hash(secret.expose()),
@@ -41,7 +41,7 @@ impl Admin {
             asserts: spec.asserts,
             created_at: now,
         };
-        self.state.store.add_join_token(row).await?;
+        self.carry_out(made, self.state.store.add_join_token(row)).await?;
         Ok(join.encode())
     }
 
@@ -65,7 +65,7 @@ impl Admin {
         self.known(&spec.user).await?;
         let (id, now) = (TokenId::random(), self.state.clock.now());
         let secret = token::random(token::USER);
-        self.made(&id, "user", user_scope(&spec)).await?;
+        let made = self.made(&id, "user", user_scope(&spec));
         let row = store::UserToken {
             id: id.to_string(),
             hash: token::hash(secret.expose()),
@@ -75,7 +75,7 @@ impl Admin {
             containers: spec.containers,
             created_at: now,
         };
-        self.state.store.add_user_token(row).await?;
+        self.carry_out(made, self.state.store.add_user_token(row)).await?;
         Ok(secret)
     }
 
@@ -95,13 +95,12 @@ impl Admin {
         if !self.state.store.tokens().await?.iter().any(|token| token.id == id.as_str()) {
             return Err(AdminError::NoToken(id.clone()));
         }
-        self.write_down(Event::TokenRevoked { token: id.to_string(), by: self.by() }).await?;
-        self.state.store.remove_token(id.as_str()).await?;
-        Ok(())
+        let revoked = Event::TokenRevoked { token: id.to_string(), by: self.by() };
+        self.carry_out(revoked, self.state.store.remove_token(id.as_str())).await.map(drop)
     }
 
-    async fn made(&self, id: &TokenId, kind: &str, scope: String) -> Result<(), AdminError> {
-        self.write_down(Event::TokenCreated { token: id.to_string(), kind: kind.to_owned(), scope, by: self.by() }).await
+    fn made(&self, id: &TokenId, kind: &str, scope: String) -> Event {
+        Event::TokenCreated { token: id.to_string(), kind: kind.to_owned(), scope, by: self.by() }
     }
 }
 

@@ -41,6 +41,14 @@ pub struct UserRow {
     pub groups: Vec<Account>,
 }
 
+/// `POST /users/{name}/groups`.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SetGroups {
+    /// All groups from now on.
+    pub groups: Vec<Account>,
+}
+
 /// `POST /users/{name}/password`.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -120,6 +128,9 @@ pub struct MadeLock {
     pub lock: Lock,
     /// How many live sessions it ended.
     pub ended: usize,
+    /// Whether it is on a provider's person who is not logged in now: the name may be misspelt, which only the provider can tell.
+    #[serde(default)]
+    pub nobody: bool,
 }
 
 /// What a new token's secret is, said once.

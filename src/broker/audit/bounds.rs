@@ -7,7 +7,7 @@ impl Event {
     /// The event with every text in it cut to its limit, so that a line of the journal is bounded whoever chose the text.
     pub(super) fn bounded(mut self) -> Self {
         match &mut self {
-            Self::PolicyRefused { error, .. } => cut(error, TEXT_LIMIT),
+            Self::PolicyRefused { error: text, .. } | Self::NotDone { why: text, .. } => cut(text, TEXT_LIMIT),
             Self::LoginFailed { user, client_address, why } => {
                 for text in [user, client_address, why] {
                     cut(text, TEXT_LIMIT);

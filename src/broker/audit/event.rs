@@ -117,7 +117,7 @@ pub enum Event {
         #[serde(default)]
         by: String,
     },
-    /// A user was added or changed.
+    /// A user was added.
     UserAdded {
         /// The name.
         user: String,
@@ -125,6 +125,15 @@ pub enum Event {
         groups: Vec<String>,
         /// Which operator: `operator (uid N)`.
         #[serde(default)]
+        by: String,
+    },
+    /// A user was put into other groups.
+    GroupsSet {
+        /// The name.
+        user: String,
+        /// All groups from now on.
+        groups: Vec<String>,
+        /// Which operator: `operator (uid N)`.
         by: String,
     },
     /// A user was removed, with all logins.
@@ -255,6 +264,15 @@ pub enum Event {
         /// The fingerprints of the keys that left.
         removed: Vec<String>,
         /// Which operator: `operator (uid N)`, or `broker` where the time had come.
+        by: String,
+    },
+    /// What an earlier event tells of did not happen, or not as a whole.
+    NotDone {
+        /// The `seq` of that event.
+        what: u64,
+        /// Why.
+        why: String,
+        /// Which operator: `operator (uid N)`, or `broker`.
         by: String,
     },
     /// An agent enrolled with a join token, or has proved which service account it is.

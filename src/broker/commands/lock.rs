@@ -41,5 +41,9 @@ async fn add(client: &Client, args: AddLock, printer: Printer) -> Result<(), Fai
     printer.line(made.lock.id.as_str())?;
     let sessions = if made.ended == 1 { "session" } else { "sessions" };
     printer.remark(&format!("locked: {}; {} live {sessions} ended", made.lock.target, made.ended));
+    if made.nobody {
+        printer
+            .remark("nobody of that name is logged in now: only the provider knows whether there is one, and capitals count");
+    }
     Ok(())
 }

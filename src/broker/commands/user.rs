@@ -6,7 +6,7 @@ use super::print::Printer;
 use super::table;
 use crate::broker::admin::UserRow;
 use crate::broker::admin::client::Client;
-use crate::broker::admin::wire::{AddUser, SetPassword};
+use crate::broker::admin::wire::{AddUser, SetGroups, SetPassword};
 use crate::broker::args::{Totp, User};
 use crate::proto::name::Account;
 
@@ -26,6 +26,9 @@ pub(super) async fn run(client: &Client, verb: User, printer: Printer) -> Result
             })
         }
         User::Rm { name } => Ok(client.delete(&path(&name)).await?),
+        User::Groups { name, groups, none: _ } => {
+            Ok(client.tell(&format!("{}/groups", path(&name)), &SetGroups { groups }).await?)
+        }
         User::Totp(Totp::Reset { name }) => Ok(client.delete(&format!("{}/totp", path(&name))).await?),
         User::Passwd { name } => {
             let password = password::ask(&name).await?;

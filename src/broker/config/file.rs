@@ -73,17 +73,23 @@ enum Mode {
 pub(super) struct Seconds(pub(super) Duration);
 
 impl File {
+    /// The state folder alone, whatever else `text` has.
+    pub(super) fn state(path: &Path, text: &str) -> Result<PathBuf, ConfigError> {
+        #[derive(Deserialize)]
+        struct Stated {
+            state: Option<PathBuf>,
+        }
+        let found: Stated = toml::from_str(text).map_err(|error| wrong(path, text, &error))?;
+        Ok(found.state.unwrap_or_else(|| STATE.into()))
+    }
+
     /// Reads `text`, which stands in the file at `path`.
     pub(in crate::broker) fn parse(path: &Path, text: &str) -> Result<Self, ConfigError> {
         #[derive(Deserialize)]
         struct Versioned {
             version: i64,
         }
-        let at = |error: toml::de::Error| ConfigError::Line {
-            path: path.to_path_buf(),
-            line: error.span().map_or(1, |span| line_of(text, span.start)),
-            message: error.message().trim().replace('\n', ", "),
-        };
+        let at = |error: toml::de::Error| wrong(path, text, &error);
         let found = toml::from_str::<Versioned>(text).map_err(at)?.version;
         if found > VERSION {
             return Err(ConfigError::Newer { path: path.to_path_buf(), found });
@@ -172,6 +178,15 @@ fn seconds(text: &str) -> Option<u64> {
     };
     let digits = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
     digits.then(|| number.parse::<u64>().ok()?.checked_mul(factor)).flatten().filter(|seconds| *seconds <= LONGEST)
+}
+
+/// The mistake with its line.
+fn wrong(path: &Path, text: &str, error: &toml::de::Error) -> ConfigError {
+    ConfigError::Line {
+        path: path.to_path_buf(),
+        line: error.span().map_or(1, |span| line_of(text, span.start)),
+        message: error.message().trim().replace('\n', ", "),
+    }
 }
 
 fn line_of(text: &str, offset: usize) -> usize {

@@ -35,6 +35,24 @@ fn a_file_sets_what_it_names() {
     assert!(!format!("{config:?}").contains("hunter2"));
 }
 
+/// A lock must not wait until somebody has found a misspelt word.
+#[test]
+fn the_way_to_a_running_broker_does_not_depend_on_the_rest_of_the_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ztbroker.toml");
+    for (text, state) in [
+        ("version = 1\nstate = \"here\"\nmax_sesion = \"1h\"\n", folder.path().join("here")),
+        ("version = 99\nstate = \"/there\"\n", "/there".into()),
+        ("listen = 7\n", STATE.into()),
+    ] {
+        std::fs::write(&path, text).unwrap();
+        assert!(Config::load(&path).is_err());
+        assert_eq!(Config::state_of(&path).unwrap(), state);
+    }
+    std::fs::write(&path, "state = \n").unwrap();
+    assert!(Config::state_of(&path).unwrap_err().to_string().contains("ztbroker.toml:1:"));
+}
+
 #[test]
 fn a_cluster_is_named_with_its_keys_and_its_account() {
     let cluster = |rest: &str| {

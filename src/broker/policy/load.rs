@@ -86,6 +86,15 @@ pub(in crate::broker) fn from_texts(texts: &[(PathBuf, String)]) -> Result<Set, 
     let validator = Validator::new(words.schema.clone());
     let mut loader = Loader { validator, accepted: Vec::new(), faults: Vec::new(), warnings: Vec::new() };
     for (path, text) in texts {
+        // Whose save has failed half-way may have held what forbids something.
+        if texts.len() > 1 && text.trim().is_empty() {
+            let place = Place { path, text, start: 0 };
+            loader.faults.push(place.at(
+                0,
+                "the file is empty".to_owned(),
+                Some("remove it if nothing is meant to be in it".to_owned()),
+            ));
+        }
         loader.file(path, text);
     }
     let Loader { accepted, faults, warnings, .. } = loader;
@@ -130,8 +139,12 @@ impl Loader {
             Err(errors) => return self.faults.extend(errors.iter().map(|error| at.fault(error))),
         };
         let id = policy.annotation("id").unwrap_or(&default_id).to_owned();
-        if id.is_empty() || id.len() > 128 || self.accepted.iter().any(|(other, ..)| other.id().to_string() == id) {
-            let message = format!("the policy id \"{}\" is empty, too long or already taken", id.escape_debug());
+        if id.is_empty() || id.len() > ID_LIMIT {
+            let message = format!("a policy id has 1 to {ID_LIMIT} bytes: \"{}\"", id.escape_debug());
+            self.faults.push(at.fault_at_annotation(statement, "id", message));
+        } else if let Some((.., other)) = self.accepted.iter().find(|(other, ..)| other.id().to_string() == id) {
+            let place = format!("{}:{}", other.path.display(), other.line);
+            let message = format!("the policy id \"{}\" is taken by the policy at {place}", id.escape_debug());
             self.faults.push(at.fault_at_annotation(statement, "id", message));
         }
         let mut asks = Obligations::default();
@@ -202,7 +215,9 @@ pub(super) fn files(path: &Path) -> Result<Vec<PathBuf>, LoadError> {
     let mut files = Vec::new();
     for entry in std::fs::read_dir(path).map_err(error)? {
         let file = entry.map_err(error)?.path();
-        if file.extension().is_some_and(|extension| extension == "cedar") {
+        // An editor's own files begin with a dot, as links to nowhere do by which one locks a file.
+        let is_hidden = file.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
+        if !is_hidden && file.extension().is_some_and(|extension| extension == "cedar") {
             files.push(file);
         }
     }
@@ -216,6 +231,9 @@ fn read(path: &Path) -> Result<String, LoadError> {
     std::fs::File::open(path).map_err(error)?.take(LIMIT + 1).read_to_string(&mut text).map_err(error)?;
     if text.len() as u64 > LIMIT { Err(LoadError::TooLong(path.to_path_buf())) } else { Ok(text) }
 }
+
+/// The most bytes of a policy's id: a name.
+const ID_LIMIT: usize = 128;
 
 /// The most bytes of one policy file: thousands of policies.
 const LIMIT: u64 = 1024 * 1024;

@@ -341,7 +341,7 @@ fn annotations_are_known_or_refused() {
         faults(&format!("@approval(\"a\") @break_glass(\"now\") {ALL}"))[0].message.contains("only @break_glass(\"reason\")")
     );
     assert!(message("@require(\"reason\")", "forbid(principal, action, resource);").contains("forbid"));
-    assert!(faults(&format!("@id(\"a\") {ALL} @id(\"a\") {ALL}"))[0].message.contains("already taken"));
+    assert!(faults(&format!("@id(\"a\") {ALL} @id(\"a\") {ALL}"))[0].message.contains("is taken by the policy at p.cedar:1"));
 }
 
 #[test]
@@ -367,9 +367,17 @@ fn a_reload_is_whole_or_not_at_all() {
     assert!(policies.changed().is_some(), "nothing was wrong with it");
     reload(Ok(())).unwrap();
     assert_eq!(policies.current().ids(), ["b-1", "second"]);
+    // An editor's own.
+    std::os::unix::fs::symlink("ada@host.1:2", dir.path().join(".#b.cedar")).unwrap();
+    std::fs::write(dir.path().join(".b.cedar"), "permit(").unwrap();
+    reload(Ok(())).unwrap();
     // Cut off, by an editor or a full disk.
-    std::fs::write(&path, "// nothing\n").unwrap();
-    std::fs::write(dir.path().join("b.cedar"), "").unwrap();
+    std::fs::write(dir.path().join("b.cedar"), "\n").unwrap();
+    assert!(matches!(reload(Ok(())), Err(LoadError::Faults(faults)) if faults[0].message == "the file is empty"));
+    assert_eq!(policies.current().ids(), ["b-1", "second"]);
+    for name in ["a.cedar", "b.cedar"] {
+        std::fs::write(dir.path().join(name), "// nothing\n").unwrap();
+    }
     assert!(matches!(reload(Ok(())), Err(LoadError::None(_))));
     assert_eq!(policies.current().ids(), ["b-1", "second"]);
 }

@@ -32,13 +32,7 @@ impl Store {
             .execute(&mut *transaction)
             .await
             .map_err(|error| or_exists(error, name.as_str()))?;
-        for group in groups {
-            sqlx::query("INSERT INTO user_groups (user_name, group_name) VALUES ($1, $2) ON CONFLICT DO NOTHING")
-                .bind(name.as_str().to_owned())
-                .bind(group.as_str().to_owned())
-                .execute(&mut *transaction)
-                .await?;
-        }
+        add_groups(&mut transaction, name, groups).await?;
         Ok(transaction.commit().await?)
     }
 
@@ -65,6 +59,17 @@ impl Store {
         gathered(&rows)
     }
 
+    /// Puts a person into these groups and no others.
+    pub(crate) async fn set_groups(&self, name: &Account, groups: &[Account]) -> Result<(), StoreError> {
+        let mut transaction = self.begin().await?;
+        sqlx::query("DELETE FROM user_groups WHERE user_name = $1")
+            .bind(name.as_str().to_owned())
+            .execute(&mut *transaction)
+            .await?;
+        add_groups(&mut transaction, name, groups).await?;
+        Ok(transaction.commit().await?)
+    }
+
     /// Removes a person with all logins, codes, tokens and requests; whether there was one.
     pub(crate) async fn remove_user(&self, name: &Account) -> Result<bool, StoreError> {
         let mut transaction = self.begin().await?;
@@ -89,6 +94,17 @@ impl Store {
         transaction.commit().await?;
         Ok(done.rows_affected() > 0)
     }
+}
+
+async fn add_groups(transaction: &mut Transaction<'static, Any>, name: &Account, groups: &[Account]) -> Result<(), StoreError> {
+    for group in groups {
+        sqlx::query("INSERT INTO user_groups (user_name, group_name) VALUES ($1, $2) ON CONFLICT DO NOTHING")
+            .bind(name.as_str().to_owned())
+            .bind(group.as_str().to_owned())
+            .execute(&mut **transaction)
+            .await?;
+    }
+    Ok(())
 }
 
 /// Ends the logins of one of the directory's people, and what would become one.

@@ -11,6 +11,7 @@ const ROUTES: &[(&str, &str, Option<&str>)] = &[
     ("post", "/users", Some("user_added")),
     ("get", "/users", None),
     ("delete", "/users/{name}", Some("user_removed")),
+    ("post", "/users/{name}/groups", Some("groups_set")),
     ("post", "/users/{name}/password", Some("password_set")),
     ("get", "/tokens", None),
     ("post", "/tokens/join", Some("token_created")),
@@ -76,13 +77,15 @@ async fn whatever_changes_something_is_written_down_with_who_did_it() {
                 .iter()
                 .map(|event| serde_json::to_value(event).unwrap())
                 .collect();
-            let [event] = new.as_slice() else { panic!("{}: {new:?}", $route) };
+            let [event, undone @ ..] = new.as_slice() else { panic!("{}: {new:?}", $route) };
+            assert!(undone.len() <= 1 && undone.iter().all(|undone| undone["event"] == "not_done"), "{}: {new:?}", $route);
             assert_eq!((event["event"].as_str(), event["by"].as_str()), (wanted, Some(operator().as_str())), "{}", $route);
             events_before.push(events.len());
             seen.push($route);
         }};
     }
     changes!("post /users", client.tell("/users", &json!({"name": "ada", "password": password})).await.unwrap());
+    changes!("post /users/{name}/groups", client.tell("/users/ada/groups", &json!({"groups": ["sre"]})).await.unwrap());
     changes!("post /users/{name}/password", {
         client.tell("/users/ada/password", &json!({"password": password})).await.unwrap();
     });
@@ -112,10 +115,17 @@ async fn whatever_changes_something_is_written_down_with_who_did_it() {
     changes!("delete /locks/{id}", client.delete(&format!("/locks/{}", locks[0].id)).await.unwrap());
     changes!("post /ca/rotate", client.tell("/ca/rotate", &json!({"overlap": 60})).await.unwrap());
     changes!("post /ca/finish", client.tell("/ca/finish", &json!({})).await.unwrap());
-    // A code that nobody shows: that an operator tried is written down all the same.
+    // A code that nobody shows: that an operator tried is written down all the same, and that it did not succeed.
     changes!("post /device/approve", {
         client.tell("/device/approve", &json!({"user_code": "BCDF-GHJK", "user": "ada"})).await.unwrap_err();
     });
+    let tried = broker.admin.audit(crate::broker::AuditQuery::default()).await.unwrap();
+    let [.., device, undone] = tried.as_slice() else { panic!("{tried:?}") };
+    assert!(matches!(device.event, Event::DeviceApproved { .. }), "{device:?}");
+    assert!(
+        matches!(&undone.event, Event::NotDone { what, why, .. } if *what == device.seq && why.contains("code")),
+        "{undone:?}"
+    );
     changes!("post /policy/reload", client.tell("/policy/reload", &json!({})).await.unwrap());
     changes!("get /audit/export", client.stream("/audit/export", |_| true).await.unwrap());
     changes!("delete /users/{name}", client.delete("/users/ada").await.unwrap());

@@ -33,6 +33,7 @@ impl Event {
             | Self::LoginEnded { user, .. }
             | Self::DeviceApproved { user, .. }
             | Self::UserAdded { user, .. }
+            | Self::GroupsSet { user, .. }
             | Self::UserRemoved { user, .. }
             | Self::PasswordSet { user, .. }
             | Self::TotpEnrolled { user, .. }

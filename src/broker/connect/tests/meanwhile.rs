@@ -82,7 +82,7 @@ async fn what_is_locked_while_the_link_is_awaited_gets_no_session() {
     assert_eq!(refused.code, ErrorCode::Denied);
     for (wish, right) in [
         (LockWish::User("nobody".parse().unwrap()), false),
-        (LockWish::User("nobody@corp".parse().unwrap()), true),
+        (LockWish::User("nobody@corp".parse().unwrap()), false),
         (LockWish::User("ada@local".parse().unwrap()), true),
         (LockWish::Container("nothing".into()), false),
         (LockWish::Container("Web".into()), false),
