@@ -80,7 +80,15 @@ pub(super) async fn approve(context: &mut Context, args: ApproveArgs) -> Result<
     let failure = |error| Failure::of_api(error, &access.api);
     let list = access.api.requests().await.map_err(failure)?;
     let row = meant(list.requests.iter(), &args.id)?;
-    if context.ui.asks() && !args.yes && row.answerable {
+    if !args.yes && row.answerable {
+        if !context.ui.asks() {
+            return Err(Failure::new(
+                Kind::Usage,
+                "no_terminal",
+                "without a terminal nobody can be asked whether to approve it",
+            )
+            .hint(format!("ztctl approve {} --yes", args.id)));
+        }
         described(row).iter().for_each(|line| context.ui.note(line));
         if !context.ui.ask("approve it? [y/N] ", false).await? {
             context.ui.note("nothing was answered");

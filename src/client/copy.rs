@@ -1,7 +1,7 @@
 //! Files to and from a container, by SFTP over a session.
 //!
 //! A file is written under a name of its own beside the final one, and gets that when it is whole: nobody ever sees half of it, and an
-//! interrupted copy can be resumed. Links are made as links and never followed on the way down, on either side, so that what one side
+//! interrupted copy can be resumed. Where it replaces a file it has that one's mode, and its owner where we may give it. Links are made as links and never followed on the way down, on either side, so that what one side
 //! chooses to call a folder leads nowhere else on the other. Names from the other side are checked before they become paths.
 //!
 //! | module | owns |
@@ -101,6 +101,9 @@ fn plain(error: &io::Error) -> String {
     let text = error.to_string();
     text.split(" (os error").next().unwrap_or_default().to_owned()
 }
+
+/// Why nothing is put where something else than a file is.
+const NO_FILE: &str = "it is a device, a pipe or a socket: a file would take its place";
 
 /// One request's bytes: several SSH packets, well below what the other side takes.
 const CHUNK: u32 = 128 * 1024;

@@ -102,8 +102,11 @@ async fn what_is_approved_is_what_was_asked_and_by_whom_it_may_be() {
     );
     let table = bob.run(&["requests"]).await.stdout;
     assert!(table.contains("ada@local") && table.contains("waits for you") && table.contains("10m"), "{table}");
-    assert!(bob.run(&["approve", &id[..6], "--for", "20m"]).await.stderr.contains("the request is for 10m at most"));
-    let said = bob.run(&["approve", &id[..6], "--for", "5m"]).await;
+    // Nobody says yes by mistake: a script has to mean it.
+    let unasked = bob.run(&["approve", &id]).await;
+    assert!(unasked.code == 2 && unasked.stderr.contains("--yes"), "{}", unasked.stderr);
+    assert!(bob.run(&["approve", "--yes", &id[..6], "--for", "20m"]).await.stderr.contains("the request is for 10m at most"));
+    let said = bob.run(&["approve", "--yes", &id[..6], "--for", "5m"]).await;
     assert!(said.code == 0 && said.stderr.contains("approved: ada@local may exec as default in web-"), "{}", said.stderr);
     assert_eq!(exec(&ada, &[]).await.code, 0);
     assert!(exec(&ada, &["--user", "nobody"]).await.stderr.contains("asks for an approval"), "another login");
@@ -113,7 +116,7 @@ async fn what_is_approved_is_what_was_asked_and_by_whom_it_may_be() {
     assert_eq!((&verdicts[0]["approved"], &verdicts[1]["approved"]), (&Value::Null, &true.into()), "{verdicts}");
     let length = verdicts[1]["max_session"].as_u64().unwrap();
     assert!((200..=300).contains(&length), "{length}");
-    assert!(bob.run(&["approve", &id]).await.stderr.contains("is approved already"));
+    assert!(bob.run(&["approve", "--yes", &id]).await.stderr.contains("is approved already"));
 
     // Taken back, what stands on it ends within a second.
     let session = running(&ada, &name, &[]).await;
@@ -161,7 +164,7 @@ async fn who_waits_goes_on_by_itself_and_hears_a_no_and_the_servers_are_told() {
     // The server is down, and nothing waits for it.
     until("a try", async || *pager.refused.lock().unwrap() > 0).await;
     let id = requests(&bob).await[0]["id"].as_str().unwrap().to_owned();
-    assert_eq!(bob.run(&["approve", &id]).await.code, 0);
+    assert_eq!(bob.run(&["approve", "--yes", &id]).await.code, 0);
     let since = Instant::now();
     let approved = lines.next_line().await.unwrap().unwrap();
     println!("approved -> the waiting client goes on {:?}", since.elapsed());
@@ -221,7 +224,7 @@ async fn a_shell_asks_waits_and_goes_on() {
     screen.wait_for("waiting for the answer");
     let open = requests(&bob).await;
     assert_eq!((open.len(), &open[0]["reason"]), (1, &"heap is full".into()));
-    assert_eq!(bob.run(&["approve", open[0]["id"].as_str().unwrap()]).await.code, 0);
+    assert_eq!(bob.run(&["approve", "--yes", open[0]["id"].as_str().unwrap()]).await.code, 0);
     screen.wait_for("approved by bob@local until ");
     screen.type_keys("echo 're'ady\r");
     screen.wait_for("ready");
@@ -262,7 +265,7 @@ async fn broken_glass_lets_in_at_once_and_is_an_alarm() {
     assert!(broke < at(&|event| matches!(event, Event::SessionAuthorised(_))), "the alarm comes first");
     // Who has an approval breaks nothing.
     let id = asked(&ada, &name, &["--action", "exec"]).await;
-    assert_eq!(bob.run(&["approve", &id]).await.code, 0);
+    assert_eq!(bob.run(&["approve", "--yes", &id]).await.code, 0);
     assert_eq!(exec(&["--break-glass", "--reason", "the shop is down"]).await.code, 0);
     assert_eq!(events(&world).await.iter().filter(|event| matches!(event, Event::BreakGlass(_))).count(), 1);
     assert_eq!(pager.taken().len(), 1);
@@ -280,7 +283,7 @@ async fn an_answer_at_one_broker_counts_at_the_other() {
     let waiting = waiting.stderr(Stdio::piped()).spawn().unwrap();
     until("the request", async || !requests(&bob).await.is_empty()).await;
     let id = requests(&bob).await[0]["id"].as_str().unwrap().to_owned();
-    assert_eq!(bob.run(&["approve", &id]).await.code, 0);
+    assert_eq!(bob.run(&["approve", "--yes", &id]).await.code, 0);
     let since = Instant::now();
     assert!(waiting.wait_with_output().await.unwrap().status.success());
     println!("approved at one broker -> the client at the other goes on {:?}", since.elapsed());
@@ -403,12 +406,12 @@ async fn who_is_locked_out_lets_nobody_else_in() {
     let name = ada.names(1).await.remove(0);
     let id = asked(&ada, &name, &["--action", "exec"]).await;
     let made = world.admin.add_lock(lock(LockWish::User("bob".parse().unwrap()), "a lost laptop")).await.unwrap();
-    for verb in ["approve", "deny"] {
-        let said = bob.run(&[verb, &id]).await;
+    for words in [&["approve", "--yes"][..], &["deny"]] {
+        let said = bob.run(&[words, &[&id]].concat()).await;
         assert_eq!(said.code, 4, "{}", said.stderr);
         assert!(said.stderr.contains("you are locked out: a lost laptop"), "{}", said.stderr);
     }
     assert_eq!(requests(&ada).await[0]["state"], "open");
     world.admin.remove_lock(&made.lock.id).await.unwrap();
-    assert_eq!(bob.run(&["approve", &id]).await.code, 0);
+    assert_eq!(bob.run(&["approve", "--yes", &id]).await.code, 0);
 }

@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -139,6 +139,53 @@ async fn links_lead_nowhere_on_the_way() {
     assert!(std::fs::read_dir(&secret).unwrap().next().is_none(), "through a link");
     assert_eq!(std::fs::read_to_string(trap.join("file")).unwrap(), "evil", "in its place");
     assert!(!trap.join("file").is_symlink());
+}
+
+/// What a copy replaces are files, and the new one is as closed to others as the old one was.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_is_replaced_keeps_its_mode_and_owner_and_nothing_else_is_replaced() {
+    let scene = Scene::new(OPEN).await;
+    std::fs::write(scene.at("here", "new"), "new").unwrap();
+    std::fs::write(scene.at("there", "new"), "new").unwrap();
+    let root = rustix::process::geteuid().is_root();
+    for side in ["here", "there"] {
+        let secret = scene.at(side, "secret");
+        std::fs::write(&secret, "old").unwrap();
+        std::fs::set_permissions(&secret, std::fs::Permissions::from_mode(0o600)).unwrap();
+        if root {
+            std::os::unix::fs::chown(&secret, Some(7), Some(8)).unwrap();
+        }
+        let (from, to) = match side {
+            "here" => (scene.there("new"), scene.here("secret")),
+            _ => (scene.here("new"), scene.there("secret")),
+        };
+        let said = scene.cp(&[&from, &to]).await;
+        assert_eq!((said.code, said.stderr.as_str()), (0, ""), "{side}");
+        let now = std::fs::metadata(&secret).unwrap();
+        assert_eq!((std::fs::read_to_string(&secret).unwrap().as_str(), attributes(&secret).0), ("new", 0o600), "{side}");
+        assert!(!root || (now.uid(), now.gid()) == (7, 8), "{side}: {now:?}");
+
+        let fifo = scene.at(side, "fifo");
+        assert!(Command::new("mkfifo").arg(&fifo).status().unwrap().success());
+        let said = scene.cp(&[&from, &to.replace("secret", "fifo")]).await;
+        assert!(said.code == 1 && said.stderr.contains("it is a device, a pipe or a socket"), "{side}: {}", said.stderr);
+        assert!(std::fs::symlink_metadata(&fifo).unwrap().file_type().is_fifo(), "{side}");
+
+        std::fs::write(scene.at(side, "aim"), "old").unwrap();
+        std::os::unix::fs::symlink("aim", scene.at(side, "link")).unwrap();
+        let said = scene.cp(&[&from, &to.replace("secret", "link")]).await;
+        let aim = std::fs::read_to_string(scene.at(side, "aim")).unwrap();
+        assert!(scene.at(side, "link").is_symlink(), "{side}");
+        match side {
+            // A link here may have come out of the container.
+            "here" => assert!(said.code == 1 && said.stderr.contains("it is a link here") && aim == "old", "{}", said.stderr),
+            _ => assert_eq!((said.code, aim.as_str()), (0, "new"), "{}", said.stderr),
+        }
+    }
+    let said = scene.cp(&[&scene.there("new"), &scene.here("nowhere/")]).await;
+    assert!(said.code == 1 && said.stderr.contains("there is no such folder"), "{}", said.stderr);
+    let said = scene.cp(&[&scene.here("new"), &scene.there("nowhere/new")]).await;
+    assert!(said.code == 1 && !said.stderr.contains("ztctl-part"), "{}", said.stderr);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -38,13 +38,19 @@ pub async fn running(person: &Person, name: &str, more: &[&str]) -> Child {
     child
 }
 
-/// What a command says that has to end within a second from `since`.
+/// What a session says that has to end within a second from `since`.
 async fn cut(child: Child, since: Instant) -> Said {
+    let said = ended(child, since).await;
+    assert_eq!(said.code, 255, "{}", said.stderr);
+    said
+}
+
+/// What a command says that has to end within a second from `since`.
+async fn ended(child: Child, since: Instant) -> Said {
     let output = tokio::time::timeout(Duration::from_secs(20), child.wait_with_output()).await.unwrap().unwrap();
     let elapsed = since.elapsed();
     let said = Said::from(output);
     assert!(elapsed < SECOND, "it took {elapsed:?}: {}", said.stderr);
-    assert_eq!(said.code, 255, "{}", said.stderr);
     said
 }
 
@@ -173,6 +179,32 @@ async fn who_is_removed_and_what_the_policy_no_longer_allows_ends_within_a_secon
     world.admin.remove_user(&"ada".parse().unwrap()).await.unwrap();
     let (first, second) = tokio::join!(cut(hers, since), cut(shorter, since));
     assert!(first.stderr.contains("your account was removed") && second.stderr.contains("your account was removed"));
+}
+
+/// Whoever sends much has much under way that nobody answers any more.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_copy_to_a_container_ends_within_a_second_as_well() {
+    let world = World::start().await;
+    let _agent = world.agent("web").await;
+    let ada = world.person("ada", &[]).await;
+    let name = ada.names(1).await.remove(0);
+    let folder = tempfile::tempdir().unwrap();
+    let (from, part) = (folder.path().join("from"), folder.path().join(".to.ztctl-part"));
+    // It takes no room, and longer than anybody waits.
+    std::fs::File::create(&from).unwrap().set_len(1 << 40).unwrap();
+    for round in 0..4 {
+        let to = format!("{name}:{}", folder.path().join("to").display());
+        let mut copy = ada.ztctl(&["cp", from.to_str().unwrap(), &to]);
+        let copy = copy.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let begun = || std::fs::metadata(&part).is_ok_and(|metadata| metadata.len() > 1 << 20);
+        crate::peer::within(Duration::from_secs(20), "copy under way", begun);
+        let since = Instant::now();
+        let made = world.admin.add_lock(lock(LockWish::Everything, "an incident")).await.unwrap();
+        let said = ended(copy, since).await;
+        assert!(said.code == 1 && said.stderr.contains("an incident"), "round {round}: {}", said.stderr);
+        world.admin.remove_lock(&made.lock.id).await.unwrap();
+        std::fs::remove_file(&part).unwrap();
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -86,7 +86,7 @@ async fn everything_is_kept() {
     assert_eq!(asked.code, 0, "{}", asked.stderr);
     let id = asked.stdout.trim();
     assert!(bob.run(&["requests"]).await.stdout.contains("ticket 7"));
-    let approved = bob.run(&["approve", id]).await;
+    let approved = bob.run(&["approve", "--yes", id]).await;
     assert_eq!((approved.code, exec().await), (0, 0), "{}", approved.stderr);
     assert_eq!((bob.run(&["deny", id]).await.code, exec().await), (0, 255));
     // A lock, until it is taken away.

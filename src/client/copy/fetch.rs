@@ -33,6 +33,13 @@ pub(super) async fn fetch(
     let mut fetch = Fetch { remote, options, watch };
     match kind(&attributes) {
         Kind::File => {
+            if to.as_os_str().as_encoded_bytes().ends_with(b"/") && !to.is_dir() {
+                return Err(CopyError::local(to)(io::Error::other("there is no such folder here")));
+            }
+            // It may have come with an earlier copy: what the container has made of it is not written through, and not lost.
+            if target.is_symlink() {
+                return Err(CopyError::local(&target)(io::Error::other("it is a link here: name the file that it leads to")));
+            }
             fetch.watch.expect(attributes.len());
             fetch.file(from, &target, &attributes).await
         }
@@ -132,18 +139,23 @@ impl Fetch<'_> {
         self.watch.begin(from);
         let name = to.file_name().unwrap_or_default().to_string_lossy();
         let new = to.with_file_name(part(&name));
-        if to.is_dir() {
-            return Err(CopyError::local(to)(io::Error::other("it is a folder here")));
-        }
+        let old = replaced(to).map_err(CopyError::local(to))?;
+        let mode = old.as_ref().map_or(attributes.permissions.unwrap_or(0o644) & 0o777, local::mode);
         let handle = self.remote.open_file(from, OpenFlags::READ, None).await?;
-        let copied = self.contents(from, &handle, &new, attributes).await;
-        self.remote.close(handle).await;
+        let copied = self.contents(from, &handle, to, &new, attributes.len(), mode).await;
+        // On a connection that is gone nothing would answer.
+        if !matches!(copied, Err(CopyError::Lost)) {
+            self.remote.close(handle).await;
+        }
         match copied {
             Ok(file) => {
+                if let Some(old) = &old {
+                    local::resemble(&file, old).map_err(CopyError::local(to))?;
+                }
                 if self.options.preserve {
-                    keep(&file, attributes).map_err(CopyError::local(&new))?;
-                } else if attributes.permissions.is_some_and(|mode| mode & OWNER_WRITES == 0) {
-                    local::write_protect(&file).map_err(CopyError::local(&new))?;
+                    keep(&file, attributes).map_err(CopyError::local(to))?;
+                } else if mode & OWNER_WRITES == 0 {
+                    local::write_protect(&file).map_err(CopyError::local(to))?;
                 }
                 fs::rename(&new, to).map_err(CopyError::local(to))
             }
@@ -156,14 +168,21 @@ impl Fetch<'_> {
         }
     }
 
-    async fn contents(&mut self, from: &str, handle: &str, new: &Path, attributes: &FileAttributes) -> Result<File, CopyError> {
-        let (remote, size) = (self.remote, attributes.len());
-        let failed = || CopyError::local(new);
+    /// Writes it to `new`, which becomes `to`: that is the name that people know.
+    async fn contents(
+        &mut self,
+        from: &str,
+        handle: &str,
+        to: &Path,
+        new: &Path,
+        size: u64,
+        mode: u32,
+    ) -> Result<File, CopyError> {
+        let (remote, failed) = (self.remote, || CopyError::local(to));
         let (mut file, start) = match self.resumable(from, handle, new, size).await? {
             Some((file, start)) => (file, start),
             None => {
                 let _ = fs::remove_file(new);
-                let mode = attributes.permissions.unwrap_or(0o644) & 0o777;
                 // With the right to write while it is being written.
                 (local::create_new(new, mode | OWNER_WRITES).map_err(failed())?, 0)
             }
@@ -209,6 +228,19 @@ impl Fetch<'_> {
         read.map_err(CopyError::local(new))?;
         let theirs = self.remote.read(handle, have - u64::from(tail), tail).await.map_err(at(from))?;
         Ok((ours == theirs).then_some((file, have)))
+    }
+}
+
+/// The file that stands at `path` and will be replaced. What is none stays: a link below the folder that the person named is replaced
+/// unread, but no device, pipe or socket is.
+fn replaced(path: &Path) -> io::Result<Option<fs::Metadata>> {
+    match fs::symlink_metadata(path) {
+        Ok(metadata) if metadata.is_file() => Ok(Some(metadata)),
+        Ok(metadata) if metadata.is_symlink() => Ok(None),
+        Ok(metadata) if metadata.is_dir() => Err(io::Error::other("it is a folder here")),
+        Ok(_) => Err(io::Error::other(super::NO_FILE)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
     }
 }
 

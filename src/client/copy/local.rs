@@ -10,4 +10,6 @@ use unix as system;
 #[cfg(windows)]
 use windows as system;
 
-pub(super) use system::{create_new, link, link_target, make_folder, mode, open, open_folder, set_mode, write_protect};
+pub(super) use system::{
+    create_new, link, link_target, make_folder, mode, open, open_folder, resemble, set_mode, write_protect,
+};

@@ -104,6 +104,20 @@ impl Remote {
         name.files.into_iter().next().map(|file| file.filename).ok_or(CopyError::Lost)
     }
 
+    /// Where the file is that a path names, by links or without.
+    pub(super) async fn destination(&self, path: String) -> Result<String, CopyError> {
+        let mut path = path;
+        for _ in 0..LINKS {
+            if self.look(&path).await?.is_none_or(|found| kind(&found) != Kind::Link) {
+                return Ok(path);
+            }
+            let target = self.link_target(&path).await?;
+            let name = last(&path).map_or(0, str::len);
+            path = if target.starts_with('/') { target } else { format!("{}{target}", &path[..path.len() - name]) };
+        }
+        Err(CopyError::Remote { path, why: "too many links lead there".to_owned() })
+    }
+
     /// Makes a link, in place of one that is there.
     pub(super) async fn link(&self, path: &str, target: &str) -> Result<(), CopyError> {
         if let Some(attributes) = self.look(path).await?
@@ -205,6 +219,9 @@ impl std::fmt::Debug for Remote {
 }
 
 const POSIX_RENAME: &str = "posix-rename@openssh.com";
+
+/// As many links as Linux follows.
+const LINKS: usize = 40;
 
 /// Seconds for an answer.
 const PATIENCE: u64 = 300;

@@ -34,6 +34,7 @@ pub(super) async fn send(
     if metadata.is_dir() {
         return send.tree(from.to_owned(), target).await;
     }
+    let target = remote.destination(target).await?;
     send.watch.expect(metadata.len());
     send.file(from, &target, &metadata).await
 }
@@ -128,26 +129,48 @@ impl Send<'_> {
         let new = format!("{folder}{}", part(name));
         let mut file = File::open(from).map_err(CopyError::local(from))?;
         let start = self.resumable(&mut file, from, &new, metadata.len()).await?;
-        let handle = match start {
+        let (left, old) = tokio::join!(self.remote.look(&new), self.remote.look(to));
+        let (left, old) = (left?, old?.filter(|old| kind(old) != Kind::Link));
+        match old.as_ref().map(kind) {
+            Some(Kind::Folder) => {
+                return Err(CopyError::Remote { path: to.to_owned(), why: "it is a folder there".to_owned() });
+            }
+            Some(Kind::Other) => return Err(CopyError::Remote { path: to.to_owned(), why: super::NO_FILE.to_owned() }),
+            _ => {}
+        }
+        let mode = old.as_ref().and_then(|old| old.permissions).map_or(local::mode(metadata), |mode| mode & 0o777);
+        let opened = match start {
             0 => {
-                if self.remote.look(&new).await?.is_some() {
+                if left.is_some() {
                     self.remote.remove(&new).await?;
                 }
                 // A name that somebody else makes just now is not written through.
                 let flags = OpenFlags::WRITE | OpenFlags::CREATE | OpenFlags::EXCLUDE;
-                self.remote.open_file(&new, flags, Some(local::mode(metadata) | OWNER_WRITES)).await?
+                self.remote.open_file(&new, flags, Some(mode | OWNER_WRITES)).await
             }
-            _ => self.remote.open_file(&new, OpenFlags::WRITE, None).await?,
+            _ => self.remote.open_file(&new, OpenFlags::WRITE, None).await,
         };
+        // People know the name that it will have.
+        let handle = opened.map_err(|error| match error {
+            CopyError::Remote { why, .. } => CopyError::Remote { path: to.to_owned(), why },
+            error => error,
+        })?;
         let copied = self.contents(&mut file, from, &handle, to, start).await;
-        self.remote.close(handle).await;
+        // On a connection that is gone nothing would answer.
+        if !matches!(copied, Err(CopyError::Lost)) {
+            self.remote.close(handle).await;
+        }
         match copied {
             Ok(()) => {
+                let attributes = |permissions| FileAttributes { permissions: Some(permissions), ..FileAttributes::empty() };
+                if let Some(FileAttributes { uid, gid, .. }) = old {
+                    // Whoever may not give it away stays its owner.
+                    let _ = self.remote.set(&new, FileAttributes { uid, gid, ..FileAttributes::empty() }).await;
+                }
                 if self.options.preserve {
                     self.remote.set(&new, kept(metadata)).await?;
-                } else if local::mode(metadata) & OWNER_WRITES == 0 {
-                    let mode = Some(local::mode(metadata));
-                    self.remote.set(&new, FileAttributes { permissions: mode, ..FileAttributes::empty() }).await?;
+                } else if old.is_some() || mode & OWNER_WRITES == 0 {
+                    self.remote.set(&new, attributes(mode)).await?;
                 }
                 self.remote.replace(&new, to).await
             }

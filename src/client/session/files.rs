@@ -60,8 +60,20 @@ impl Session {
                     return Ok(done);
                 }
                 news = silence.news(&self) => tell(&news?),
+                // Work that waits for an answer on a connection that is over may wait for long.
+                () = self.gone() => return Err(self.lost()),
             }
         }
+    }
+}
+
+impl Session {
+    /// Returns a moment after the connection's end: the reason, if there is one, comes right before it.
+    async fn gone(&self) {
+        while !self.handle.is_closed() {
+            tokio::time::sleep(LOOK).await;
+        }
+        tokio::time::sleep(LAST_WORDS).await;
     }
 }
 
@@ -113,5 +125,8 @@ const PACKET: usize = 32 * 1024;
 const SAID: usize = 4096;
 
 const PATIENCE: Duration = Duration::from_secs(15);
+
+/// How often the connection is looked at: whoever is cut off reads why within the second.
+const LOOK: Duration = Duration::from_millis(100);
 
 const LAST_WORDS: Duration = Duration::from_millis(100);

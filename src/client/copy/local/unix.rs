@@ -2,7 +2,7 @@
 
 use std::fs::{self, DirBuilder, File, Metadata, OpenOptions, Permissions};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt, symlink};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt, fchown, symlink};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::OFlags;
@@ -22,6 +22,16 @@ pub(in crate::client::copy) fn set_mode(file: &File, mode: u32) -> io::Result<()
 /// Takes the right to write from the file's owner.
 pub(in crate::client::copy) fn write_protect(file: &File) -> io::Result<()> {
     file.set_permissions(Permissions::from_mode(file.metadata()?.permissions().mode() & !OWNER_WRITES))
+}
+
+/// Gives a new file the permission bits of the one that it will replace, and its owner and group, where we may.
+pub(in crate::client::copy) fn resemble(file: &File, old: &Metadata) -> io::Result<()> {
+    let new = file.metadata()?;
+    if (new.uid(), new.gid()) != (old.uid(), old.gid()) {
+        // Whoever may not stays its owner.
+        let _ = fchown(file, Some(old.uid()), Some(old.gid()));
+    }
+    set_mode(file, mode(old))
 }
 
 /// A new file, open for writing. What stands there already is never opened.

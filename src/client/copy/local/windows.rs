@@ -28,6 +28,11 @@ pub(in crate::client::copy) fn write_protect(file: &File) -> io::Result<()> {
     file.set_permissions(permissions)
 }
 
+/// A new file has what it inherits, as the one before had.
+pub(in crate::client::copy) fn resemble(_: &File, _: &Metadata) -> io::Result<()> {
+    Ok(())
+}
+
 /// A new file, open for writing, by the access list that it inherits. What stands there already is never opened.
 pub(in crate::client::copy) fn create_new(path: &Path, _mode: u32) -> io::Result<File> {
     OpenOptions::new().write(true).create_new(true).open(path)
