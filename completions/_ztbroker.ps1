@@ -45,6 +45,7 @@ Register-ArgumentCompleter -Native -CommandName 'ztbroker' -ScriptBlock {
             [CompletionResult]::new('--public-url', '--public-url', [CompletionResultType]::ParameterName, 'Be called URL by people and agents')
             [CompletionResult]::new('--policy', '--policy', [CompletionResultType]::ParameterName, 'Use the policy file, or the folder of policies, at PATH')
             [CompletionResult]::new('--log', '--log', [CompletionResultType]::ParameterName, 'What is written to stderr')
+            [CompletionResult]::new('--anew', '--anew', [CompletionResultType]::ParameterName, 'Make WHAT anew although this broker has served with it: it is lost for good')
             [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The broker''s configuration [default: /etc/ztbroker/ztbroker.toml]')
             [CompletionResult]::new('--state', '--state', [CompletionResultType]::ParameterName, 'The broker''s state folder, instead of the one that the configuration names')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')

@@ -886,7 +886,7 @@ _ztbroker() {
             return 0
             ;;
         ztbroker__subcmd__serve)
-            opts="-h --listen --public-url --policy --log --config --state --help"
+            opts="-h --listen --public-url --policy --log --anew --config --state --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -906,6 +906,10 @@ _ztbroker() {
                     ;;
                 --log)
                     COMPREPLY=($(compgen -W "error warn info debug" -- "${cur}"))
+                    return 0
+                    ;;
+                --anew)
+                    COMPREPLY=($(compgen -W "ca database" -- "${cur}"))
                     return 0
                     ;;
                 --config)

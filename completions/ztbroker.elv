@@ -41,6 +41,7 @@ set edit:completion:arg-completer[ztbroker] = {|@words|
             cand --public-url 'Be called URL by people and agents'
             cand --policy 'Use the policy file, or the folder of policies, at PATH'
             cand --log 'What is written to stderr'
+            cand --anew 'Make WHAT anew although this broker has served with it: it is lost for good'
             cand --config 'The broker''s configuration [default: /etc/ztbroker/ztbroker.toml]'
             cand --state 'The broker''s state folder, instead of the one that the configuration names'
             cand -h 'Print help (see more with ''--help'')'

@@ -46,6 +46,8 @@ complete -c ztbroker -n "__fish_ztbroker_using_subcommand serve" -l log -d 'What
 warn\t'And what may soon'
 info\t'And what a quiet day consists of'
 debug\t'And what helps to find a mistake'"
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand serve" -l anew -d 'Make WHAT anew although this broker has served with it: it is lost for good' -r -f -a "ca\t'The keys of the certificate authorities: every agent has to join and everybody to log in again'
+database\t'The database: people, tokens, locks, logins and enrolled agents'"
 complete -c ztbroker -n "__fish_ztbroker_using_subcommand serve" -l config -d 'The broker\'s configuration [default: /etc/ztbroker/ztbroker.toml]' -r -F
 complete -c ztbroker -n "__fish_ztbroker_using_subcommand serve" -l state -d 'The broker\'s state folder, instead of the one that the configuration names' -r -F
 complete -c ztbroker -n "__fish_ztbroker_using_subcommand serve" -s h -l help -d 'Print help (see more with \'--help\')'

@@ -41,6 +41,7 @@ pub mod fuzzing;
 mod http;
 pub mod identity;
 mod jwt;
+mod kept;
 mod list;
 pub mod locks;
 mod mfa;
@@ -68,6 +69,7 @@ pub use admin::{
     JoinTokenSpec, LiveSession, LockSpec, LockWish, MadeLock, Rotation, TokenId, TokenRow, UserRow, UserTokenSpec,
 };
 pub use config::{Config, ConfigError};
+pub use kept::{Lost, Part};
 pub use state_folder::StateFolderError;
 pub use tls::TlsError;
 
@@ -76,6 +78,8 @@ pub struct Broker {
     state: Arc<State>,
     tls: Option<Arc<ServerConfig>>,
     folder: StateFolder,
+    /// What was missing although this broker has served before.
+    anew: Vec<kept::Part>,
 }
 
 /// What the parts of the broker share. In an `Arc` everywhere.
@@ -102,6 +106,7 @@ pub(crate) struct State {
     /// Cancelled when the broker stops.
     pub(crate) shutdown: CancellationToken,
     pub(crate) tls_root: Option<tls::Root>,
+    pub(crate) tls_files: Option<Arc<tls::Files>>,
     /// Which of the brokers that share the database this is.
     pub(crate) instance: String,
 }
@@ -118,6 +123,9 @@ pub enum OpenError {
     /// TLS.
     #[error(transparent)]
     Tls(#[from] TlsError),
+    /// Something that the folder has had is not there.
+    #[error(transparent)]
+    Lost(#[from] kept::Lost),
     /// The audit journal.
     #[error(transparent)]
     Journal(#[from] audit::JournalError),
@@ -162,8 +170,9 @@ impl Broker {
     pub async fn open(config: Config, clock: Clock) -> Result<Self, OpenError> {
         config.check()?;
         let folder = StateFolder::open(&config.state)?;
+        let anew = kept::made_anew(&config)?;
         let policies = policy::Policies::load(&config.policy)?;
-        let (tls, tls_root) = tls::open(&config, &clock)?;
+        let tls::Opened { server: tls, root: tls_root, files: tls_files } = tls::open(&config, &clock)?;
         let ca = ca::Authority::open(&folder.join("ca"))?.with_lifetime(config.certificate_lifetime.as_secs());
         let journal = audit::Journal::open(&folder.join(audit::FOLDER), config.audit.pace, clock.clone())?;
         let sinks = audit::Sinks::new(&config.audit.sinks, &folder.join(audit::FOLDER))?;
@@ -191,10 +200,11 @@ impl Broker {
             notifier,
             ca,
             tls_root,
+            tls_files,
             instance: folder.instance()?,
         });
         recall::read_locks(&state).await?;
-        Ok(Self { state, tls, folder })
+        Ok(Self { state, tls, folder, anew })
     }
 
     /// The public keys that clients and agents pin.
@@ -222,12 +232,15 @@ impl Broker {
     /// # Errors
     /// [`ServeError`].
     pub async fn serve(self, listener: TcpListener, shutdown: CancellationToken) -> Result<(), ServeError> {
-        let Self { state, tls, folder } = self;
+        let Self { state, tls, folder, anew } = self;
         // However this future ends, even by being dropped, what it started ends too.
         let _stop = state.shutdown.clone().drop_guard();
         let path = folder.join(ADMIN_SOCKET);
         let socket = admin::socket::bind(&path).map_err(|source| ServeError::Socket { path: path.clone(), source })?;
         state.journal.append(Event::BrokerStarted { version: env!("CARGO_PKG_VERSION").to_owned() }).await?;
+        for part in anew {
+            state.journal.append(Event::MadeAnew { what: part.word().to_owned() }).await?;
+        }
         state.journal.append(Event::PolicyLoaded { policies: state.policies.current().ids(), by: "broker".to_owned() }).await?;
         end_lost_sessions(&state).await?;
         let copying: audit::Working = state.sinks.start(&state.journal, &state.clock);
@@ -237,6 +250,12 @@ impl Broker {
         let policing = tokio::spawn(recall::keep_reading_policies(Arc::clone(&state)));
         let locking = tokio::spawn(recall::keep_reading_locks(Arc::clone(&state)));
         let turning = tokio::spawn(turning::keep_turning(Arc::clone(&state)));
+        let (files, stop) = (state.tls_files.clone(), state.shutdown.clone());
+        let renewing = tokio::spawn(async move {
+            if let Some(files) = files {
+                files.keep_reading(stop).await;
+            }
+        });
         let telling = tokio::spawn(asking::notify::keep_telling(Arc::clone(&state)));
         let proxies = state.config.trusted_proxies.clone().into();
         state.registry.expect(state.store.take_agents_of(&state.instance).await.unwrap_or_else(|error| {
@@ -258,8 +277,8 @@ impl Broker {
             }
         };
         tokio::join!(serving, stopping);
-        for ended in [admin.await, pruning.await, signing.await, policing.await, locking.await, turning.await, telling.await] {
-            if let Err(error) = ended {
+        for task in [admin, pruning, signing, policing, locking, turning, renewing, telling] {
+            if let Err(error) = task.await {
                 tracing::error!(%error, "a task of the broker ended badly");
             }
         }

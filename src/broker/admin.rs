@@ -232,6 +232,15 @@ impl Admin {
         self.state.sinks.reopen();
     }
 
+    /// The operator's TLS certificate is read again, because somebody has renewed it.
+    pub(crate) fn renew_certificate(&self) {
+        match self.state.tls_files.as_ref().map(|files| files.renew()) {
+            Some(Ok(true)) => tracing::info!("the new TLS certificate is shown from now on"),
+            Some(Err(error)) => tracing::error!("the TLS certificate before stays: {error}"),
+            Some(Ok(false)) | None => {}
+        }
+    }
+
     /// How far the journal is on the disk.
     pub(crate) fn audit_end(&self) -> Durable {
         self.state.journal.durable()

@@ -15,6 +15,7 @@ use url::Url;
 
 use super::admin::TokenId;
 use super::enrolment::RUNTIMES;
+use super::kept::Part;
 use crate::log::LogLevel;
 use crate::moment;
 use crate::proto::name::Account;
@@ -97,6 +98,27 @@ pub(super) struct Serve {
     /// What is written to stderr
     #[arg(long = "log", value_enum, value_name = "LEVEL")]
     pub(super) log_level: Option<LogLevel>,
+    /// Make WHAT anew although this broker has served with it: it is lost for good
+    #[arg(long, value_enum, value_name = "WHAT")]
+    pub(super) anew: Vec<Anew>,
+}
+
+/// What `--anew` takes; the journal's key is made anew wherever it is moved away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Anew {
+    /// The keys of the certificate authorities: every agent has to join and everybody to log in again
+    Ca,
+    /// The database: people, tokens, locks, logins and enrolled agents
+    Database,
+}
+
+impl From<Anew> for Part {
+    fn from(anew: Anew) -> Self {
+        match anew {
+            Anew::Ca => Self::Ca,
+            Anew::Database => Self::Database,
+        }
+    }
 }
 
 #[derive(Debug, Args)]
@@ -267,7 +289,8 @@ Examples:
   ztbroker serve --config /etc/ztbroker/ztbroker.toml
   ztbroker serve --config ztbroker.toml --log debug
 
-SIGHUP loads the policies again and opens the audit's files anew. SIGTERM ends the broker in order: sessions are told, the journal is complete.";
+SIGHUP loads the policies again, reads a renewed TLS certificate and opens the audit's files anew; what else is in the
+configuration counts from the next start. SIGTERM ends the broker in order: sessions are told, the journal is complete.";
 
 const DEV_HELP: &str = "\
 Examples:

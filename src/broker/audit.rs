@@ -39,6 +39,7 @@ pub use checkpoint::{Checkpoint, NoCheckpoint, Pace, Statement};
 pub use event::Event;
 pub use export::Export;
 pub use fault::Fault;
+pub(crate) use key::KEY;
 pub use key::{InvalidKeys, KeyFault, Keys, Signer};
 pub use query::{Follow, Query};
 pub use record::Record;

@@ -120,6 +120,15 @@ impl Authority {
         Ok(Self { dir: dir.to_path_buf(), ring, turning, lifetime: LIFETIME })
     }
 
+    /// Whether there are keys in `dir`, for users and for hosts.
+    ///
+    /// # Errors
+    /// [`CaError`], where there is something else.
+    pub(super) fn is_in(dir: &Path) -> Result<bool, CaError> {
+        let first = |role: Role| dir.join(role.file()).symlink_metadata().is_ok();
+        Ok([Role::User, Role::Host].into_iter().all(first) || Ring::read(dir)?.is_some())
+    }
+
     /// The same with certificates that open the door for `seconds`, at most [`MAX_LIFETIME`].
     pub fn with_lifetime(self, seconds: u64) -> Self {
         Self { lifetime: seconds.clamp(1, MAX_LIFETIME), ..self }

@@ -21,6 +21,7 @@ use std::time::Duration;
 use url::Url;
 
 use super::identity::LOCAL;
+use super::kept::Part;
 use crate::log::LogLevel;
 use crate::proto::Secret;
 use crate::ssh::cert;
@@ -73,6 +74,8 @@ pub struct Config {
     pub audit: Audit,
     /// Who is told of requests and alarms.
     pub notify: Vec<Notify>,
+    /// What may be made anew although the broker has served before, because it is lost for good: never in the file, said once.
+    pub anew: Vec<Part>,
     /// How much is logged.
     pub log_level: LogLevel,
 }
@@ -174,6 +177,7 @@ impl Config {
             jobs: Vec::new(),
             clusters: Vec::new(),
             audit: Audit::default(),
+            anew: Vec::new(),
             notify: Vec::new(),
             log_level: LogLevel::Info,
         }
@@ -228,11 +232,16 @@ impl Config {
     /// Where the database is.
     pub(crate) fn database_url(&self) -> Secret<String> {
         self.database.clone().unwrap_or_else(|| {
-            let file = self.state.join("broker.db");
+            let file = self.state.join(DATABASE);
             // The URL takes no path that begins somewhere; only a process without a current folder has none to give.
             let file = std::path::absolute(&file).unwrap_or(file);
             Secret::new(format!("sqlite://{}", file.display()))
         })
+    }
+
+    /// The database, where it is a file of ours.
+    pub(crate) fn database_file(&self) -> Option<PathBuf> {
+        self.database.is_none().then(|| self.state.join(DATABASE))
     }
 
     /// Whether `address` is one of the proxies whose word counts.
@@ -269,6 +278,9 @@ const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8443
 
 /// The state folder of an installed broker.
 const STATE: &str = "/var/lib/ztbroker";
+
+/// The database's file in the state folder.
+const DATABASE: &str = "broker.db";
 
 /// The policy of an installed broker.
 const POLICY: &str = "/etc/ztbroker/policy.cedar";

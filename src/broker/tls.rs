@@ -3,6 +3,8 @@
 //! The self-made root is in the state folder; the server's certificate is not kept at all. It lives in memory, is made at the start and
 //! again long before it ends. The root travels in the chain, so that its fingerprint is enough to find and believe it.
 
+mod files;
+
 use std::fmt;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -24,6 +26,8 @@ use super::state_folder::{self, StateFolderError};
 use crate::clock::Clock;
 use crate::proto::Secret;
 use crate::transport::tls::{HTTP1, RootFingerprint, provider};
+
+pub(crate) use files::Files;
 
 /// A private root, as others get to see it.
 #[derive(Debug, Clone)]
@@ -66,21 +70,34 @@ pub enum TlsError {
     Rustls(#[from] rustls::Error),
 }
 
-/// The server's side of TLS for `config`, and the private root if there is one.
+/// The server's side of TLS.
+#[derive(Debug, Default)]
+pub(crate) struct Opened {
+    /// What a connection is accepted with; nothing where something in front of us does that.
+    pub(crate) server: Option<Arc<ServerConfig>>,
+    /// The private root, where TLS is self-made.
+    pub(crate) root: Option<Root>,
+    /// The operator's files, where it is not.
+    pub(crate) files: Option<Arc<Files>>,
+}
+
+/// The server's side of TLS for `config`.
 ///
 /// # Errors
 /// [`TlsError`].
-pub(crate) fn open(config: &Config, clock: &Clock) -> Result<(Option<Arc<ServerConfig>>, Option<Root>), TlsError> {
+pub(crate) fn open(config: &Config, clock: &Clock) -> Result<Opened, TlsError> {
     match &config.tls {
-        Tls::None => Ok((None, None)),
+        Tls::None => Ok(Opened::default()),
         Tls::Files { cert, key } => {
-            let resolver = Fixed(Arc::new(from_files(cert, key)?));
-            Ok((Some(server_config(Arc::new(resolver))?), None))
+            let files = Arc::new(Files::open(cert, key)?);
+            let resolver: Arc<Files> = Arc::clone(&files);
+            Ok(Opened { server: Some(server_config(resolver)?), root: None, files: Some(files) })
         }
         Tls::SelfMade => {
             let maker = Maker::open(&config.state.join("tls"), &config.public_url)?;
             let root = maker.root.clone();
-            Ok((Some(server_config(Arc::new(Remade::new(maker, clock.clone())?))?), Some(root)))
+            let server = server_config(Arc::new(Remade::new(maker, clock.clone())?))?;
+            Ok(Opened { server: Some(server), root: Some(root), files: None })
         }
     }
 }
@@ -93,29 +110,6 @@ fn server_config(resolver: Arc<dyn ResolvesServerCert>) -> Result<Arc<ServerConf
     // Only HTTP/1.1 can be upgraded to a byte stream.
     config.alpn_protocols = vec![HTTP1.to_vec()];
     Ok(Arc::new(config))
-}
-
-fn from_files(cert: &Path, key: &Path) -> Result<CertifiedKey, TlsError> {
-    let wrong = |path: &Path, why: String| TlsError::File { path: path.to_path_buf(), why };
-    let read = |path: &Path| std::fs::read(path).map(Secret::new).map_err(|error| wrong(path, error.to_string()));
-    let chain: Vec<CertificateDer<'static>> = CertificateDer::pem_slice_iter(read(cert)?.expose())
-        .collect::<Result<_, _>>()
-        .map_err(|error| wrong(cert, error.to_string()))?;
-    if chain.is_empty() {
-        return Err(wrong(cert, "it holds no certificate in PEM form (-----BEGIN CERTIFICATE-----)".to_owned()));
-    }
-    let private = PrivateKeyDer::from_pem_slice(read(key)?.expose()).map_err(|error| wrong(key, error.to_string()))?;
-    CertifiedKey::from_der(chain, private, &provider()).map_err(|error| wrong(key, error.to_string()))
-}
-
-/// The operator's certificate.
-#[derive(Debug)]
-struct Fixed(Arc<CertifiedKey>);
-
-impl ResolvesServerCert for Fixed {
-    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        Some(Arc::clone(&self.0))
-    }
 }
 
 /// Makes server certificates under the private root.
@@ -272,8 +266,8 @@ mod tests {
     #[test]
     fn the_root_stays_and_its_key_is_ours_alone() {
         let folder = tempfile::tempdir().unwrap();
-        let first = open(&config(folder.path()), &Clock::system()).unwrap().1.unwrap();
-        let again = open(&config(folder.path()), &Clock::system()).unwrap().1.unwrap();
+        let first = open(&config(folder.path()), &Clock::system()).unwrap().root.unwrap();
+        let again = open(&config(folder.path()), &Clock::system()).unwrap().root.unwrap();
         assert_eq!(first.fingerprint, again.fingerprint);
         assert_eq!(std::fs::read_to_string(folder.path().join("tls/root.pem")).unwrap(), first.pem);
         let mode = std::fs::metadata(folder.path().join("tls/root.key")).unwrap().permissions().mode();

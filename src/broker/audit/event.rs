@@ -23,6 +23,11 @@ pub enum Event {
     },
     /// The broker ended in order.
     BrokerStopped {},
+    /// Something that the broker had was not there at its start, and was made anew.
+    MadeAnew {
+        /// `ca`, `database` or `checkpoint-key`.
+        what: String,
+    },
     /// The last run ended in the middle of a line, which was cut off.
     JournalRepaired {
         /// The bytes of the half line.

@@ -166,7 +166,7 @@ fn key_id(key: &PublicKey) -> String {
 }
 
 /// The key's file, beside the journal.
-const KEY: &str = "checkpoint_key";
+pub(crate) const KEY: &str = "checkpoint_key";
 
 /// The most bytes of a key file; an Ed25519 key has some 400.
 const FILE_LIMIT: u64 = 4096;

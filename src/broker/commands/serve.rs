@@ -16,6 +16,7 @@ pub(super) async fn run(place: &Place, args: Serve) -> Result<(), Failure> {
     config.public_url = args.public_url.unwrap_or(config.public_url);
     config.policy = args.policy.unwrap_or(config.policy);
     config.log_level = args.log_level.map_or(config.log_level, Into::into);
+    config.anew = args.anew.into_iter().map(Into::into).collect();
     config.check()?;
     log::start(config.log_level);
     let signals = Signals::new()?;
@@ -60,7 +61,8 @@ impl Signals {
         })
     }
 
-    /// Stops in order at the first signal to end, at once at the second; loads the policies at a hang-up.
+    /// Stops in order at the first signal to end, at once at the second; at a hang-up reads what an operator may have changed: sinks' files, the TLS
+    /// certificate, the policies.
     async fn watch(mut self, admin: Admin, stop: CancellationToken) {
         loop {
             tokio::select! {
@@ -68,6 +70,7 @@ impl Signals {
                 _ = self.interrupt.recv() => {}
                 _ = self.hang_up.recv() => {
                     admin.reopen_sinks();
+                    admin.renew_certificate();
                     match admin.reload_policy().await {
                         Ok(policies) => tracing::info!("{} policies are in force", policies.len()),
                         Err(error) => tracing::error!("{error}"),

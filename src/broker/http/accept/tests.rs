@@ -77,7 +77,7 @@ async fn rest(stream: &mut TcpStream) -> String {
 async fn a_handshake_that_trickles_is_cut() {
     let folder = tempfile::tempdir().unwrap();
     let config = Config::dev(folder.path().to_path_buf(), "127.0.0.1:8443".parse().unwrap(), "/p".into());
-    let (tls, _) = tls::open(&config, &Clock::system()).unwrap();
+    let tls = tls::open(&config, &Clock::system()).unwrap().server;
     let scene = Scene::new(|door| door.tls = tls).await;
     let mut silent = scene.connect().await;
     assert_eq!(rest(&mut silent).await, "");
