@@ -200,6 +200,7 @@ Register-ArgumentCompleter -Native -CommandName 'ztbroker' -ScriptBlock {
             [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The broker''s configuration [default: /etc/ztbroker/ztbroker.toml]')
             [CompletionResult]::new('--state', '--state', [CompletionResultType]::ParameterName, 'The broker''s state folder, instead of the one that the configuration names')
             [CompletionResult]::new('--part', '--part', [CompletionResultType]::ParameterName, 'The file begins in the middle, as a sink''s does after it was rotated')
+            [CompletionResult]::new('--export', '--export', [CompletionResultType]::ParameterName, 'The file has to be an export, whose signed first line says what follows: a copy may have lost its end')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             break

@@ -370,7 +370,7 @@ _ztbroker() {
             return 0
             ;;
         ztbroker__subcmd__audit__subcmd__verify)
-            opts="-o -h --checkpoint --key --part --output --config --state --help"
+            opts="-o -h --checkpoint --key --part --export --output --config --state --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -181,6 +181,7 @@ set edit:completion:arg-completer[ztbroker] = {|@words|
             cand --config 'The broker''s configuration [default: /etc/ztbroker/ztbroker.toml]'
             cand --state 'The broker''s state folder, instead of the one that the configuration names'
             cand --part 'The file begins in the middle, as a sink''s does after it was rotated'
+            cand --export 'The file has to be an export, whose signed first line says what follows: a copy may have lost its end'
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
         }

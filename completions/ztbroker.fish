@@ -144,6 +144,7 @@ json\t'JSON, one object a line'"
 complete -c ztbroker -n "__fish_ztbroker_using_subcommand audit; and __fish_seen_subcommand_from verify" -l config -d 'The broker\'s configuration [default: /etc/ztbroker/ztbroker.toml]' -r -F
 complete -c ztbroker -n "__fish_ztbroker_using_subcommand audit; and __fish_seen_subcommand_from verify" -l state -d 'The broker\'s state folder, instead of the one that the configuration names' -r -F
 complete -c ztbroker -n "__fish_ztbroker_using_subcommand audit; and __fish_seen_subcommand_from verify" -l part -d 'The file begins in the middle, as a sink\'s does after it was rotated'
+complete -c ztbroker -n "__fish_ztbroker_using_subcommand audit; and __fish_seen_subcommand_from verify" -l export -d 'The file has to be an export, whose signed first line says what follows: a copy may have lost its end'
 complete -c ztbroker -n "__fish_ztbroker_using_subcommand audit; and __fish_seen_subcommand_from verify" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c ztbroker -n "__fish_ztbroker_using_subcommand audit; and __fish_seen_subcommand_from export" -l since -d 'Only from this time on: 15m, 8h, 2d ago, or a date like 2026-01-31 or 2026-01-31T09:30:00Z' -r
 complete -c ztbroker -n "__fish_ztbroker_using_subcommand audit; and __fish_seen_subcommand_from export" -l until -d 'Only what happened before this time' -r

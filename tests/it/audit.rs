@@ -73,6 +73,7 @@ async fn an_auditor_verifies_an_export_and_finds_what_was_done_to_it() {
     let good = story.audited(&["export.jsonl"]);
     assert_eq!((good.code, good.stderr.as_str()), (0, ""), "{}", good.stdout);
     assert!(good.stdout.contains("are as they were written"), "{}", good.stdout);
+    assert_eq!(story.audited(&["--export", "export.jsonl"]).code, 0);
     // The key as a line does as well, and from stdin a file.
     let line = std::fs::read_to_string(key).unwrap();
     let said = ztbroker(story.folder.path(), &["audit", "verify", "--key", line.trim(), "export.jsonl"]);
@@ -96,6 +97,15 @@ async fn an_auditor_verifies_an_export_and_finds_what_was_done_to_it() {
     swapped.swap(at, at - 1);
     tampered("swapped", swapped);
     tampered("cut", own()[..lines.len() - 1].to_vec());
+    // Without its first line it is a copy, which nobody vouches for where it ends.
+    tampered("copy", own()[1..lines.len() - 1].to_vec());
+    let copy = story.audited(&["copy"]);
+    assert!(copy.code == 0 && copy.stderr.contains("a copy and no export"), "{} {}", copy.stdout, copy.stderr);
+    let copy = story.audited(&["--export", "copy"]);
+    assert!(copy.code == 2 && copy.stderr.contains("it is no export"), "{} {}", copy.stdout, copy.stderr);
+    tampered("empty", Vec::new());
+    let empty = story.audited(&["empty"]);
+    assert!(empty.code == 2 && empty.stderr.contains("there are no events"), "{} {}", empty.stdout, empty.stderr);
     let seq = serde_json::from_str::<Value>(lines[at]).unwrap()["seq"].as_u64().unwrap();
     for (name, wanted) in [
         ("changed", format!("event {seq} (line {}) was changed after it was written", at + 1)),

@@ -52,6 +52,9 @@ pub(in crate::broker) struct VerifyAudit {
     /// The file begins in the middle, as a sink's does after it was rotated
     #[arg(long, requires = "file")]
     pub(in crate::broker) part: bool,
+    /// The file has to be an export, whose signed first line says what follows: a copy may have lost its end
+    #[arg(long, requires = "file", conflicts_with = "part")]
+    pub(in crate::broker) export: bool,
     #[command(flatten)]
     pub(in crate::broker) listing: Listing,
 }
@@ -101,7 +104,7 @@ const VERIFY_HELP: &str = "\
 Examples:
   ztbroker audit verify
   ztbroker audit verify --checkpoint /mnt/worm/audit.jsonl
-  ztbroker audit verify --key audit-key.pub january.jsonl
+  ztbroker audit verify --export --key audit-key.pub january.jsonl
   ztbroker audit verify --part --key audit-key.pub audit.jsonl.1
 
 Exit status: 0 everything is as it was written, 1 something is wrong (each fault is told with its event and line), 2 it could not be

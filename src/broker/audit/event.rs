@@ -382,7 +382,7 @@ pub enum Event {
     RequestWithdrawn(RequestWithdrawn),
     /// A session begins without an approval that policy asks for: an alarm.
     BreakGlass(Box<BreakGlass>),
-    /// A shell or a command of a session began.
+    /// A channel of a session began, beside the one that `session_authorised` tells of.
     ChannelOpened {
         /// The session.
         session: SessionId,

@@ -49,6 +49,8 @@ pub struct Report {
     pub checkpoints: u64,
     /// The last event that a signature covers; 0 when there is none.
     pub signed_through: u64,
+    /// Whether a signed first line says what has to follow. A journal without one may have lost its beginning or its end.
+    pub export: bool,
     /// What is wrong; after [`Report::MOST`] nothing more is looked at.
     pub faults: Vec<Fault>,
 }
@@ -222,6 +224,7 @@ impl<'a> Inspection<'a> {
         self.next = Some(statement.first);
         self.must_hold(Tip { seq: statement.last, hash: statement.chain.clone() }, "the export's first line");
         self.statement = Some(statement);
+        self.report.export = true;
     }
 
     fn distrust(&mut self, distrust: Distrust, key: &str) {

@@ -1,5 +1,6 @@
 //! An OpenID Provider whose people may log in: an `[[identity_provider]]` of the file.
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -86,8 +87,14 @@ impl ProviderTable {
             None => None,
             Some(file) => {
                 let file = folder.join(file);
-                let read = std::fs::read_to_string(&file).map(|text| text.trim().to_owned());
-                let secret = read.map_err(|error| unfit(&format!("client_secret_file {}: {error}", file.display())))?;
+                let unread = |error| unfit(&format!("client_secret_file {}: {error}", file.display()));
+                if std::fs::metadata(&file).map_err(unread)?.permissions().mode() & 0o077 != 0 {
+                    return Err(unfit(&format!(
+                        "client_secret_file {0} is open to others: run `chmod 600 {0}`",
+                        file.display()
+                    )));
+                }
+                let secret = std::fs::read_to_string(&file).map_err(unread)?.trim().to_owned();
                 if secret.is_empty() {
                     return Err(unfit(&format!("client_secret_file {} is empty", file.display())));
                 }

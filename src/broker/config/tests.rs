@@ -193,7 +193,15 @@ fn a_broker_that_listens_everywhere_is_called_by_its_loopback_address() {
 #[test]
 fn an_identity_provider_is_named_with_its_issuer() {
     let folder = tempfile::tempdir().unwrap();
-    std::fs::write(folder.path().join("secret"), "hunter2\n").unwrap();
+    let mode = |name: &str, mode| {
+        let permissions = std::os::unix::fs::PermissionsExt::from_mode(mode);
+        std::fs::set_permissions(folder.path().join(name), permissions).unwrap();
+    };
+    for name in ["secret", "open"] {
+        std::fs::write(folder.path().join(name), "hunter2\n").unwrap();
+        mode(name, 0o600);
+    }
+    mode("open", 0o640);
     let provider = |name: &str, rest: &str| {
         let text = format!("version = 1\n[[identity_provider]]\nname = \"{name}\"\nclient_id = \"ztctl\"\n{rest}");
         let file = file::File::parse(Path::new("/f"), &text).map_err(|error| error.to_string())?;
@@ -210,6 +218,7 @@ fn an_identity_provider_is_named_with_its_issuer() {
         ("corp", "issuer = \"http://sso.example.com\"\n", "https://"),
         ("corp", "issuer = \"https://sso.example.com?x\"\n", "https://"),
         ("corp", &format!("{issuer}client_secret_file = \"missing\"\n"), "missing"),
+        ("corp", &format!("{issuer}client_secret_file = \"open\"\n"), "chmod 600"),
         ("corp", &format!("{issuer}colour = 1\n"), "colour"),
         ("corp", &twice, "two identity providers"),
     ] {

@@ -1,6 +1,7 @@
 //! The operator's certificate: from its files, and again when they have changed. Whoever renews it need not stop the broker, which would
 //! end every session.
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
@@ -30,6 +31,10 @@ impl Files {
     /// [`TlsError::File`].
     pub(super) fn open(cert: &Path, key: &Path) -> Result<Self, TlsError> {
         let first = read(cert, key)?;
+        // Some distributions have a group for those who may read it.
+        if std::fs::metadata(key).is_ok_and(|key| key.permissions().mode() & 0o007 != 0) {
+            tracing::warn!("the TLS key {0} can be read by everybody here: run `chmod o= {0}`", key.display());
+        }
         Ok(Self { cert: cert.to_path_buf(), key: key.to_path_buf(), current: RwLock::new(Arc::new(first)) })
     }
 

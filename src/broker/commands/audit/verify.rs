@@ -19,12 +19,24 @@ use crate::broker::commands::table;
 pub(super) async fn run(place: &Place, args: VerifyAudit, printer: Printer) -> Result<(), Failure> {
     let output = args.listing.output;
     let report = inspect(place, &args).await.map_err(Failure::unverifiable)?;
+    if report.faults.is_empty() {
+        if report.events == 0 {
+            return Err(Failure::new("there are no events, so nothing is proved").unverifiable());
+        }
+        if args.export && !report.export {
+            return Err(Failure::new("it is no export: no first line says which events have to be there").unverifiable());
+        }
+    }
     match output {
         Output::Json => printer.line(&table::json(&Told::of(&report))?).map(drop)?,
         Output::Table => {
             let faults: Vec<String> = report.faults.iter().map(Fault::to_string).collect();
             printer.lines(faults.iter().map(String::as_str))?;
             printer.line(&summary(&report))?;
+            if args.file.is_some() && args.checkpoint.is_none() && !report.export && report.faults.is_empty() {
+                printer
+                    .remark("a copy and no export: nothing vouches that its last event is the last (--checkpoint FILE would)");
+            }
         }
     }
     if report.faults.is_empty() { Ok(()) } else { Err(Failure::new("the audit does not verify").unproved()) }
@@ -109,9 +121,6 @@ fn summary(report: &Report) -> String {
     if !faults.is_empty() {
         let more = if faults.len() < Report::MOST { "" } else { ", and nothing after the last was looked at" };
         return format!("events: {events}, faults: {}{more}", faults.len());
-    }
-    if *events == 0 {
-        return "there are no events".to_owned();
     }
     let whole = format!("events {first} to {last} are as they were written; checkpoints among them: {checkpoints}");
     match report.unsigned() {
