@@ -118,7 +118,7 @@ async fn in_the_first(
 ) -> Result<ExitCode, Failure> {
     let first = containers.iter().find(|row| is_ours(row)).ok_or_else(|| absent(0))?;
     let name = first.full_name.parse().map_err(|_| absent(1))?;
-    exec::execute(ui, access, name, Entry::default(), command, false, &Terminal::default()).await
+    exec::execute(ui, access, name, Entry::default(), command, exec::Streams::Process, &Terminal::default()).await
 }
 
 /// The list, once both containers are in it.

@@ -49,7 +49,23 @@ pub(super) async fn run(context: &mut Context, args: ExecArgs) -> Result<ExitCod
         };
         return all::run(context, &access, task).await;
     };
-    execute(&context.ui, &access, name, entry, &args.command, args.tty, &terminal).await
+    let streams = match (args.tty, args.no_stdin) {
+        (true, _) => Streams::Terminal,
+        (false, true) => Streams::NoInput,
+        (false, false) => Streams::Process,
+    };
+    execute(&context.ui, &access, name, entry, &args.command, streams, &terminal).await
+}
+
+/// What the command's streams are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Streams {
+    /// This process's.
+    Process,
+    /// This process's, but for the input, which is empty.
+    NoInput,
+    /// This terminal.
+    Terminal,
 }
 
 /// Runs `command` in the container of that name and leaves with its status.
@@ -59,21 +75,21 @@ pub(crate) async fn execute(
     name: Target,
     entry: Entry,
     command: &[OsString],
-    at_terminal: bool,
+    streams: Streams,
     terminal: &Terminal,
 ) -> Result<ExitCode, Failure> {
-    if at_terminal && !io::stdin().is_terminal() {
+    if streams == Streams::Terminal && !io::stdin().is_terminal() {
         return Err(Failure::new(Kind::Usage, "no_terminal", "-t needs a terminal, and standard input is none")
             .hint("without -t the command reads what comes from there"));
     }
     let command = quote(command.iter().map(|word| word.as_encoded_bytes()));
     let request = Choice::typed(name).exec(entry, command.clone());
     let session = asking::session(ui, access, request).await.map_err(|error| error.failure(access))?;
-    let ended = if at_terminal {
+    let ended = if streams == Streams::Terminal {
         session.exec_at_terminal(command, terminal.told().surroundings()).await
     } else {
         let usual = surroundings::of_command();
-        session.exec(command, Environment { usual: &usual, demanded: &terminal.variables }).await
+        session.exec(command, Environment { usual: &usual, demanded: &terminal.variables }, streams == Streams::Process).await
     };
     match ended {
         Ok(exit) => Ok(ExitCode::from(exit.code())),

@@ -87,6 +87,16 @@ impl Failure {
             text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with("For more information"));
         let message = lines.next().unwrap_or_default().trim_start_matches("error: ").trim_end_matches(':');
         let help = verb.map_or_else(|| "ztctl --help".to_owned(), |verb| format!("ztctl {verb} --help"));
+        let unknown = |word: &str| error.kind() == clap::error::ErrorKind::UnknownArgument && message.contains(word);
+        let help = match verb {
+            Some("exec") if unknown("") && !message.contains("'-") => {
+                "ztctl exec NAME -- CMD: the command stands behind --".to_owned()
+            }
+            Some("cp") if unknown("'-r'") || unknown("'-R'") => {
+                "a folder is copied with all that is in it, without -r".to_owned()
+            }
+            _ => help,
+        };
         Self::new(Kind::Usage, "usage", message).detail(lines.map(str::to_owned)).hint(help)
     }
 

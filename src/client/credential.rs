@@ -91,8 +91,8 @@ impl StoreKind {
     /// The place of this kind. Nothing is opened yet.
     pub fn open(self, Places { broker, paths, patience }: Places<'_>) -> Box<dyn CredentialStore> {
         match self {
-            Self::Keyring => Box::new(KeyringStore::new(broker, patience)),
-            Self::Kernel => Box::new(KernelStore::new(broker)),
+            Self::Keyring => Box::new(KeyringStore::new(paths.keyring_entry(broker), patience)),
+            Self::Kernel => Box::new(KernelStore::new(&paths.keyring_entry(broker))),
             Self::File => Box::new(FileStore::new(paths.credential_file(broker))),
         }
     }

@@ -39,6 +39,12 @@ impl Paths {
         self.state.join("credentials").join(format!("{}.json", file_stem(broker)))
     }
 
+    /// What this broker's tokens are called in a keyring. One user's keyring serves several homes, as those of CI jobs, whose logins are
+    /// not each other's.
+    pub fn keyring_entry(&self, broker: &BrokerUrl) -> String {
+        format!("{broker} {}", digits(&Sha256::digest(self.state.as_os_str().as_encoded_bytes())))
+    }
+
     /// The configuration of stock `ssh`, to be included.
     pub fn ssh_config(&self) -> PathBuf {
         self.config.join("ssh/config")
@@ -74,8 +80,12 @@ impl Paths {
 fn file_stem(broker: &BrokerUrl) -> String {
     let hash = Sha256::digest(broker.to_string());
     let host: String = broker.host().chars().filter(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-')).take(64).collect();
-    let hash: String = hash.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
-    format!("{}-{hash}", host.trim_start_matches('.'))
+    format!("{}-{}", host.trim_start_matches('.'), digits(&hash))
+}
+
+/// Eight digits of a hash.
+fn digits(hash: &[u8]) -> String {
+    hash.iter().take(4).map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]
@@ -88,5 +98,12 @@ mod tests {
         let file = |url: &str| paths.credential_file(&url.parse().unwrap());
         assert_ne!(file("https://broker.example.com"), file("https://broker.example.com:8443"));
         assert!(file("https://[::1]:9/").starts_with("/s/credentials"));
+    }
+
+    #[test]
+    fn homes_have_entries_of_their_own_in_one_keyring() {
+        let broker = "https://broker.example.com".parse().unwrap();
+        let entry = |state: &str| Paths::new("/c", state).keyring_entry(&broker);
+        assert!(entry("/home/ada").starts_with("https://broker.example.com ") && entry("/home/ada") != entry("/home/job-7"));
     }
 }

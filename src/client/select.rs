@@ -41,7 +41,9 @@ fn holds<S: Textual>(row: &ContainerRow<S>, words: &[String]) -> bool {
     let known = [&row.cluster, &row.namespace, &facts.owner, &facts.project, &facts.service, &facts.pod, &facts.node];
     let fields = [&row.name, &row.full_name, &row.app, &row.image, &row.location, &row.agent];
     let fields = fields.into_iter().chain(known.into_iter().flatten()).chain(&facts.ports).map(S::as_ref);
-    let fields: Vec<String> = fields.chain([&*condition]).map(str::to_lowercase).collect();
+    let labels: Vec<String> = row.labels.iter().map(|(key, value)| format!("{}={}", key.as_ref(), value.as_ref())).collect();
+    let fields = fields.chain([&*condition]).chain(labels.iter().map(String::as_str));
+    let fields: Vec<String> = fields.map(str::to_lowercase).collect();
     words.iter().all(|word| fields.iter().any(|field| field.contains(word)))
 }
 
@@ -98,7 +100,7 @@ impl FromStr for Selector {
                 },
             };
             let key = key.trim();
-            if key.is_empty() || key.contains('!') {
+            if key.is_empty() || key.contains(|letter: char| letter.is_whitespace() || "!()".contains(letter)) {
                 return Err("conditions are KEY=VALUE, KEY!=VALUE, KEY or !KEY, with commas between them".to_owned());
             }
             Ok(Condition { key: key.to_owned(), wanted })
@@ -162,7 +164,7 @@ mod tests {
         }
         // A label is what its owner says it is.
         assert!(fits("app=shop", &row(&[("app", "shop")])) && !fits("app=tomcat", &row(&[("app", "shop")])));
-        for bad in ["", "a,", "=x", "!=x", "!!a"] {
+        for bad in ["", "a,", "=x", "!=x", "!!a", "team in (shop)", "team notin (a,b)"] {
             assert!(bad.parse::<Selector>().is_err(), "{bad}");
         }
     }
@@ -172,5 +174,6 @@ mod tests {
         let words = |text: &str| Selection { words: text.split(' ').map(str::to_owned).collect(), ..Selection::default() };
         assert!(words("registry node-1").fits(&row(&[])));
         assert!(!words("tomcat node-2").fits(&row(&[])));
+        assert!(words("tomcat env=prod").fits(&row(&[("env", "Prod")])) && words("prod").fits(&row(&[("env", "Prod")])));
     }
 }

@@ -187,6 +187,9 @@ async fn wrong_words() {
     for (arguments, part) in [
         (&["frobnicate"][..], "frobnicate"),
         (&["exec", "web"], "CMD"),
+        (&["exec", "web", "true"], "the command stands behind --"),
+        (&["cp", "-r", "web:/etc", "."], "without -r"),
+        (&["ls", "-l", "team in (shop)"], "KEY=VALUE"),
         (&["exec", "--", "true"], "NAME"),
         (&["shell", "-oProxyCommand=x"], "-o"),
         (&["shell", "../../etc"], "container name"),

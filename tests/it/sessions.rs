@@ -52,6 +52,25 @@ async fn streams_are_apart_binary_safe_and_half_closed() {
     let back = ada.run_with(&["exec", &name, "--", "cat"], &sent).await;
     assert_eq!(back.code, 0, "{}", back.stderr);
     assert!(back.bytes == sent, "{} bytes of {}", back.bytes.len(), sent.len());
+    // A loop's input is the loop's, where the command leaves it alone.
+    let words = [
+        "sh",
+        "-c",
+        "while read line; do \"$0\" exec -n \"$1\" -- sh -c \"cat; echo got $line\"; done",
+        env!("CARGO_BIN_EXE_ztctl"),
+        &name,
+    ];
+    let mut child = tokio::process::Command::new(words[0])
+        .args(&words[1..])
+        .env_clear()
+        .envs(ada.environment())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    tokio::io::AsyncWriteExt::write_all(&mut child.stdin.take().unwrap(), b"1\n2\n3\n").await.unwrap();
+    let looped = tokio::time::timeout(Duration::from_secs(20), child.wait_with_output()).await.unwrap().unwrap();
+    assert_eq!(String::from_utf8_lossy(&looped.stdout), "got 1\ngot 2\ngot 3\n");
     // The tail of standard error is not lost behind a fast exit.
     let tail = ada.run(&["exec", &name, "--", "sh", "-c", "seq 20000 >&2; exit 3"]).await;
     assert_eq!((tail.code, tail.stderr.lines().last()), (3, Some("20000")));

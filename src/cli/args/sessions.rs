@@ -48,6 +48,9 @@ pub struct ExecArgs {
     /// Run it at this terminal: for vim, top and the like
     #[arg(long, short)]
     pub tty: bool,
+    /// Leave standard input alone: the command finds none, and a loop that reads its lines keeps them
+    #[arg(long, short = 'n', conflicts_with_all = ["tty", "all"])]
+    pub no_stdin: bool,
     /// How to enter.
     #[command(flatten)]
     pub entry: EntryArgs,

@@ -4,7 +4,6 @@
 //! By direct calls: libraries add to the *session* keyring, which a root shell, cron and a container do not have.
 
 use super::{Credential, CredentialStore, StoreError};
-use crate::client::http::BrokerUrl;
 
 /// The kernel's persistent keyring.
 #[derive(Debug, Clone)]
@@ -13,9 +12,9 @@ pub struct KernelStore {
 }
 
 impl KernelStore {
-    /// The key for `broker`.
-    pub fn new(broker: &BrokerUrl) -> Self {
-        Self { description: format!("ztctl:{broker}") }
+    /// The key of this name.
+    pub fn new(entry: &str) -> Self {
+        Self { description: format!("ztctl:{entry}") }
     }
 }
 
@@ -113,8 +112,7 @@ mod tests {
 
     #[test]
     fn what_the_kernel_takes_it_gives_back_and_forgets() {
-        let broker = format!("https://{:016x}.example.com", rand::random::<u64>()).parse().unwrap();
-        let store = KernelStore::new(&broker);
+        let store = KernelStore::new(&format!("https://{:016x}.example.com", rand::random::<u64>()));
         match store.store(&credential("a", "r", 7)) {
             // Under a container engine's seccomp there is none; then that is said, and nothing else happens.
             Err(StoreError::Unavailable(_)) => assert!(store.load().is_err()),

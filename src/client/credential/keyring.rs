@@ -7,7 +7,6 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use super::{Credential, CredentialStore, SERVICE, StoreError, decode, encode};
-use crate::client::http::BrokerUrl;
 use crate::proto::Secret;
 
 /// Secret Service, Keychain or Credential Manager.
@@ -18,9 +17,9 @@ pub struct KeyringStore {
 }
 
 impl KeyringStore {
-    /// The entry for `broker`, in a keyring that has `patience` for each answer.
-    pub fn new(broker: &BrokerUrl, patience: Duration) -> Self {
-        Self { account: broker.to_string(), patience }
+    /// The entry of this name, in a keyring that has `patience` for each answer.
+    pub fn new(entry: String, patience: Duration) -> Self {
+        Self { account: entry, patience }
     }
 
     fn call<T: Send + 'static>(

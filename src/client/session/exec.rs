@@ -19,15 +19,17 @@ use crate::client::stdio::{Input, Writer};
 use crate::proto::logs::LogsRequest;
 
 impl Session {
-    /// Runs `command` (as it goes over the wire) with `environment` until it ends.
+    /// Runs `command` (as it goes over the wire) with `environment` until it ends, on this process's standard input or, where nothing
+    /// `reads` that, on none.
     ///
     /// SIGINT and SIGTERM are passed on, and ztctl leaves with 128 and their number once the command has ended; the second
     /// one, or [`SIGNAL_PATIENCE`], ends it at once. A reader of standard output that went away ends it as SIGPIPE would.
     ///
     /// # Errors
     /// When the session ends without a status, or the local streams fail.
-    pub async fn exec(self, command: Vec<u8>, environment: Environment<'_>) -> Result<Exit, SessionError> {
-        let input = Input::of_process().map_err(|source| SessionError::Local { what: "input", source })?;
+    pub async fn exec(self, command: Vec<u8>, environment: Environment<'_>, reads: bool) -> Result<Exit, SessionError> {
+        let input = if reads { Input::of_process() } else { Ok(Input::empty()) };
+        let input = input.map_err(|source| SessionError::Local { what: "input", source })?;
         self.carry(Errand::Command { command, environment, input }).await
     }
 

@@ -42,6 +42,12 @@ impl Input {
         Ok(Self { source, buffer: vec![0; CHUNK] })
     }
 
+    /// One that is at its end.
+    pub fn empty() -> Self {
+        let (_, ended) = mpsc::channel(1);
+        Self { source: Source::Thread(ended), buffer: Vec::new() }
+    }
+
     /// The next bytes; `None` at the end. May be dropped and called again without losing any.
     ///
     /// # Errors

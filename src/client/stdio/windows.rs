@@ -47,6 +47,11 @@ impl Input {
         Ok(Self { chunks })
     }
 
+    /// One that is at its end.
+    pub fn empty() -> Self {
+        Self { chunks: mpsc::channel(1).1 }
+    }
+
     /// The next bytes; `None` at the end. May be dropped and called again without losing any.
     ///
     /// # Errors
