@@ -103,12 +103,18 @@ pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
         }
     };
     let environment = Environment::system();
-    // A configuration that cannot be read, or a colour that is none, is for the verb to complain about.
+    // A configuration that cannot be read is for the verb to complain about.
     let config = environment.configuration();
     let plain = Config::default();
     let colour = settings::colour(arguments.global.color, &environment, config.as_ref().unwrap_or(&plain));
-    let colour = colour.map_or(Colour::Auto, |given| given.value);
-    let ui = Ui::system(arguments.wants_json(), colour);
+    let ui = Ui::system(arguments.wants_json(), colour.as_ref().map_or(Colour::Auto, |given| given.value));
+    // `ztctl config` shows what is wrong among the rest, and completions have nobody to tell it.
+    if let Err(failure) = &colour
+        && !matches!(arguments.verb, Verb::Config(_) | Verb::Complete(_))
+    {
+        ui.failure(failure);
+        return ExitCode::from(failure.exit_status(arguments.opens_session()));
+    }
     let (session, timing) = (arguments.opens_session(), arguments.wants_timing());
     let trace = trace(&ui, arguments.global.verbose, timing, begin);
     let mut context = Context { ui: ui.clone(), environment, flags: arguments.global, trace: trace.clone(), config };

@@ -74,6 +74,16 @@ pub(super) async fn requests(context: &mut Context, args: RequestsArgs) -> Resul
     Ok(ExitCode::SUCCESS)
 }
 
+/// The broker's answer to an answer; whose request it is takes it back and does not answer it.
+fn answered(row: &RequestRow, failure: Failure) -> Failure {
+    match row.mine {
+        false => failure,
+        true => {
+            Failure::new(failure.kind(), failure.code(), failure.message()).hint(format!("ztctl requests withdraw {}", row.id))
+        }
+    }
+}
+
 /// Says yes to somebody's request.
 pub(super) async fn approve(context: &mut Context, args: ApproveArgs) -> Result<ExitCode, Failure> {
     let access = Access::open(context).await?;
@@ -96,7 +106,7 @@ pub(super) async fn approve(context: &mut Context, args: ApproveArgs) -> Result<
         }
     }
     let answer = RequestAnswer { approve: true, seconds: args.lasts.map(|length| length.as_secs()), reason: None };
-    let row = access.api.answer_request(row.id, &answer).await.map_err(failure)?;
+    let row = access.api.answer_request(row.id, &answer).await.map_err(|error| answered(row, failure(error)))?;
     context.ui.note(&match row.until {
         Some(until) => format!(
             "approved: {} may {} as {} in {} until {} UTC",
@@ -118,7 +128,7 @@ pub(super) async fn deny(context: &mut Context, args: DenyArgs) -> Result<ExitCo
     let list = access.api.requests().await.map_err(failure)?;
     let row = meant(list.requests.iter(), &args.id)?;
     let answer = RequestAnswer { approve: false, seconds: None, reason: args.reason };
-    let row = access.api.answer_request(row.id, &answer).await.map_err(failure)?;
+    let row = access.api.answer_request(row.id, &answer).await.map_err(|error| answered(row, failure(error)))?;
     context.ui.note(&format!("request {} of {} is {}", row.id, row.user, row.state.as_str()));
     Ok(ExitCode::SUCCESS)
 }
@@ -293,6 +303,10 @@ fn state(row: &RequestRow, now: u64) -> String {
 
 /// The one request whose id begins with `typed`.
 fn meant<'a>(rows: impl Iterator<Item = &'a RequestRow>, typed: &str) -> Result<&'a RequestRow, Failure> {
+    // An unset variable of a script is no beginning of whichever is there.
+    if typed.is_empty() {
+        return Err(Failure::new(Kind::Usage, "usage", "the request's id is empty").hint("ztctl requests"));
+    }
     let fits: Vec<&RequestRow> = rows.filter(|row| row.id.to_string().starts_with(typed)).collect();
     match fits.as_slice() {
         [only] => Ok(only),

@@ -52,7 +52,9 @@ pub(super) async fn run(context: &mut Context, args: ForwardArgs) -> Result<Exit
                 };
             }
             event = happens.recv() => match event {
-                Some(Event::Listening { port }) => context.ui.note(&format!("port {port} in {container} is here")),
+                Some(Event::Listening { port, to: (host, local) }) => {
+                    context.ui.note(&format!("port {port} in {container} leads to {host}:{local} here"));
+                }
                 Some(Event::News(news)) => context.ui.note(&format!("ztctl: {news}")),
                 Some(Event::Failed { to, why }) => context.ui.note(&format!("ztctl: no connection to {to}: {why}")),
                 None => std::future::pending().await,

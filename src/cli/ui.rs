@@ -43,10 +43,13 @@ impl Ui {
             Colour::Always => true,
             Colour::Never => false,
         };
+        let colour = coloured(error_is_terminal);
+        // The list to pick from is drawn there.
+        dialoguer::console::set_colors_enabled_stderr(colour);
         Self {
             width,
             colour_out: coloured(width.is_some()),
-            colour: coloured(error_is_terminal),
+            colour,
             json,
             interactive: error_is_terminal && io::stdin().is_terminal(),
             watched: error_is_terminal,

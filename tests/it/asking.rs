@@ -84,6 +84,7 @@ async fn what_is_approved_is_what_was_asked_and_by_whom_it_may_be() {
     // Who asks cannot answer, though a member of the group; nor who is none, who does not even see it.
     let own = ada.run(&["approve", &id]).await;
     assert!(own.code == 4 && own.stderr.contains("nobody answers their own request"), "{}", own.stderr);
+    assert!(own.stderr.contains(&format!("ztctl requests withdraw {id}")), "{}", own.stderr);
     for other in [&dan, &eve] {
         assert!(other.run(&["approve", &id]).await.stderr.contains("there is no request"));
         assert_eq!(requests(other).await, Vec::<Value>::new());
@@ -102,6 +103,8 @@ async fn what_is_approved_is_what_was_asked_and_by_whom_it_may_be() {
     );
     let table = bob.run(&["requests"]).await.stdout;
     assert!(table.contains("ada@local") && table.contains("waits for you") && table.contains("10m"), "{table}");
+    let empty = bob.run(&["approve", "--yes", ""]).await;
+    assert!(empty.code == 2 && empty.stderr.contains("id is empty"), "{}", empty.stderr);
     // Nobody says yes by mistake: a script has to mean it.
     let unasked = bob.run(&["approve", &id]).await;
     assert!(unasked.code == 2 && unasked.stderr.contains("--yes"), "{}", unasked.stderr);

@@ -104,6 +104,9 @@ async fn every_setting_says_where_it_comes_from() {
     assert!(wrong.code == 2 && wrong.stderr.contains("one of auto, always, never"), "{}", wrong.stderr);
     let variable = ada.ztctl(&["config", "show"]).env("ZTCTL_DEVICE", "maybe").output().await.unwrap();
     assert!(String::from_utf8_lossy(&variable.stderr).contains("unset ZTCTL_DEVICE"));
+    let colour = ada.ztctl(&["ls"]).env("ZTCTL_COLOR", "maybe").output().await.unwrap();
+    let said = String::from_utf8_lossy(&colour.stderr).into_owned();
+    assert!(colour.status.code() == Some(2) && said.contains("ZTCTL_COLOR"), "{said}");
     // What must be typed is all that a usage error names.
     let usage = ada.ztctl(&["exec"]).env("ZTCTL_BROKER", "https://x.example").output().await.unwrap();
     assert!(!String::from_utf8_lossy(&usage.stderr).contains("--broker"));

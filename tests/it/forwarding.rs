@@ -121,8 +121,10 @@ async fn socks_and_ports_inside() {
     let (here, socks, inside) = (echo(), free_port(), free_port());
     let mut forwarding = Forwarding::start(&ada, &[&name, "-D", &socks.to_string(), "-R", &format!("{inside}:{here}")]);
     assert_eq!(forwarding.line(), format!("SOCKS 5 at 127.0.0.1:{socks} connects from inside {name}"));
-    assert_eq!(forwarding.line(), format!("port {inside} in {name} is here"));
+    assert_eq!(forwarding.line(), format!("port {inside} in {name} leads to localhost:{here} here"));
     assert_eq!(there_and_back(inside, b"from inside"), b"from inside");
+    let taken = ada.run(&["forward", &name, "-R", &format!("{inside}:{here}")]).await;
+    assert!(taken.code == 4 && taken.stderr.contains("something may listen there already"), "{}", taken.stderr);
     let mut stream = TcpStream::connect(("127.0.0.1", socks)).unwrap();
     stream.write_all(&[5, 2, 0, 2]).unwrap();
     stream.read_exact(&mut [0; 2]).unwrap();

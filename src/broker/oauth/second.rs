@@ -69,6 +69,10 @@ pub(super) async fn submit(Extracted(state): Extracted<Arc<State>>, request: Req
     };
     let attempt = Attempt { then: *then, person, until: kept.expires_at };
     if form.value("answer") == Some("cancel") {
+        // The device waits for a word as well; to say no the password was enough.
+        if let Purpose::Device { user_code } = &attempt.then {
+            return device::answer(&state, &headers, user_code, None).await;
+        }
         return signin::refuse(&state, &attempt.then, "the login was given up");
     }
     attempt.go_on(&state, &headers, stage, form.value("code").unwrap_or_default(), address).await

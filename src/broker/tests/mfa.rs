@@ -154,6 +154,25 @@ async fn a_device_is_logged_in_after_the_code() {
     assert!(site.whoami(&token).await.json()["mfa_at"].is_u64());
 }
 
+/// The terminal waits for an answer, whichever page it is given on.
+#[tokio::test]
+async fn a_device_is_told_that_its_login_was_given_up_at_the_code() {
+    let site = Site::open().await;
+    enrol(&site, &log_in(&site).await).await;
+    let started = site.post("/oauth/device", &[], &[("client_id", "ztctl")]).await;
+    let mut browser = Browser::default();
+    let page = browser.get(&site, &format!("/device?user_code={}", started.text("user_code"))).await;
+    let page = browser.submit(&site, &Form::of(&page), "ada", PASSWORD, "").await;
+    let form = Form::of(&page);
+    let hidden = form.fields.iter().filter(|[_, _, kind, _]| kind == "hidden");
+    let mut fields: Vec<(&str, &str)> = hidden.map(|[name, value, ..]| (name.as_str(), value.as_str())).collect();
+    fields.push(("answer", "cancel"));
+    let done = browser.post(&site, &form.action, &fields).await;
+    assert!(done.status == 200 && done.body.contains("not logged in"), "{done:?}");
+    let poll = [("grant_type", "urn:ietf:params:oauth:grant-type:device_code"), ("device_code", &started.text("device_code"))];
+    site.token(&poll).await.is_refusal("access_denied");
+}
+
 #[tokio::test]
 async fn where_it_is_required_the_page_sets_it_up() {
     let site = Site::configured(|config| config.require_totp = true).await;

@@ -25,6 +25,13 @@ impl Failure {
                 Self::new(Kind::NotAllowed, "variable_refused", words)
                     .hint("ztctl why NAME tells which variables the policy lets through")
             }
+            // SSH has no word for why.
+            SessionError::RequestRefused { ref what, .. } if what.starts_with("to listen") => Self::new(
+                Kind::NotAllowed,
+                "request_refused",
+                words,
+            )
+            .hint("something may listen there already, or the policy or the container does not provide for it: ztctl why NAME"),
             SessionError::RequestRefused { .. } => Self::new(Kind::NotAllowed, "request_refused", words)
                 .hint("the policy or the container does not provide for it: ztctl why NAME shows what you may do there"),
             SessionError::FilesRefused { .. } => {

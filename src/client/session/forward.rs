@@ -50,6 +50,8 @@ pub enum Event {
     Listening {
         /// The port.
         port: u16,
+        /// Host and port, as this machine reaches them, that its connections are made to.
+        to: (String, u16),
     },
     /// Something about the link, in a sentence.
     News(String),
@@ -174,11 +176,11 @@ impl Session {
         let bound = match bound {
             Ok(0) => port,
             Ok(bound) => u16::try_from(bound).unwrap_or(port),
-            Err(russh::Error::RequestDenied) => return Err(self.refused("to listen on a port inside")),
+            Err(russh::Error::RequestDenied) => return Err(self.refused(format!("to listen on port {port} inside"))),
             Err(_) => return Err(self.lost()),
         };
         self.routes.add(bound, connections);
-        let _ = events.send(Event::Listening { port: bound });
+        let _ = events.send(Event::Listening { port: bound, to: (host.clone(), local) });
         let events = events.clone();
         tokio::spawn(async move {
             while let Some(channel) = incoming.recv().await {
