@@ -112,7 +112,9 @@ pub(crate) fn table<'a, S: Textual>(containers: &[&'a ContainerRow<S>], now: u64
 
 /// What only a wide table has.
 fn rest<S: Textual>(row: &ContainerRow<S>) -> [Cow<'_, str>; 5] {
-    let [owner, node] = [&row.facts.owner, &row.facts.node].map(|fact| fact.as_ref().map_or("", S::as_ref));
+    // What nothing owns has the name that the engine knows it by.
+    let owner = row.facts.owner.as_ref().or(row.facts.container.as_ref());
+    let [owner, node] = [owner, row.facts.node.as_ref()].map(|fact| fact.map_or("", S::as_ref));
     let ports: Vec<&str> = row.facts.ports.iter().map(S::as_ref).collect();
     let labels: Vec<String> = row.labels.iter().map(|(key, value)| [key.as_ref(), value.as_ref()].join("=")).collect();
     [owner.into(), node.into(), ports.join(",").into(), labels.join(",").into(), row.id.to_string().into()]

@@ -38,7 +38,8 @@ fn holds<S: Textual>(row: &ContainerRow<S>, words: &[String]) -> bool {
         return true;
     }
     let (facts, condition) = (&row.facts, row.condition());
-    let known = [&row.cluster, &row.namespace, &facts.owner, &facts.project, &facts.service, &facts.pod, &facts.node];
+    let known =
+        [&row.cluster, &row.namespace, &facts.owner, &facts.project, &facts.service, &facts.pod, &facts.container, &facts.node];
     let fields = [&row.name, &row.full_name, &row.app, &row.image, &row.location, &row.agent];
     let fields = fields.into_iter().chain(known.into_iter().flatten()).chain(&facts.ports).map(S::as_ref);
     let labels: Vec<String> = row.labels.iter().map(|(key, value)| format!("{}={}", key.as_ref(), value.as_ref())).collect();
@@ -49,7 +50,7 @@ fn holds<S: Textual>(row: &ContainerRow<S>, words: &[String]) -> bool {
 
 /// Conditions with commas between them, all of which hold: `KEY=VALUE`, `KEY!=VALUE`, `KEY`, `!KEY`. A key is a label or, where the row has no
 /// such label, an attribute: `app`, `image`, `state`, `agent`, `cluster`, `namespace`, `runtime`, `owner`, `project`, `service`, `pod`,
-/// `node`, `health`.
+/// `container`, `node`, `health`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Selector(Vec<Condition>);
 
@@ -123,6 +124,7 @@ fn value<'a, S: Textual>(row: &'a ContainerRow<S>, key: &str) -> Option<&'a str>
         "project" => facts.project.as_ref(),
         "service" => facts.service.as_ref(),
         "pod" => facts.pod.as_ref(),
+        "container" => facts.container.as_ref(),
         "node" => facts.node.as_ref(),
         "health" => facts.health.as_ref(),
         _ => None,
@@ -174,6 +176,9 @@ mod tests {
         let words = |text: &str| Selection { words: text.split(' ').map(str::to_owned).collect(), ..Selection::default() };
         assert!(words("registry node-1").fits(&row(&[])));
         assert!(!words("tomcat node-2").fits(&row(&[])));
+        let mut named = row(&[]);
+        named.facts.container = Some("quiet_hopper".into());
+        assert!(words("hopper").fits(&named) && fits("container=quiet_hopper", &named));
         assert!(words("tomcat env=prod").fits(&row(&[("env", "Prod")])) && words("prod").fits(&row(&[("env", "Prod")])));
     }
 }

@@ -21,7 +21,7 @@ pub struct Facts<S = String> {
     /// The pod of Kubernetes that it is in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pod: Option<S>,
-    /// Its name in the pod.
+    /// Its name in the pod, or for the engine, as `docker ps` shows it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub container: Option<S>,
     /// What it is in the pod where it is no ordinary container: `init`, `ephemeral`.

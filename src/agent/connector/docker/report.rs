@@ -64,7 +64,10 @@ pub(in crate::agent) fn of(
             project: project.map(str::to_owned),
             service: service.map(str::to_owned),
             pod: label("io.kubernetes.pod.name").map(str::to_owned),
-            container: label("io.kubernetes.container.name").map(str::to_owned),
+            container: label("io.kubernetes.container.name")
+                .map(str::to_owned)
+                .or_else(|| Some(name.clone()))
+                .filter(|name| !name.is_empty()),
             kind: None,
             node: Some(host.to_owned()),
             health: health(container).map(str::to_owned),
@@ -190,6 +193,7 @@ mod tests {
         assert_eq!((report.started_at, report.state.as_str()), (1_769_851_800, "running"));
         assert_eq!((report.location.as_str(), report.facts.node.as_deref()), ("node-1", Some("node-1")));
         assert_eq!(report.facts.owner.as_deref(), Some("compose/shop/web"));
+        assert_eq!(report.facts.container.as_deref(), Some("shop-web-1"));
         assert_eq!(report.facts.health.as_deref(), Some("unhealthy"));
         assert_eq!(report.facts.ports, ["53/udp", "8080/tcp"]);
         assert_eq!(report.labels.get("team").map(String::as_str), Some("a"));
