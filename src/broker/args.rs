@@ -290,7 +290,9 @@ Examples:
   ztbroker serve --config ztbroker.toml --log debug
 
 SIGHUP loads the policies again, reads a renewed TLS certificate and opens the audit's files anew; what else is in the
-configuration counts from the next start. SIGTERM ends the broker in order: sessions are told, the journal is complete.";
+configuration counts from the next start. SIGTERM ends the broker in order: sessions are told, the journal is complete.
+
+GET /healthz says that it runs, GET /readyz that it can work: the database answers, the audit journal can be written.";
 
 const DEV_HELP: &str = "\
 Examples:

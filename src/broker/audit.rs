@@ -26,7 +26,10 @@ mod tests;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
+use rustix::fs::{FallocateFlags, fallocate};
+use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -54,6 +57,8 @@ pub struct Journal {
     path: Arc<Path>,
     durable: watch::Receiver<Durable>,
     signer: Arc<Signer>,
+    /// Whether the last event was not written.
+    failing: Arc<AtomicBool>,
 }
 
 /// How far the journal is on the disk.
@@ -114,9 +119,10 @@ impl Journal {
         let signer = Arc::new(Signer::open(dir)?);
         let (requests, queue) = mpsc::channel(QUEUE);
         let (written, durable) = watch::channel(opened.durable.clone());
-        let journal = Self { requests, path, durable, signer: Arc::clone(&signer) };
+        let failing = Arc::default();
+        let journal = Self { requests, path, durable, signer: Arc::clone(&signer), failing: Arc::clone(&failing) };
         let last = dir.join(LAST_CHECKPOINT);
-        writer::start(opened, queue, written, writer::Signing { signer, pace, last }, clock)
+        writer::start(opened, queue, written, writer::Signing { signer, pace, last }, failing, clock)
             .map_err(|source| JournalError::Io { path: journal.path.to_path_buf(), source })?;
         Ok(journal)
     }
@@ -148,6 +154,23 @@ impl Journal {
         self.durable.borrow().clone()
     }
 
+    /// Whether the next event can be written, as far as anybody can tell: the last one was, or there is room again.
+    pub async fn is_writable(&self) -> bool {
+        if !self.failing.load(Relaxed) {
+            return true;
+        }
+        let (path, length) = (Arc::clone(&self.path), self.durable().length);
+        let room = tokio::task::spawn_blocking(move || {
+            let file = std::fs::OpenOptions::new().append(true).open(&path)?;
+            match fallocate(&file, FallocateFlags::KEEP_SIZE, length, ROOM) {
+                // A file system that cannot tell.
+                Err(Errno::OPNOTSUPP | Errno::NOSYS) => Ok(()),
+                room => room.map_err(std::io::Error::from),
+            }
+        });
+        room.await.is_ok_and(|room| room.is_ok())
+    }
+
     /// The key that signs its checkpoints.
     pub fn signer(&self) -> &Signer {
         &self.signer
@@ -170,6 +193,9 @@ impl Journal {
         Follow::new(Arc::clone(&self.path), self.durable.clone())
     }
 }
+
+/// Room for some events.
+const ROOM: u64 = 64 * 1024;
 
 /// The journal's folder, in the state folder.
 pub(crate) const FOLDER: &str = "audit";

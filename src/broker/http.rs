@@ -78,12 +78,15 @@ async fn healthz() -> &'static str {
     "ok\n"
 }
 
-/// The process can do its work: it is not stopping, and its database answers.
+/// The process can do its work: it is not stopping, its database answers, and its journal can be written.
 async fn readyz(Extracted(state): Extracted<Arc<State>>) -> Response {
     if state.shutdown.is_cancelled() {
         return (StatusCode::SERVICE_UNAVAILABLE, "stopping\n").into_response();
     }
     match state.store.ping().await {
+        Ok(()) if !state.journal.is_writable().await => {
+            (StatusCode::SERVICE_UNAVAILABLE, "the audit journal cannot be written\n").into_response()
+        }
         Ok(()) => "ready\n".into_response(),
         Err(error) => {
             tracing::error!(%error, "the database does not answer");

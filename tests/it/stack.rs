@@ -47,6 +47,12 @@ impl Stack {
         self.folder.path()
     }
 
+    /// Where people find it.
+    #[allow(dead_code, reason = "the benchmark asks nobody else")]
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
     /// The broker's process.
     #[allow(dead_code, reason = "the benchmark looks at its memory, the tests do not")]
     pub fn broker(&self) -> u32 {

@@ -156,9 +156,22 @@ fn an_audit_journal_that_cannot_be_written_lets_nobody_in() {
     };
     assert!(!marker.exists(), "it ran all the same");
     assert!(said.contains("audit"), "{said}");
+    assert_eq!(ready(&stack), (503, "the audit journal cannot be written\n".to_owned()));
     // Room again, and it works again by itself.
     std::fs::remove_file(&filler).unwrap();
+    assert_eq!(ready(&stack), (200, "ready\n".to_owned()));
     assert_eq!(stack.run(&name, &["echo", "after"]), "after\n");
+}
+
+/// What the broker says of itself, with the status.
+fn ready(stack: &Stack) -> (u16, String) {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let root = std::fs::read(stack.folder().join("state/tls/root.pem")).unwrap();
+    let client = reqwest::Client::builder().tls_certs_only([reqwest::Certificate::from_pem(&root).unwrap()]).no_proxy();
+    tokio::runtime::Runtime::new().unwrap().block_on(async {
+        let answer = client.build().unwrap().get(format!("{}/readyz", stack.url())).send().await.unwrap();
+        (answer.status().as_u16(), answer.text().await.unwrap())
+    })
 }
 
 /// A child that ends with this.

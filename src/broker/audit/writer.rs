@@ -8,6 +8,7 @@ use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -86,10 +87,11 @@ pub(super) fn start(
     queue: mpsc::Receiver<Request>,
     durable: watch::Sender<Durable>,
     signing: Signing,
+    failing: Arc<AtomicBool>,
     clock: Clock,
 ) -> io::Result<()> {
     let Opened { file, durable: Durable { length, tip }, unsigned, removed } = opened;
-    let mut writer = Writer { file, tip, length, unsigned, torn: false, durable, signing, clock };
+    let mut writer = Writer { file, tip, length, unsigned, torn: false, durable, signing, failing, clock };
     if removed > 0 {
         writer.commit([&Some(Event::JournalRepaired { removed_bytes: removed })].into_iter()).map_err(io::Error::other)?;
     }
@@ -107,6 +109,8 @@ struct Writer {
     torn: bool,
     durable: watch::Sender<Durable>,
     signing: Signing,
+    /// Whether the last batch was not written.
+    failing: Arc<AtomicBool>,
     clock: Clock,
 }
 
@@ -120,6 +124,7 @@ impl Writer {
                 batch.push(next);
             }
             let committed = self.commit(batch.iter().map(|request| &request.event));
+            self.failing.store(committed.is_err(), Relaxed);
             for (index, request) in batch.into_iter().enumerate() {
                 // Nobody waits any more where the request was dropped; the event stays.
                 let _ = request.answer.send(match &committed {
@@ -248,7 +253,8 @@ mod tests {
         let signer = Arc::new(Signer::open(dir.path()).unwrap());
         let signing = Signing { signer, pace: Pace { events: 2, seconds: 60 }, last: dir.path().join("last") };
         let clock = Clock::from_fn(|| 7);
-        let mut writer = Writer { file: full, tip, length, unsigned: 0, torn: false, durable, signing, clock };
+        let mut writer =
+            Writer { file: full, tip, length, unsigned: 0, torn: false, durable, signing, failing: Arc::default(), clock };
         let event = Some(Event::Logout { user: "ada".into() });
         let refused = writer.commit([&event, &event].into_iter()).unwrap_err();
         assert!(refused.contains("No space left"), "{refused}");

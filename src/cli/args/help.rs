@@ -178,7 +178,18 @@ EXAMPLES
   ztctl config use prod
   ztctl config set escape none
 
-What a flag says counts before its variable, and that before the configuration.";
+What a flag says counts before its variable, and that before the configuration.
+
+ENVIRONMENT
+  ZTCTL_BROKER, ZTCTL_PROFILE     as --broker and --profile
+  ZTCTL_COLOR, NO_COLOR           as --color; anything in NO_COLOR is never
+  ZTCTL_ESCAPE                    as --escape of shell and exec
+  ZTCTL_REASON                    as --reason, also for stock ssh
+  ZTCTL_STORE, ZTCTL_DEVICE       as --store and --device of login
+  ZTCTL_TOKEN, ZTCTL_CA           a machine's token, and the broker's private root
+  ZTCTL_CONFIG_DIR                the folder of config.toml [~/.config/ztctl]
+  ZTCTL_STATE_DIR                 the folder of logins and locks [~/.local/state/ztctl]
+  BROWSER                         the program that shows the login's page";
 
 pub(super) const COMPLETIONS_HELP: &str = "\
 EXAMPLES
