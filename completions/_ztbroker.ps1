@@ -71,7 +71,7 @@ Register-ArgumentCompleter -Native -CommandName 'ztbroker' -ScriptBlock {
             [CompletionResult]::new('add', 'add', [CompletionResultType]::ParameterValue, 'Add a person; the password is asked for, or read as one line from stdin')
             [CompletionResult]::new('ls', 'ls', [CompletionResultType]::ParameterValue, 'List the people and their groups')
             [CompletionResult]::new('rm', 'rm', [CompletionResultType]::ParameterValue, 'Remove a person, with every login and session')
-            [CompletionResult]::new('groups', 'groups', [CompletionResultType]::ParameterValue, 'Put a person into other groups, in place of those before: logins go on, open sessions end')
+            [CompletionResult]::new('groups', 'groups', [CompletionResultType]::ParameterValue, 'Put a person into other groups, in place of those before: logins go on, open sessions at this broker end')
             [CompletionResult]::new('passwd', 'passwd', [CompletionResultType]::ParameterValue, 'Give a person another password, which ends their logins; open sessions go on (`ztbroker lock add --user` ends them)')
             [CompletionResult]::new('totp', 'totp', [CompletionResultType]::ParameterValue, 'Handle the second factors of people')
             break

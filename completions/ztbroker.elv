@@ -65,7 +65,7 @@ set edit:completion:arg-completer[ztbroker] = {|@words|
             cand add 'Add a person; the password is asked for, or read as one line from stdin'
             cand ls 'List the people and their groups'
             cand rm 'Remove a person, with every login and session'
-            cand groups 'Put a person into other groups, in place of those before: logins go on, open sessions end'
+            cand groups 'Put a person into other groups, in place of those before: logins go on, open sessions at this broker end'
             cand passwd 'Give a person another password, which ends their logins; open sessions go on (`ztbroker lock add --user` ends them)'
             cand totp 'Handle the second factors of people'
         }

@@ -78,8 +78,6 @@ pub struct Broker {
     state: Arc<State>,
     tls: Option<Arc<ServerConfig>>,
     folder: StateFolder,
-    /// What was missing although this broker has served before.
-    anew: Vec<kept::Part>,
 }
 
 /// What the parts of the broker share. In an `Arc` everywhere.
@@ -173,8 +171,11 @@ impl Broker {
         let anew = kept::made_anew(&config)?;
         let policies = policy::Policies::load(&config.policy)?;
         let tls::Opened { server: tls, root: tls_root, files: tls_files } = tls::open(&config, &clock)?;
-        let ca = ca::Authority::open(&folder.join("ca"))?.with_lifetime(config.certificate_lifetime.as_secs());
         let journal = audit::Journal::open(&folder.join(audit::FOLDER), config.audit.pace, clock.clone())?;
+        for part in anew {
+            journal.append(Event::MadeAnew { what: part.word().to_owned() }).await?;
+        }
+        let ca = ca::Authority::open(&folder.join("ca"))?.with_lifetime(config.certificate_lifetime.as_secs());
         let sinks = audit::Sinks::new(&config.audit.sinks, &folder.join(audit::FOLDER))?;
         let notifier = asking::notify::Notifier::new(&config.notify)?;
         let store = store::Store::open(config.database_url().expose()).await?;
@@ -204,7 +205,7 @@ impl Broker {
             instance: folder.instance()?,
         });
         recall::read_locks(&state).await?;
-        Ok(Self { state, tls, folder, anew })
+        Ok(Self { state, tls, folder })
     }
 
     /// The public keys that clients and agents pin.
@@ -232,15 +233,12 @@ impl Broker {
     /// # Errors
     /// [`ServeError`].
     pub async fn serve(self, listener: TcpListener, shutdown: CancellationToken) -> Result<(), ServeError> {
-        let Self { state, tls, folder, anew } = self;
+        let Self { state, tls, folder } = self;
         // However this future ends, even by being dropped, what it started ends too.
         let _stop = state.shutdown.clone().drop_guard();
         let path = folder.join(ADMIN_SOCKET);
         let socket = admin::socket::bind(&path).map_err(|source| ServeError::Socket { path: path.clone(), source })?;
         state.journal.append(Event::BrokerStarted { version: env!("CARGO_PKG_VERSION").to_owned() }).await?;
-        for part in anew {
-            state.journal.append(Event::MadeAnew { what: part.word().to_owned() }).await?;
-        }
         state.journal.append(Event::PolicyLoaded { policies: state.policies.current().ids(), by: "broker".to_owned() }).await?;
         end_lost_sessions(&state).await?;
         let copying: audit::Working = state.sinks.start(&state.journal, &state.clock);

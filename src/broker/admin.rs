@@ -233,11 +233,12 @@ impl Admin {
     }
 
     /// The operator's TLS certificate is read again, because somebody has renewed it.
-    pub(crate) fn renew_certificate(&self) {
-        match self.state.tls_files.as_ref().map(|files| files.renew()) {
-            Some(Ok(true)) => tracing::info!("the new TLS certificate is shown from now on"),
-            Some(Err(error)) => tracing::error!("the TLS certificate before stays: {error}"),
-            Some(Ok(false)) | None => {}
+    pub(crate) async fn renew_certificate(&self) {
+        let Some(files) = self.state.tls_files.clone() else { return };
+        match tokio::task::spawn_blocking(move || files.renew()).await {
+            Ok(Ok(true)) => tracing::info!("the new TLS certificate is shown from now on"),
+            Ok(Err(error)) => tracing::error!("the TLS certificate before stays: {error}"),
+            Ok(Ok(false)) | Err(_) => {}
         }
     }
 

@@ -156,7 +156,7 @@ pub(super) enum User {
         /// The name
         name: Account,
     },
-    /// Put a person into other groups, in place of those before: logins go on, open sessions end
+    /// Put a person into other groups, in place of those before: logins go on, open sessions at this broker end
     Groups {
         /// The name
         name: Account,

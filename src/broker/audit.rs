@@ -88,7 +88,7 @@ pub enum JournalError {
         path: PathBuf,
     },
     /// The chain does not hold.
-    #[error("the audit journal {} does not verify: {fault}; keep the folder as evidence, move it away and start again", path.display())]
+    #[error("the audit journal {} does not verify: {fault}; move {} away as evidence, and start again with a new journal", path.display(), path.parent().unwrap_or(path).display())]
     Chain {
         /// Which.
         path: PathBuf,

@@ -1,5 +1,6 @@
-//! What a broker that has served must find again: the authorities' keys and the people's database. A file system that is not mounted is
-//! not taken for a first start, after which every agent would refuse the broker and nobody could log in.
+//! What a broker whose journal says that it has served must find again: the authorities' keys and the people's database. A share with the
+//! keys that is not mounted is not taken for a first start, after which every agent would refuse the broker. Where the whole state folder
+//! is another one there is no journal, and nobody can tell.
 
 use std::fmt;
 use std::path::{Path, PathBuf};

@@ -1,8 +1,9 @@
 //! Files to and from a container, by SFTP over a session.
 //!
 //! A file is written under a name of its own beside the final one, and gets that when it is whole: nobody ever sees half of it, and an
-//! interrupted copy can be resumed. Where it replaces a file it has that one's mode, and its owner where we may give it. Links are made as links and never followed on the way down, on either side, so that what one side
-//! chooses to call a folder leads nowhere else on the other. Names from the other side are checked before they become paths.
+//! interrupted copy can be resumed. Where it replaces a file it has that one's mode (but for a copy that preserves its own), and its owner
+//! where we may give it. Links are made as links and never followed on the way down, on either side, so that what one side chooses to call
+//! a folder leads nowhere else on the other. Names from the other side are checked before they become paths.
 //!
 //! | module | owns |
 //! | --- | --- |

@@ -42,7 +42,9 @@ impl Paths {
     /// What this broker's tokens are called in a keyring. One user's keyring serves several homes, as those of CI jobs, whose logins are
     /// not each other's.
     pub fn keyring_entry(&self, broker: &BrokerUrl) -> String {
-        format!("{broker} {}", digits(&Sha256::digest(self.state.as_os_str().as_encoded_bytes())))
+        // However it is written: without a slash at its end, from the root on.
+        let state: PathBuf = std::path::absolute(&self.state).unwrap_or_else(|_| self.state.clone()).components().collect();
+        format!("{broker} {}", digits(&Sha256::digest(state.as_os_str().as_encoded_bytes())))
     }
 
     /// The configuration of stock `ssh`, to be included.
@@ -105,5 +107,6 @@ mod tests {
         let broker = "https://broker.example.com".parse().unwrap();
         let entry = |state: &str| Paths::new("/c", state).keyring_entry(&broker);
         assert!(entry("/home/ada").starts_with("https://broker.example.com ") && entry("/home/ada") != entry("/home/job-7"));
+        assert_eq!(entry("/home/ada/"), entry("/home//ada"));
     }
 }

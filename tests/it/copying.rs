@@ -182,6 +182,10 @@ async fn a_file_that_is_replaced_keeps_its_mode_and_owner_and_nothing_else_is_re
             _ => assert_eq!((said.code, aim.as_str()), (0, "new"), "{}", said.stderr),
         }
     }
+    // A link to a folder that is not there, whose name is no ASCII.
+    std::os::unix::fs::symlink("é/", scene.at("there", "slash")).unwrap();
+    let said = scene.cp(&[&scene.here("new"), &scene.there("slash")]).await;
+    assert!(said.code <= 1, "{}", said.stderr);
     let said = scene.cp(&[&scene.there("new"), &scene.here("nowhere/")]).await;
     assert!(said.code == 1 && said.stderr.contains("there is no such folder"), "{}", said.stderr);
     let said = scene.cp(&[&scene.here("new"), &scene.there("nowhere/new")]).await;

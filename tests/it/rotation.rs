@@ -144,6 +144,7 @@ async fn a_broker_that_was_set_up_anew_is_followed_by_nobody() {
     world.stop().await;
     // Somebody puts other keys there, and a rotation of them: the numbers are higher, and nothing leads to them.
     std::fs::remove_dir_all(world.state().join("ca")).unwrap();
+    ztctl::broker::ca::Authority::open(&world.state().join("ca")).unwrap();
     world.restart().await;
     world.admin.rotate_ca(Rotation::default()).await.unwrap();
     let status = ada.run(&["status"]).await;

@@ -156,7 +156,12 @@ fn an_audit_journal_that_cannot_be_written_lets_nobody_in() {
     };
     assert!(!marker.exists(), "it ran all the same");
     assert!(said.contains("audit"), "{said}");
-    assert_eq!(ready(&stack), (503, "the audit journal cannot be written\n".to_owned()));
+    // The end of the last one that ran may be shorter, and still fit.
+    let full = (503, "the audit journal cannot be written\n".to_owned());
+    while ready(&stack) != full {
+        assert!(Instant::now() < deadline, "ready on a full disk");
+        let _ = stack.ztctl().args(["exec", &name, "--", "true"]).stdin(Stdio::null()).output().unwrap();
+    }
     // Room again, and it works again by itself.
     std::fs::remove_file(&filler).unwrap();
     assert_eq!(ready(&stack), (200, "ready\n".to_owned()));

@@ -13,7 +13,8 @@ impl Admin {
     ///
     /// # Errors
     /// [`AdminError::Invalid`] outside the limits, [`AdminError::NoUser`], [`AdminError::NoProvider`], [`AdminError::NoAgent`],
-    /// [`AdminError::NoContainer`] or [`AdminError::ManyContainers`] where nothing or too much is meant, and what keeps it from being written down.
+    /// [`AdminError::NoContainer`] or [`AdminError::ManyContainers`] where nothing or too much is meant, and what keeps it from being
+    /// written down.
     pub async fn add_lock(&self, spec: LockSpec) -> Result<MadeLock, AdminError> {
         let now = self.state.clock.now();
         let until = match (spec.lasts, spec.until) {

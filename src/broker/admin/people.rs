@@ -102,21 +102,27 @@ impl Admin {
         self.carry_out(removed, self.state.store.remove_totp(name)).await.map(drop)
     }
 
-    /// Whom `user` means: the directory's person of exactly this name, or one of the provider that stands after the last `@`.
+    /// Whom `user` means: somebody of the provider that stands after the last `@`, else the directory's person of exactly this name.
     ///
     /// # Errors
     /// [`AdminError::NoUser`] and [`AdminError::NoProvider`] where it is nobody's name.
     pub(super) async fn person(&self, user: &Account) -> Result<Person, AdminError> {
         let (state, here) = (&self.state, self.state.directory.name());
-        if let Some(found) = state.store.user(user).await? {
-            return Ok(Person { name: found.name, idp: here.to_owned(), groups: Some(found.groups) });
-        }
         let unknown = || AdminError::NoUser(user.clone());
-        let (name, idp) = user.as_str().rsplit_once('@').ok_or_else(unknown)?;
+        let ours = async |name: &Account| -> Result<Option<Person>, AdminError> {
+            let found = state.store.user(name).await?;
+            Ok(found.map(|found| Person { name: found.name, idp: here.to_owned(), groups: Some(found.groups) }))
+        };
+        let Some((name, idp)) = user.as_str().rsplit_once('@') else { return ours(user).await?.ok_or_else(unknown) };
+        // The directory may have had such a name before there was such a provider: it is `NAME@local` in whole.
+        if !self.is_provider(idp)
+            && let Some(person) = ours(user).await?
+        {
+            return Ok(person);
+        }
         let name: Account = name.parse().map_err(|_| unknown())?;
         if idp == here {
-            let found = state.store.user(&name).await?.ok_or_else(unknown)?;
-            return Ok(Person { name, idp: here.to_owned(), groups: Some(found.groups) });
+            return ours(&name).await?.ok_or_else(unknown);
         }
         // A provider that is configured no more may have left somebody logged in.
         let groups = state.store.last_groups(name.as_str(), idp, state.clock.now()).await?;

@@ -11,10 +11,11 @@ use std::time::Duration;
 
 use axum::body::{Body, Bytes};
 use axum::extract::connect_info::Connected;
-use axum::extract::{ConnectInfo, DefaultBodyLimit, FromRequestParts, Path as Segment, Query, State as Extracted};
+use axum::extract::{ConnectInfo, DefaultBodyLimit, FromRequestParts, Path as Segment, Query, Request, State as Extracted};
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::http::request::Parts;
+use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post};
 use axum::serve::{IncomingStream, Listener};
@@ -93,6 +94,15 @@ fn routes() -> Router<Shared> {
         .route("/policy/reload", post(reload_policy))
         .route("/policy/explain", post(explain))
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
+        .layer(middleware::from_fn(to_its_end))
+}
+
+/// What has begun goes on when whoever asked hangs up: what is written down is done as well, as a whole.
+async fn to_its_end(request: Request, next: Next) -> Response {
+    match tokio::spawn(next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
 }
 
 #[derive(Clone)]

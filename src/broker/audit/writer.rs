@@ -124,7 +124,6 @@ impl Writer {
                 batch.push(next);
             }
             let committed = self.commit(batch.iter().map(|request| &request.event));
-            self.failing.store(committed.is_err(), Relaxed);
             for (index, request) in batch.into_iter().enumerate() {
                 // Nobody waits any more where the request was dropped; the event stays.
                 let _ = request.answer.send(match &committed {
@@ -172,6 +171,12 @@ impl Writer {
     }
 
     fn write(&mut self, lines: &[u8]) -> io::Result<()> {
+        let written = self.try_write(lines);
+        self.failing.store(written.is_err(), Relaxed);
+        written
+    }
+
+    fn try_write(&mut self, lines: &[u8]) -> io::Result<()> {
         if self.torn {
             self.cut_back()?;
         }
@@ -259,9 +264,13 @@ mod tests {
         let refused = writer.commit([&event, &event].into_iter()).unwrap_err();
         assert!(refused.contains("No space left"), "{refused}");
         assert_eq!((writer.tip.seq, writer.torn, seen.borrow().length), (0, true, 0));
+        // Where nothing is to be written nothing is learnt.
+        writer.commit([&None].into_iter()).unwrap();
+        assert!(writer.failing.load(Relaxed));
         writer.file = file;
         writer.file.write_all(b"half a li").unwrap();
         assert_eq!(writer.commit([&event, &event, &event, &None, &None].into_iter()).unwrap(), [1, 2, 4, 4, 5]);
+        assert!(!writer.failing.load(Relaxed));
         assert_eq!(writer.commit([&None].into_iter()).unwrap(), [5], "nothing has happened since");
         let report = Inspection::new(None).read(std::fs::read(&path).unwrap().as_slice()).unwrap();
         assert_eq!((report.last, report.signed_through, report.faults), (5, 5, Vec::new()));

@@ -61,8 +61,8 @@ impl Signals {
         })
     }
 
-    /// Stops in order at the first signal to end, at once at the second; at a hang-up reads what an operator may have changed: sinks' files, the TLS
-    /// certificate, the policies.
+    /// Stops in order at the first signal to end, at once at the second; at a hang-up reads what an operator may have changed: sinks' files,
+    /// the TLS certificate, the policies.
     async fn watch(mut self, admin: Admin, stop: CancellationToken) {
         loop {
             tokio::select! {
@@ -70,7 +70,7 @@ impl Signals {
                 _ = self.interrupt.recv() => {}
                 _ = self.hang_up.recv() => {
                     admin.reopen_sinks();
-                    admin.renew_certificate();
+                    admin.renew_certificate().await;
                     match admin.reload_policy().await {
                         Ok(policies) => tracing::info!("{} policies are in force", policies.len()),
                         Err(error) => tracing::error!("{error}"),

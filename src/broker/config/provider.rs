@@ -88,9 +88,9 @@ impl ProviderTable {
             Some(file) => {
                 let file = folder.join(file);
                 let unread = |error| unfit(&format!("client_secret_file {}: {error}", file.display()));
-                if std::fs::metadata(&file).map_err(unread)?.permissions().mode() & 0o077 != 0 {
+                if std::fs::metadata(&file).map_err(unread)?.permissions().mode() & 0o027 != 0 {
                     return Err(unfit(&format!(
-                        "client_secret_file {0} is open to others: run `chmod 600 {0}`",
+                        "client_secret_file {0} is open to others: run `chmod g-w,o= {0}`",
                         file.display()
                     )));
                 }

@@ -201,7 +201,8 @@ fn an_identity_provider_is_named_with_its_issuer() {
         std::fs::write(folder.path().join(name), "hunter2\n").unwrap();
         mode(name, 0o600);
     }
-    mode("open", 0o640);
+    mode("secret", 0o640);
+    mode("open", 0o644);
     let provider = |name: &str, rest: &str| {
         let text = format!("version = 1\n[[identity_provider]]\nname = \"{name}\"\nclient_id = \"ztctl\"\n{rest}");
         let file = file::File::parse(Path::new("/f"), &text).map_err(|error| error.to_string())?;
@@ -218,7 +219,7 @@ fn an_identity_provider_is_named_with_its_issuer() {
         ("corp", "issuer = \"http://sso.example.com\"\n", "https://"),
         ("corp", "issuer = \"https://sso.example.com?x\"\n", "https://"),
         ("corp", &format!("{issuer}client_secret_file = \"missing\"\n"), "missing"),
-        ("corp", &format!("{issuer}client_secret_file = \"open\"\n"), "chmod 600"),
+        ("corp", &format!("{issuer}client_secret_file = \"open\"\n"), "chmod g-w,o="),
         ("corp", &format!("{issuer}colour = 1\n"), "colour"),
         ("corp", &twice, "two identity providers"),
     ] {

@@ -51,6 +51,9 @@ pub(crate) enum OidcError {
     /// It cannot be asked, or not now.
     #[error("the provider cannot be asked: {0}")]
     Away(String),
+    /// It does not know this broker as its client: the operator's mistake, or somebody's who changed the registration.
+    #[error("the provider does not accept this broker: {0}")]
+    Stranger(String),
     /// It says no: the code, the refresh token, the client.
     #[error("the provider refuses: {0}")]
     Refused(String),
@@ -279,7 +282,7 @@ fn refused<E: std::error::Error + 'static>(
         RequestTokenError::ServerResponse(answer) => match answer.error() {
             // The operator's mistake, not the person's end.
             Kind::InvalidClient | Kind::UnauthorizedClient => {
-                OidcError::Away(format!("{answer}: check client_id and its secret"))
+                OidcError::Stranger(format!("{answer}: check client_id and its secret"))
             }
             _ => OidcError::Refused(answer.to_string()),
         },

@@ -158,6 +158,7 @@ pub(super) async fn callback(Extracted(state): Extracted<Arc<State>>, request: R
             failed(error.to_string(), address.to_string()).await;
             let why = match error {
                 OidcError::Away(_) => format!("{} does not answer: try again in a moment", provider.title()),
+                OidcError::Stranger(_) => format!("{} does not accept this broker: tell your platform team", provider.title()),
                 OidcError::Unfit(why) => format!("{} has logged you in, and {why}: ask your platform team", provider.title()),
                 _ => format!("what {} says cannot be believed: try again, or ask your platform team", provider.title()),
             };

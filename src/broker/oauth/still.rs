@@ -19,10 +19,14 @@ pub(super) async fn check(state: &State, refresh: &[u8; 32]) -> Result<(), Refus
     };
     match provider.still(state.store.key(), &name, &sealed).await {
         Ok(still) => Ok(state.store.keep_upstream(&login, &still.upstream, still.groups.as_deref()).await?),
-        Err(OidcError::Away(error)) => {
+        // Nothing was said of the person.
+        Err(error @ (OidcError::Away(_) | OidcError::Stranger(_))) => {
             state.store.release_upstream(&login).await?;
-            let mut refusal = Refusal::unavailable(&format!("the identity provider {idp} cannot be asked: {error}"));
-            refusal.description = format!("{} does not answer: try again in a moment", provider.title());
+            let mut refusal = Refusal::unavailable(&format!("the identity provider {idp}: {error}"));
+            refusal.description = match error {
+                OidcError::Stranger(_) => format!("{} does not accept this broker: tell your platform team", provider.title()),
+                _ => format!("{} does not answer: try again in a moment", provider.title()),
+            };
             Err(refusal)
         }
         Err(error) => ended(state, refresh, &name, &idp, &error.to_string()).await,

@@ -217,8 +217,10 @@ pub(super) fn files(path: &Path) -> Result<Vec<PathBuf>, LoadError> {
         let file = entry.map_err(error)?.path();
         // An editor's own files begin with a dot, as links to nowhere do by which one locks a file.
         let is_hidden = file.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
-        if !is_hidden && file.extension().is_some_and(|extension| extension == "cedar") {
-            files.push(file);
+        match (file.extension().is_some_and(|extension| extension == "cedar"), is_hidden) {
+            (true, false) => files.push(file),
+            (true, true) if file.is_file() => tracing::warn!("{} is hidden, and no policy is read from it", file.display()),
+            _ => {}
         }
     }
     files.sort();

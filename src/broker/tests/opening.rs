@@ -86,32 +86,32 @@ async fn identity_survives_a_restart() {
 /// A share that is not mounted is no first start.
 #[tokio::test]
 async fn what_a_broker_has_served_with_is_not_made_anew_in_silence() {
-    let folder = tempfile::tempdir().unwrap();
-    let serve_once = async || {
+    let serve_once = async |folder: &tempfile::TempDir| {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let broker = Broker::open(config(&folder), Clock::system()).await.unwrap();
+        let broker = Broker::open(config(folder), Clock::system()).await.unwrap();
         let stop = CancellationToken::new();
         stop.cancel();
         broker.serve(listener, stop).await.unwrap();
+        std::fs::read_to_string(folder.path().join("state/audit/journal.jsonl")).unwrap()
     };
-    serve_once().await;
-    let state = config(&folder).state;
     for (name, part) in [("ca", Part::Ca), ("broker.db", Part::Database)] {
-        let (place, aside) = (state.join(name), state.join("aside"));
-        std::fs::rename(&place, &aside).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        serve_once(&folder).await;
+        let place = config(&folder).state.join(name);
+        let _ = std::fs::remove_dir_all(&place).or_else(|_| std::fs::remove_file(&place));
         let said = refusal(config(&folder)).await;
         assert!(said.contains(&format!("is gone from {}", place.display())) && said.contains("--anew "), "{said}");
         assert!(!place.exists(), "nothing is made");
-        let broker = Broker::open(Config { anew: vec![part], ..config(&folder) }, Clock::system()).await.unwrap();
-        drop(broker);
+        drop(Broker::open(Config { anew: vec![part], ..config(&folder) }, Clock::system()).await.unwrap());
         assert!(place.exists());
-        let _ = std::fs::remove_dir_all(&place).or_else(|_| std::fs::remove_file(&place));
-        std::fs::rename(&aside, &place).unwrap();
+        let journal = std::fs::read_to_string(folder.path().join("state/audit/journal.jsonl")).unwrap();
+        assert!(journal.contains(&format!(r#""event":"made_anew","what":"{}""#, part.word())), "{journal}");
     }
     // The journal's key is renewed by moving it away; the journal tells of it.
-    std::fs::remove_file(state.join("audit/checkpoint_key")).unwrap();
-    serve_once().await;
-    let journal = std::fs::read_to_string(state.join("audit/journal.jsonl")).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    serve_once(&folder).await;
+    std::fs::remove_file(folder.path().join("state/audit/checkpoint_key")).unwrap();
+    let journal = serve_once(&folder).await;
     assert!(journal.contains(r#""event":"made_anew","what":"checkpoint-key""#), "{journal}");
 }
 

@@ -131,6 +131,7 @@ EXAMPLES
   ztctl requests
   ztctl approve 3fa9
   ztctl approve 3fa9 --for 30m
+  ztctl approve 3fa9 --yes                    in a script, where nobody can be asked
 
 It is for members of the groups that the policy names, and never for one's own request.";
 

@@ -94,6 +94,11 @@ impl Remote {
         self.0.setstat(path, attributes).await.map(drop).map_err(at(path))
     }
 
+    /// The same of an open file, whatever its path leads to by now.
+    pub(super) async fn set_open(&self, handle: &str, attributes: FileAttributes) -> Result<(), Error> {
+        self.0.fsetstat(handle, attributes).await.map(drop)
+    }
+
     pub(super) async fn make_folder(&self, path: &str, mode: u32) -> Result<(), CopyError> {
         let attributes = FileAttributes { permissions: Some(mode), ..FileAttributes::empty() };
         self.0.mkdir(path, attributes).await.map(drop).map_err(at(path))
@@ -108,6 +113,8 @@ impl Remote {
     pub(super) async fn destination(&self, path: String) -> Result<String, CopyError> {
         let mut path = path;
         for _ in 0..LINKS {
+            // A slash at the end of what a link says means a folder, which nothing is put in the place of.
+            path.truncate(path.trim_end_matches('/').len());
             if self.look(&path).await?.is_none_or(|found| kind(&found) != Kind::Link) {
                 return Ok(path);
             }

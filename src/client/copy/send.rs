@@ -7,6 +7,7 @@ use std::time::SystemTime;
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
+use russh_sftp::client::error::Error;
 use russh_sftp::protocol::{FileAttributes, OpenFlags};
 
 use super::remote::{Kind, at, join, kind, last};
@@ -155,30 +156,47 @@ impl Send<'_> {
             CopyError::Remote { why, .. } => CopyError::Remote { path: to.to_owned(), why },
             error => error,
         })?;
-        let copied = self.contents(&mut file, from, &handle, to, start).await;
+        let mut copied = self.contents(&mut file, from, &handle, to, start).await;
+        if copied.is_ok() {
+            // While it is open: what stands at its path may be another's by now.
+            copied = self.dress(&handle, old.as_ref(), mode, metadata).await.map_err(at(to));
+        }
         // On a connection that is gone nothing would answer.
         if !matches!(copied, Err(CopyError::Lost)) {
             self.remote.close(handle).await;
         }
         match copied {
-            Ok(()) => {
-                let attributes = |permissions| FileAttributes { permissions: Some(permissions), ..FileAttributes::empty() };
-                if let Some(FileAttributes { uid, gid, .. }) = old {
-                    // Whoever may not give it away stays its owner.
-                    let _ = self.remote.set(&new, FileAttributes { uid, gid, ..FileAttributes::empty() }).await;
-                }
-                if self.options.preserve {
-                    self.remote.set(&new, kept(metadata)).await?;
-                } else if old.is_some() || mode & OWNER_WRITES == 0 {
-                    self.remote.set(&new, attributes(mode)).await?;
-                }
-                self.remote.replace(&new, to).await
-            }
+            Ok(()) => self.remote.replace(&new, to).await,
             Err(CopyError::Lost) => Err(CopyError::Lost),
             Err(error) => {
                 let _ = self.remote.remove(&new).await;
                 Err(error)
             }
+        }
+    }
+
+    /// Gives the new file its owner, mode and times: those of the `old` one that it will replace, or of the one here.
+    async fn dress(&self, handle: &str, old: Option<&FileAttributes>, mode: u32, here: &fs::Metadata) -> Result<(), Error> {
+        let mut mode = mode;
+        if let Some(FileAttributes { uid, gid, .. }) = old {
+            let owner = |uid, gid| FileAttributes { uid, gid, ..FileAttributes::empty() };
+            // Whoever may not give it away stays its owner, in the old one's group where that may be; else no group sees more than before.
+            let given = match self.remote.set_open(handle, owner(*uid, *gid)).await {
+                Err(Error::Status(_)) => self.remote.set_open(handle, owner(None, *gid)).await,
+                given => given,
+            };
+            match given {
+                Ok(()) => {}
+                Err(Error::Status(_)) => mode = local::without_group(mode),
+                Err(error) => return Err(error),
+            }
+        }
+        if self.options.preserve {
+            return self.remote.set_open(handle, kept(here)).await;
+        }
+        match old.is_some() || mode & OWNER_WRITES == 0 {
+            true => self.remote.set_open(handle, FileAttributes { permissions: Some(mode), ..FileAttributes::empty() }).await,
+            false => Ok(()),
         }
     }
 

@@ -60,7 +60,7 @@ while read -r o a b c; do
     rmdir) run rmdir -- "$r" ;;
     rm) if [ -d "$r" ] && ! [ -L "$r" ]; then not 'Is a directory'; else run rm -f -- "$r"; fi ;;
     chmod) run chmod "$b" -- "$r" ;;
-    chown) run chown "$b" -- "$r" ;;
+    chown) run chown -h "$b" -- "$r" ;;
     size) run truncate -s "$b" -- "$r" ;;
     changed) run touch -c -m -d "@$b" -- "$r" ;;
     used) run touch -c -a -d "@$b" -- "$r" ;;

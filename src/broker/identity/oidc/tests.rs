@@ -211,7 +211,7 @@ async fn whoever_is_gone_or_somebody_else_is_no_longer_there() {
     }
     assert!(matches!(still(json!({"error": "invalid_grant"})).await, Err(OidcError::Refused(_))));
     // A mistake of the operator's is not the end of everybody's logins, nor is nonsense.
-    assert!(matches!(still(json!({"error": "invalid_client"})).await, Err(OidcError::Away(_))));
+    assert!(matches!(still(json!({"error": "invalid_client"})).await, Err(OidcError::Stranger(_))));
     assert!(matches!(still(json!({"odd": true})).await, Err(OidcError::Away(_))));
     assert!(matches!(scene.provider.still(&KEY, "ada", "garbage").await, Err(OidcError::Unfit(_))));
     // The old refresh token is used up, and the userinfo endpoint does not answer as it should: the next one is kept all the same.

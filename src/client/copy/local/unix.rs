@@ -27,11 +27,13 @@ pub(in crate::client::copy) fn write_protect(file: &File) -> io::Result<()> {
 /// Gives a new file the permission bits of the one that it will replace, and its owner and group, where we may.
 pub(in crate::client::copy) fn resemble(file: &File, old: &Metadata) -> io::Result<()> {
     let new = file.metadata()?;
-    if (new.uid(), new.gid()) != (old.uid(), old.gid()) {
-        // Whoever may not stays its owner.
-        let _ = fchown(file, Some(old.uid()), Some(old.gid()));
+    let mut mode = mode(old);
+    // Whoever may not give it away stays its owner, in the old one's group where that may be; else no group sees more than before.
+    let given = (new.uid(), new.gid()) == (old.uid(), old.gid()) || fchown(file, Some(old.uid()), Some(old.gid())).is_ok();
+    if !given && new.gid() != old.gid() && fchown(file, None, Some(old.gid())).is_err() {
+        mode = super::without_group(mode);
     }
-    set_mode(file, mode(old))
+    set_mode(file, mode)
 }
 
 /// A new file, open for writing. What stands there already is never opened.
