@@ -29,11 +29,7 @@ impl Admin {
         if self.state.store.locks(now).await?.len() >= LOCKS {
             return Err(AdminError::Invalid("there are 1000 locks already: remove some, or lock everything"));
         }
-        let nobody = match &spec.wish {
-            LockWish::User(user) => self.person(user).await?.groups.is_none(),
-            _ => false,
-        };
-        let target = self.target(spec.wish).await?;
+        let (target, nobody) = self.target(spec.wish).await?;
         let lock = Lock { id: LockId::random(), target, reason, made_at: now, until, by: self.by() };
         let added = Event::LockAdded {
             lock: lock.id.to_string(),
@@ -67,18 +63,23 @@ impl Admin {
         self.carry_out(removed, recall::read_locks_after(&self.state, removing)).await.map(drop)
     }
 
-    /// What is meant; a lock on something that there is not would lock nothing and say nothing.
-    async fn target(&self, wish: LockWish) -> Result<LockTarget, AdminError> {
-        match wish {
-            LockWish::Everything => Ok(LockTarget::Everything),
-            LockWish::Login(login) => Ok(LockTarget::Login(login)),
-            LockWish::User(user) => Ok(LockTarget::User(self.person(&user).await?.whole_name())),
+    /// What is meant; a lock on something that there is not would lock nothing and say nothing. Whether it is a provider's person who is
+    /// not logged in, of whom nobody here can tell, is told beside it.
+    async fn target(&self, wish: LockWish) -> Result<(LockTarget, bool), AdminError> {
+        let target = match wish {
+            LockWish::Everything => LockTarget::Everything,
+            LockWish::Login(login) => LockTarget::Login(login),
+            LockWish::User(user) => {
+                let person = self.person(&user).await?;
+                return Ok((LockTarget::User(person.whole_name()), person.groups.is_none()));
+            }
             LockWish::Agent(agent) => match self.state.store.agent(agent).await? {
-                Some(_) => Ok(LockTarget::Agent(agent)),
-                None => Err(AdminError::NoAgent(agent)),
+                Some(_) => LockTarget::Agent(agent),
+                None => return Err(AdminError::NoAgent(agent)),
             },
-            LockWish::Container(name) => self.container(&name),
-        }
+            LockWish::Container(name) => self.container(&name)?,
+        };
+        Ok((target, false))
     }
 
     fn container(&self, name: &str) -> Result<LockTarget, AdminError> {

@@ -74,7 +74,11 @@ fn lines(faults: &[Fault]) -> String {
 /// Loads the file, or every `*.cedar` of the folder, at `path`.
 pub(super) fn load(path: &Path) -> Result<Set, LoadError> {
     let mut texts = Vec::new();
-    for file in files(path)? {
+    let (files, hidden) = listed(path)?;
+    for file in hidden.iter().filter(|file| file.is_file()) {
+        tracing::warn!("{} is hidden, and no policy is read from it", file.display());
+    }
+    for file in files {
         texts.push((file.clone(), read(&file)?));
     }
     from_texts(&texts)
@@ -208,23 +212,26 @@ impl Place<'_> {
 
 /// The file itself, or the folder's policy files sorted by name.
 pub(super) fn files(path: &Path) -> Result<Vec<PathBuf>, LoadError> {
+    Ok(listed(path)?.0)
+}
+
+/// The same, and beside them those that are hidden: an editor's own files begin with a dot, as links to nowhere do by which one locks a
+/// file.
+fn listed(path: &Path) -> Result<(Vec<PathBuf>, Vec<PathBuf>), LoadError> {
     let error = |source| LoadError::Io { path: path.to_path_buf(), source };
     if !std::fs::metadata(path).map_err(error)?.is_dir() {
-        return Ok(vec![path.to_path_buf()]);
+        return Ok((vec![path.to_path_buf()], Vec::new()));
     }
-    let mut files = Vec::new();
+    let (mut files, mut hidden) = (Vec::new(), Vec::new());
     for entry in std::fs::read_dir(path).map_err(error)? {
         let file = entry.map_err(error)?.path();
-        // An editor's own files begin with a dot, as links to nowhere do by which one locks a file.
-        let is_hidden = file.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
-        match (file.extension().is_some_and(|extension| extension == "cedar"), is_hidden) {
-            (true, false) => files.push(file),
-            (true, true) if file.is_file() => tracing::warn!("{} is hidden, and no policy is read from it", file.display()),
-            _ => {}
+        if file.extension().is_some_and(|extension| extension == "cedar") {
+            let is_hidden = file.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
+            if is_hidden { hidden.push(file) } else { files.push(file) }
         }
     }
     files.sort();
-    if files.is_empty() { Err(LoadError::Empty(path.to_path_buf())) } else { Ok(files) }
+    if files.is_empty() { Err(LoadError::Empty(path.to_path_buf())) } else { Ok((files, hidden)) }
 }
 
 fn read(path: &Path) -> Result<String, LoadError> {
